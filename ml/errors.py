@@ -1,0 +1,17 @@
+"""Everything that ml raises on purpose; one root, so that callers can catch it all at a boundary."""
+
+
+class ModelError(Exception):
+    """Root of the errors of this library; its text is a sentence for the person who runs the place."""
+
+
+class ModelNotFound(ModelError):
+    """A model's name, folder or package does not exist on this machine."""
+
+
+class ModelCorrupt(ModelError):
+    """A model's file is there, but its hash or its content is not what it should be."""
+
+
+class DatasetError(ModelError):
+    """A data set is missing or not in the layout that its reader expects."""

@@ -1,0 +1,20 @@
+"""Files that must be what they claim to be."""
+
+import hashlib
+from pathlib import Path
+
+from ml.errors import ModelCorrupt, ModelNotFound
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_sha256(path: Path, expected: str) -> None:
+    """Raise ModelNotFound or ModelCorrupt unless the file is there with the expected SHA-256."""
+    if not path.is_file():
+        raise ModelNotFound(f"{path} is missing; reinstall the models with `make install`.")
+    if (actual := sha256(path)) != expected:
+        raise ModelCorrupt(f"{path} has SHA-256 {actual[:12]}…, expected {expected[:12]}…; reinstall it.")
