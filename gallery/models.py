@@ -1,0 +1,155 @@
+"""Pictures, their renditions, the people who may see them, and the state of the work on each."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+
+class User(AbstractUser):
+    """Somebody who signs in. Our own from the start, since Django cannot swap the user model later."""
+
+    class Meta(AbstractUser.Meta):
+        pass
+
+
+Viewer = User | AnonymousUser
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def listed_for(self, viewer: Viewer) -> Self:
+        """What may turn up in the viewer's lists and searches: their own and everybody's public pictures."""
+        return self.filter(Q(visibility=Visibility.PUBLIC) | Q(owner_id=viewer.pk))
+
+    def reachable_by(self, viewer: Viewer) -> Self:
+        """What the viewer may open by its address: what is listed for them, and pictures shared by link."""
+        return self.filter(Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk))
+
+    def newest_first(self) -> Self:
+        return self.order_by("-sort_date", "-id")
+
+
+class Visibility(models.TextChoices):
+    PRIVATE = "private", "Private: only you"
+    LINK = "link", "Anyone with the link"
+    PUBLIC = "public", "Public: everyone here"
+
+
+class Image(models.Model):
+    """A picture that somebody gave us. `id` is for joins and indexes, `uuid` for addresses and file names."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="images")
+    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
+
+    original = models.FileField(max_length=200, editable=False)
+    sha256 = models.CharField("SHA-256", max_length=64, editable=False)
+    byte_size = models.PositiveBigIntegerField(editable=False)
+    format = models.CharField(max_length=10, editable=False, help_text="Pillow's name of it: JPEG, PNG, …")
+    file_name = models.CharField(max_length=255, help_text="As the person's machine named it.")
+    width = models.PositiveIntegerField(editable=False, help_text="Pixels, as shown (orientation applied).")
+    height = models.PositiveIntegerField(editable=False)
+    frames = models.PositiveIntegerField(default=1, editable=False, help_text="Above 1 the picture is animated.")
+
+    uploaded_at = models.DateTimeField(default=timezone.now, editable=False)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    sort_date = models.DateTimeField(editable=False, help_text="Taken at, else uploaded at.")
+    camera_make = models.CharField(max_length=100, blank=True)
+    camera_model = models.CharField(max_length=100, blank=True)
+    orientation = models.PositiveSmallIntegerField(default=1, editable=False, help_text="EXIF value, 1 to 8.")
+    latitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
+    longitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
+
+    description = models.TextField(blank=True, help_text="The current caption: the alt text (see captioning).")
+    description_unsure = models.BooleanField(default=False, help_text="The captioner was not sure of it.")
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "sha256"], name="image_once_per_owner"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-sort_date", "-id"], name="image_newest"),
+            models.Index(fields=["owner", "-sort_date", "-id"], name="image_owner_newest"),
+            models.Index(fields=["visibility", "-sort_date", "-id"], name="image_visibility_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    def get_absolute_url(self) -> str:
+        return reverse("image", args=[self.uuid])
+
+
+class Rendition(models.Model):
+    """A smaller WebP of a picture, without metadata; the only form in which pictures are shown."""
+
+    class Kind(models.TextChoices):
+        THUMBNAIL = "thumbnail"
+        PREVIEW = "preview"
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="renditions")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    file = models.FileField(max_length=200)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    byte_size = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["image", "kind"], name="rendition_once_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.image_id}"
+
+
+class Stage(models.Model):
+    """One step of the work on one picture, by one model: the durable queue that workers claim from.
+
+    See gallery.stages for every transition.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        SKIPPED = "skipped"
+
+    class Priority(models.IntegerChoices):
+        INTERACTIVE = 0
+        BACKFILL = 1
+
+    OPEN = (State.PENDING, State.RUNNING)
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="stages")
+    step = models.CharField(max_length=20)
+    model = models.CharField(max_length=150, blank=True, help_text="The model (version) that does it, where one does.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.INTERACTIVE)
+    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before the work.")
+    claimed_by = models.CharField(max_length=100, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text="The claim is void after this.")
+    error = models.TextField(blank=True, help_text="Why the last attempt failed, for people.")
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["image", "step", "model"], name="stage_once_per_image_and_model"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["priority", "due_at", "id"], name="stage_open", condition=Q(state__in=["pending", "running"])
+            ),
+            models.Index(fields=["state", "-finished_at"], name="stage_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} of {self.image_id}: {self.state}"

@@ -1,0 +1,40 @@
+"""What gallery asks of whoever orders the work on pictures, without knowing captions or vectors.
+
+`settings.GALLERY_PIPELINE` names a module that provides these functions.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """A kind of work that every picture needs; `model` names the model (version) that does it, "" where none does."""
+
+    name: str
+    model: str = ""
+
+
+class Pipeline(Protocol):
+    """The functions of the module that GALLERY_PIPELINE names."""
+
+    def steps(self) -> list[Step]:
+        """The steps that each picture needs today."""
+
+    def wake(self) -> None:
+        """Tell the workers that work is due. May be lost or doubled without harm."""
+
+    def changed(self, *, image_ids: Collection[int]) -> None:
+        """Owner or visibility of these pictures changed; called in the transaction that changed them."""
+
+    def forget(self, *, image_ids: Collection[int]) -> None:
+        """These pictures are about to be deleted; called in the transaction that deletes them."""
+
+
+def get_pipeline() -> Pipeline:
+    """The module that `settings.GALLERY_PIPELINE` names."""
+    return cast(Pipeline, import_module(settings.GALLERY_PIPELINE))

@@ -1,0 +1,70 @@
+"""Reads settings from the environment, once, each with a type; anything else raises ImproperlyConfigured.
+
+Every variable is named MMSITE_*. An empty value counts as absent.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+PREFIX = "MMSITE_"
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+def _read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
+    text = os.environ.get(PREFIX + name, "").strip()
+    if not text:
+        return default
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{PREFIX}{name}={text!r} is not {expected}.") from error
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in TRUE:
+        return True
+    if text.lower() in FALSE:
+        return False
+    raise ValueError(text)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) > 0:
+        return number
+    raise ValueError(text)
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def text(name: str, default: str = "") -> str:
+    """The text of a variable."""
+    return _read(name, default, str, "a text")
+
+
+def boolean(name: str, default: bool) -> bool:
+    """1/0, true/false, yes/no, on/off."""
+    return _read(name, default, _boolean, "one of 1, 0, true, false, yes, no, on, off")
+
+
+def positive(name: str, default: int) -> int:
+    """A whole number above zero."""
+    return _read(name, default, _positive, "a whole number above zero")
+
+
+def items(name: str, default: list[str]) -> list[str]:
+    """Comma-separated texts."""
+    return _read(name, default, _items, "a comma-separated list")
+
+
+def path(name: str, default: Path) -> Path:
+    """A path; `~` is expanded, a relative one is taken from the current folder."""
+    return _read(name, default, lambda value: Path(value).expanduser().absolute(), "a path")

@@ -1,0 +1,167 @@
+"""What every installation shares. The environment is read here and nowhere else."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from mmsite import env
+from mmsite.secret_key import read_or_create_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+# Everything that this installation keeps lies below one folder, unless set otherwise.
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var")
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = False
+SECRET_KEY = env.text("SECRET_KEY") or read_or_create_secret_key(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.items("HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+HTTPS = env.boolean("HTTPS", default=False)
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "mmsite",
+    "gallery",
+    "captioning",
+    "search",
+    "django_q",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "mmsite.urls"
+WSGI_APPLICATION = "mmsite.wsgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "gallery.context_processors.site",
+            ],
+        },
+    },
+]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Connection settings for a URL. SQLite gets WAL and IMMEDIATE transactions, so that several processes can write:
+    with DEFERRED ones, six writers fail at once with "database is locked" (docs/why.md)."""
+    config: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+    return config
+
+
+DATABASES = {"default": database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "gallery.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "library"
+LOGOUT_REDIRECT_URL = "library"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+MEDIA_ROOT = env.path("MEDIA_DIR", DATA_DIR / "media")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "gallery.storage.DurableFileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_TEMP_DIR = None
+# A form may carry a folder of pictures; each file still passes GALLERY_LIMITS.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
+
+# The wake-up calls of the worker. They carry no truth (gallery.Stage does), so losing or doubling one is harmless.
+Q_CLUSTER = {
+    "name": "mmsite",
+    "orm": "default",
+    "workers": 1,
+    "queue_limit": 1,
+    "bulk": 1,
+    "poll": 0.2,
+    "timeout": 300,
+    "retry": 1_000,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "recycle": 1_000_000,
+    "save_limit": 100,
+    "catch_up": False,
+    "label": "Wake-ups",
+}
+
+SIGN_UP = env.boolean("SIGN_UP", default=True)
+
+# What is refused at the door.
+GALLERY_LIMITS = {
+    "bytes": env.positive("MAX_MEGABYTES", 100) * 1_000_000,
+    "pixels": env.positive("MAX_MEGAPIXELS", 120) * 1_000_000,
+    "side": env.positive("MAX_SIDE", 30_000),
+}
+# The module that knows the order of the work: see gallery.pipeline.Pipeline.
+GALLERY_PIPELINE = "mmsite.pipeline"
+
+CAPTIONER = env.text("CAPTIONER", "builtin")
+ENCODER = env.text("ENCODER", "builtin")
+VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
+INDEX_DIR = DATA_DIR / "index"
+
+WEB_ADDRESS = env.text("ADDRESS", "127.0.0.1:8000")
+WEB_THREADS = env.positive("WEB_THREADS", 8)
+MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"level": "INFO"}, "django-q": {"level": "WARNING"}},
+}

@@ -1,0 +1,3 @@
+"""The settings that `make run` and servers use."""
+
+from mmsite.settings.base import *  # noqa: F403

@@ -1,0 +1,19 @@
+"""For the tests: everything below a folder of this run, the fake models, quick password hashes."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("MMSITE_DATA_DIR", tempfile.mkdtemp(prefix="mmsite-test-"))
+os.environ.setdefault("MMSITE_CAPTIONER", "fake")
+os.environ.setdefault("MMSITE_ENCODER", "fake")
+
+from mmsite.settings.base import *  # noqa: E402, F403
+from mmsite.settings.base import DATA_DIR, DATABASES, STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+# A file, not memory: the real worker processes of the tests open it too.
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA_DIR) / f"test-{worker}.sqlite3")}

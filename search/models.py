@@ -1,0 +1,60 @@
+"""The vectors, and the model versions that made them. SQL is the truth; indexes are caches of these tables."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from gallery.models import Image
+
+
+class ModelVersion(models.Model):
+    """An encoder exactly as it made vectors. Vectors of different versions are never compared."""
+
+    class State(models.TextChoices):
+        BUILDING = "building", "Building: pictures are being embedded"
+        ACTIVE = "active", "Active: searches use it"
+        RETIRED = "retired", "Retired"
+
+    key = models.CharField(max_length=150, unique=True, help_text="ml.ModelInfo.key")
+    name = models.CharField(max_length=100, help_text="The name by which ml.load_encoder finds it.")
+    revision = models.CharField(max_length=50)
+    weights_hash = models.CharField(max_length=64)
+    preprocessing = models.CharField(max_length=100)
+    dimension = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
+    last_seq = models.PositiveBigIntegerField(default=0, help_text="The newest change of its embeddings.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["state"], condition=Q(state="active"), name="model_version_one_active"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Embedding(models.Model):
+    """The vector of one picture by one model version.
+
+    `seq` grows with every change within a version, in commit order (see search.services), so that an index follows the
+    table by reading what lies past the last `seq` it has seen. A deleted picture leaves a tombstone: no vector, and an
+    `image` that no longer exists, hence no constraint.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.DO_NOTHING, db_constraint=False, related_name="embeddings")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
+    vector = models.BinaryField(null=True, help_text="float16, L2-normalised; null marks a tombstone.")
+    seq = models.PositiveBigIntegerField()
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["image", "model_version"], name="embedding_once_per_image_and_model"),
+            models.UniqueConstraint(fields=["model_version", "seq"], name="embedding_seq_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} by {self.model_version_id}, change {self.seq}"
