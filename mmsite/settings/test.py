@@ -8,8 +8,8 @@ os.environ.setdefault("MMSITE_DATA_DIR", tempfile.mkdtemp(prefix="mmsite-test-")
 os.environ.setdefault("MMSITE_CAPTIONER", "fake")
 os.environ.setdefault("MMSITE_ENCODER", "fake")
 
-from mmsite.settings.base import *  # noqa: E402, F403
-from mmsite.settings.base import DATA_DIR, DATABASES, STORAGES  # noqa: E402
+from mmsite.settings.base import *  # noqa: F403
+from mmsite.settings.base import DATA_DIR, DATABASES, STORAGES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

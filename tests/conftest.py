@@ -1,0 +1,57 @@
+"""What tests of every part start from."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image as PILImage
+
+MakeJpeg = Callable[..., bytes]
+
+
+@pytest.fixture(autouse=True)
+def _media(settings: Any, tmp_path: Any) -> None:
+    """Each test keeps its files to itself."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.INDEX_DIR = tmp_path / "index"
+
+
+@pytest.fixture
+def make_jpeg() -> MakeJpeg:
+    """A maker of small JPEGs: `make_jpeg("red", size=(64, 48), exif=…)`."""
+
+    def make(color: Any = "red", size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+        buffer = io.BytesIO()
+        PILImage.new("RGB", size, color).save(buffer, "JPEG", **save)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    from gallery.models import User
+
+    return User.objects.create_user("ada", password="analytical engine")
+
+
+@pytest.fixture
+def other_user(db: None) -> Any:
+    from gallery.models import User
+
+    return User.objects.create_user("grace", password="nanoseconds matter")
+
+
+@pytest.fixture
+def make_image(make_jpeg: MakeJpeg, user: Any) -> Callable[..., Any]:
+    """Uploads a picture of one colour through the front door: `make_image("red", owner=…, visibility=…)`."""
+    from django.core.files.base import ContentFile
+
+    from gallery import services
+
+    def make(color: Any = "red", *, owner: Any = None, name: str = "picture.jpg", **kwargs: Any) -> Any:
+        file = ContentFile(make_jpeg(color), name=name)
+        return services.image_create(owner=owner or user, file=file, file_name=name, **kwargs).image
+
+    return make
