@@ -1,0 +1,90 @@
+# `make run` starts the gallery, `make test` checks it; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+# The PostgreSQL server on which the tests run a second time, where one answers.
+POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
+# Where the workshop's data set lies and where its intermediate files may.
+FLICKR8K ?= $(HOME)/data/flickr8k
+CACHE ?= $(HOME)/.cache/mmsite
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types format install install-dev browser bench train evaluate clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
+	@$(BIN)/python manage.py setup
+	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: install-dev browser ## Run every test: SQLite, a real browser, and PostgreSQL where one answers
+	$(BIN)/pytest -n 2 --dist loadgroup
+	@if $(BIN)/python -c 'import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=2)' \
+		"$(POSTGRES_URL)" 2>/dev/null; then \
+		echo "PostgreSQL answers: running the database tests on it too"; \
+		MMSITE_DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
+			tests/gallery tests/captioning tests/search tests/mmsite; \
+	else \
+		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out"; \
+	fi
+
+lint: install-dev ## Style, import contracts, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	git ls-files 'templates/*.html' | xargs $(BIN)/djade --check --target-version 5.2
+	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml --check --tabwidth 2
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py check --fail-level WARNING
+
+types: install-dev ## mypy, strict
+	$(BIN)/mypy
+
+format: install-dev ## Rewrite the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2
+	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml --tabwidth 2
+
+bench: install-dev browser ## Measure the whole path; writes docs/performance.md
+	$(BIN)/python -m bench
+
+train: install-dev ## Train the built-in models on Flickr8k (FLICKR8K=folder)
+	$(BIN)/python -m ml train encoder --data "$(FLICKR8K)" --cache "$(CACHE)" --output ml/weights/builtin_encoder.safetensors
+	$(BIN)/python -m ml train captioner --data "$(FLICKR8K)" --cache "$(CACHE)" --output ml/weights/builtin_captioner.safetensors
+
+evaluate: install-dev ## Score the built-in models on the Flickr8k test split (FLICKR8K=folder)
+	$(BIN)/python -m ml evaluate encoder --data "$(FLICKR8K)" --split test
+	$(BIN)/python -m ml evaluate captioner --data "$(FLICKR8K)" --split test
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch goes first and alone: its pin in constraints.txt decides which build everything else sees.
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing mmsite into $(VENV) (a minute or two the first time)…"
+	@$(PIP) install --quiet --constraint constraints.txt torch
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,workshop,dev]'
+	@touch $@
+
+# A real browser for the end-to-end test, which is skipped with a message where this cannot install one.
+browser:
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests…"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver; } >/dev/null \
+			|| echo "Chromium could not be installed: the browser tests will be skipped"; \
+	else echo "No chromium and chromedriver here: the browser tests will be skipped"; fi
+
+clean: ## Remove caches (never your pictures, which lie in var/)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
