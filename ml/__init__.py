@@ -1,0 +1,37 @@
+"""Pictures in, captions and vectors out: a plain Python library behind the site, usable from a notebook.
+
+>>> import ml
+>>> encoder = ml.load_encoder("builtin")
+>>> encoder.encode_images(pictures) @ encoder.encode_texts(["a dog in the snow"]).T
+
+Importing it is cheap; torch comes with the first model.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml.interfaces import Captioner, ImageTextEncoder
+
+__all__ = ["load_captioner", "load_encoder"]
+
+
+def load_encoder(name: str = "builtin") -> "ImageTextEncoder":
+    """The encoder of that name, shared by all callers in this process.
+
+    `name` is `builtin`, `fake` (knows colours only), a folder with a CLIP or SigLIP model in Hugging Face format, or
+    such a model's hub id once it was fetched by `python -m ml pull ID`. Raises an error of ml.errors.
+    """
+    from ml import registry
+
+    return registry.encoders.get(name)
+
+
+def load_captioner(name: str = "builtin") -> "Captioner":
+    """The captioner of that name, shared by all callers in this process.
+
+    `name` is `builtin`, `fake` (names colours only), a folder with a vision-encoder-decoder model in Hugging Face
+    format, or such a model's hub id once it was fetched by `python -m ml pull ID`. Raises an error of ml.errors.
+    """
+    from ml import registry
+
+    return registry.captioners.get(name)

@@ -15,3 +15,7 @@ class ModelCorrupt(ModelError):
 
 class DatasetError(ModelError):
     """A data set is missing or not in the layout that its reader expects."""
+
+
+class ModelUnsupported(ModelError):
+    """A model is there, but it is not of a kind that this library runs: another architecture, or pickled weights."""

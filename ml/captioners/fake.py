@@ -1,0 +1,25 @@
+"""A fake captioner for tests and demos: it names colours, needs no weights, and answers at once."""
+
+from collections.abc import Sequence
+
+from PIL.Image import Image
+
+from ml import colours
+from ml.interfaces import CaptionResult, ModelInfo
+
+
+class FakeCaptioner:
+    """A Captioner that says "a mostly red picture"; its confidence is the share of that colour."""
+
+    info = ModelInfo(name="fake", revision="1", weights_hash="0" * 64, preprocessing=f"average-{colours.SIDE}")
+    unsure_below = 0.5
+
+    def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
+        """Name the most frequent colour of each picture."""
+        return [_describe(image) for image in images]
+
+
+def _describe(image: Image) -> CaptionResult:
+    shares = colours.layout(image).mean(axis=(0, 1))
+    main = int(shares.argmax())
+    return CaptionResult(f"a mostly {colours.NAMES[main]} picture", float(shares[main]))

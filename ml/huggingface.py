@@ -1,0 +1,131 @@
+"""Opens checkpoints with transformers so that what comes out is what was published, or an error of this library."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from safetensors import SafetensorError, safe_open
+from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from ml.errors import ModelCorrupt, ModelUnsupported
+from ml.hub import Checkpoint
+from ml.interfaces import ModelInfo
+
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+_WIDEST = 8  #: sides; see `pixels`
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and advice out of our logs; its errors still pass."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any]) -> Any:
+    """Load a network in float32 by `architecture`, the `from_pretrained` of a transformers class.
+
+    Raises ModelNotFound, ModelUnsupported (pickled weights) or ModelCorrupt: unlike transformers, which fills what a
+    file lacks with random numbers, every weight must be there.
+    """
+    for path in checkpoint.weights():
+        try:
+            with safe_open(path, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise ModelCorrupt(f"{path.name} of {checkpoint.name} is damaged or truncated; fetch it again.") from error
+    with _reading(checkpoint):
+        network, report = architecture(
+            checkpoint.folder,
+            **_LOCAL,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="sdpa",  # a configuration may name a kernel to be downloaded; it must not
+            output_loading_info=True,
+        )
+    if lacking := sorted(report["missing_keys"]) or [key for key, *_ in report["mismatched_keys"]]:
+        raise ModelCorrupt(f"The weights of {checkpoint.name} don't fit its configuration: {lacking[0]} is missing.")
+    return network.eval()
+
+
+def load_image_processor(checkpoint: Checkpoint) -> Any:
+    """Load the checkpoint's own image processor, on Pillow. Raises ModelCorrupt."""
+    with _reading(checkpoint):
+        return AutoImageProcessor.from_pretrained(checkpoint.folder, **_LOCAL, backend="pil")
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """Load the checkpoint's own tokenizer. Raises ModelCorrupt."""
+    with _reading(checkpoint):
+        try:
+            return AutoTokenizer.from_pretrained(checkpoint.folder, **_LOCAL)
+        except ImportError:  # SigLIP asks for sentencepiece, but its tokenizer.json holds the same tokenizer
+            return PreTrainedTokenizerFast.from_pretrained(checkpoint.folder, **_LOCAL)
+
+
+def model_info(checkpoint: Checkpoint, image_processor: Any) -> ModelInfo:
+    """What identifies the checkpoint; `preprocessing` changes with the image processor and with the tokenizer."""
+    digest = hashlib.sha256(json.dumps(image_processor.to_dict(), sort_keys=True, default=str).encode())
+    for path in (checkpoint.folder / file for file in _TOKENIZER_FILES):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return ModelInfo(
+        name=checkpoint.name,
+        revision=checkpoint.revision,
+        weights_hash=checkpoint.weights_hash(),
+        preprocessing=f"{type(image_processor).__name__.removesuffix('Pil')}-{digest.hexdigest()[:12]}",
+    )
+
+
+def pixels(image_processor: Any, images: Sequence[Image]) -> dict[str, torch.Tensor]:
+    """What the network takes for RGB pictures of any size.
+
+    A processor that scales the shorter side and then keeps the middle square would blow a strip of 30,000 x 10 pixels
+    up to 670,000 x 224 first; of such strips only the middle, which holds that square, is handed over.
+    """
+    rgb = [image.convert("RGB") for image in images]
+    if image_processor.do_center_crop and image_processor.size.get("shortest_edge"):
+        rgb = [_middle(image) for image in rgb]
+    return dict(image_processor(images=rgb, return_tensors="pt"))
+
+
+def _middle(image: Image) -> Image:
+    width, height = image.size
+    longest = _WIDEST * min(width, height)
+    if max(width, height) <= longest:
+        return image
+    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
+    return image.crop((left, top, left + min(width, longest), top + min(height, longest)))
+
+
+@contextmanager
+def _reading(checkpoint: Checkpoint) -> Iterator[None]:
+    """Turn whatever transformers raises on files that it cannot use into an error of this library."""
+    try:
+        with quiet():
+            yield
+    except MemoryError:
+        raise
+    except ImportError as error:
+        raise ModelUnsupported(
+            f"{checkpoint.name} needs a package that is not installed: {_first_line(error)}"
+        ) from error
+    except Exception as error:
+        raise ModelCorrupt(f"{checkpoint.name} cannot be read: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
