@@ -1,0 +1,280 @@
+"""The work on pictures: every transition of a `Stage`, the durable queue that workers claim from.
+
+    pending -> running -> done | failed | skipped
+
+A claim is a lease: it is held by renewing it, and it is void once `claimed_until` has passed, whatever became of the
+process. The attempt is counted with the claim, before the work. Whatever a worker reports about a claim that it has
+lost meanwhile is ignored: each report is a compare-and-set on `claimed_by`.
+
+A claim that ran out means that a process died or hung. Nobody knows which of its pictures did it, so that each of its
+stages is from then on tried alone, until the guilty one has used up its attempts and the innocent ones are done.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from gallery.models import Image, Stage
+from gallery.pipeline import Step, get_pipeline
+
+DIED = "The worker stopped while working on this picture, {attempts} times."
+REPLACED = "No longer needed: another model does this now."
+# Pictures that get their missing stages in one sweep; bounds its time and its transaction.
+OPENED_PER_SWEEP = 5_000
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """What one sweep found and put right; numbers of stages, `opened` of pictures."""
+
+    expired: int
+    failed: int
+    opened: int
+    skipped: int
+    revived: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Stages that wait (due or not yet), that run and that failed for good."""
+
+    waiting: int
+    running: int
+    failed: int
+
+    @property
+    def open(self) -> int:
+        return self.waiting + self.running
+
+
+def open_for(*, images: Iterable[Image], priority: Stage.Priority) -> None:
+    """Create the stages that these pictures need today and don't have yet. Does not wake anybody."""
+    steps = get_pipeline().steps()
+    Stage.objects.bulk_create(
+        [Stage(image=image, step=step.name, model=step.model, priority=priority) for image in images for step in steps],
+        ignore_conflicts=True,
+        batch_size=1_000,
+    )
+
+
+def claim(*, worker: str, limit: int) -> list[Stage]:
+    """Take the next due stages, with their `image`; [] when nothing is due.
+
+    Either all due steps of up to `limit` pictures of one priority, interactive before backfill, oldest first; or, where
+    a process died, one single stage. Safe among any number of workers: each stage goes to one of them.
+    """
+    _fail_exhausted()
+    while ids := _next_due(limit):
+        # Another worker may have been faster with all of them: look again.
+        if claimed := _take(ids, worker):
+            return claimed
+    return []
+
+
+def renew(claimed: Collection[Stage]) -> int:
+    """Prolong the lease; the number of stages still held."""
+    return _held(claimed).update(claimed_until=timezone.now() + _lease())
+
+
+def finish(claimed: Collection[Stage]) -> int:
+    """The work is done; the number of stages that were still held."""
+    return _held(claimed).update(**_settled(Stage.State.DONE, error=""))
+
+
+def skip(claimed: Collection[Stage], reason: str) -> int:
+    """This work is not needed any more."""
+    return _held(claimed).update(**_settled(Stage.State.SKIPPED, error=reason))
+
+
+def fail(stage: Stage, error: str, *, retryable: bool = True) -> None:
+    """An attempt failed. Another follows, later each time, unless it cannot help or there were enough of them."""
+    held = _held([stage])
+    if retryable and stage.attempts < settings.STAGE_ATTEMPTS:
+        wait = timedelta(seconds=settings.STAGE_RETRY_SECONDS * 4 ** (stage.attempts - 1))
+        held.update(**_pending(due_at=timezone.now() + wait, error=error))
+    else:
+        held.update(**_settled(Stage.State.FAILED, error=error))
+
+
+def postpone(claimed: Collection[Stage], error: str, *, delay: float) -> None:
+    """What the work needs is not there now; try again in `delay` seconds. The attempt does not count."""
+    due_at = timezone.now() + timedelta(seconds=delay)
+    _held(claimed).update(**_pending(due_at=due_at, error=error), attempts=F("attempts") - 1)
+
+
+def release(claimed: Collection[Stage]) -> None:
+    """Give back, untouched, what was claimed: the worker has been asked to stop. The attempt does not count."""
+    _held(claimed).update(**_pending(due_at=F("due_at"), error=F("error")), attempts=F("attempts") - 1)
+
+
+def retry(*, image: Image) -> int:
+    """Start again what failed on a picture, with all its attempts; the number of stages."""
+    return _rearm(Stage.objects.filter(image=image, state=Stage.State.FAILED), Stage.Priority.INTERACTIVE)
+
+
+def retry_all(*, step: str | None = None) -> int:
+    """Start again whatever failed (of one step), as a backfill; the number of stages."""
+    failed = Stage.objects.filter(state=Stage.State.FAILED)
+    return _rearm(failed if step is None else failed.filter(step=step), Stage.Priority.BACKFILL)
+
+
+def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority) -> int:
+    """Do a step of these pictures again, by today's model; the number of stages. What runs now is left alone."""
+    with transaction.atomic():
+        open_for(images=Image.objects.filter(pk__in=image_ids), priority=priority)
+        models = [each.model for each in get_pipeline().steps() if each.name == step]
+        stages = Stage.objects.filter(image_id__in=image_ids, step=step, model__in=models)
+        return _rearm(stages.exclude(state=Stage.State.RUNNING), priority)
+
+
+def sweep() -> SweepReport:
+    """Put right what a crash, a lost wake-up or a change of models left behind. Cheap, idempotent, run each minute."""
+    now = timezone.now()
+    steps = get_pipeline().steps()
+    failed = _fail_exhausted()
+    expired = Stage.objects.filter(_expired(now)).count()
+    current = _of_steps(steps)
+    waiting = Stage.objects.filter(state=Stage.State.PENDING)
+    skipped = waiting.exclude(current).update(**_settled(Stage.State.SKIPPED, error=REPLACED))
+    skipped_before = Stage.objects.filter(current, state=Stage.State.SKIPPED)
+    revived = skipped_before.update(**_pending(due_at=now, error=""), attempts=0, priority=Stage.Priority.BACKFILL)
+    missing = list(_lacking(steps)[:OPENED_PER_SWEEP])
+    open_for(images=missing, priority=Stage.Priority.BACKFILL)
+    return SweepReport(expired=expired, failed=failed, opened=len(missing), skipped=skipped, revived=revived)
+
+
+def any_due() -> bool:
+    """Is there work that somebody should claim now?"""
+    return _due(timezone.now()).exists()
+
+
+def stalled(*, for_seconds: float) -> bool:
+    """Work has been due for so long, nobody holds a claim, and nothing was settled in that time."""
+    now = timezone.now()
+    before = now - timedelta(seconds=for_seconds)
+    waits = Stage.objects.filter(
+        Q(state=Stage.State.PENDING, due_at__lte=before) | Q(state=Stage.State.RUNNING, claimed_until__lte=before)
+    )
+    moves = Stage.objects.filter(
+        Q(state=Stage.State.RUNNING, claimed_until__gt=now)
+        | Q(state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before)
+    )
+    return waits.exists() and not moves.exists()
+
+
+def counts() -> Counts:
+    """How much work waits, runs and has failed."""
+    by_state = dict(Stage.objects.values_list("state").annotate(Count("pk")))
+    return Counts(
+        waiting=by_state.get(Stage.State.PENDING, 0),
+        running=by_state.get(Stage.State.RUNNING, 0),
+        failed=by_state.get(Stage.State.FAILED, 0),
+    )
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.STAGE_LEASE_SECONDS)
+
+
+def _expired(now: datetime) -> Q:
+    return Q(state=Stage.State.RUNNING, claimed_until__lte=now)
+
+
+def _due(now: datetime) -> QuerySet[Stage]:
+    # `state__in` says nothing new, but lets the database use the partial index `stage_open`.
+    return Stage.objects.filter(Q(state=Stage.State.PENDING) | _expired(now), state__in=Stage.OPEN, due_at__lte=now)
+
+
+def _next_due(limit: int) -> list[int]:
+    """Ids of the stages that belong into the next claim."""
+    due = _due(timezone.now())
+    heads = list(due.order_by("priority", "due_at", "id")[: limit * 4])
+    if not heads:
+        return []
+    first = heads[0]
+    if first.state == Stage.State.RUNNING:
+        return [first.pk]
+    batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
+    image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
+    return list(due.filter(image_id__in=image_ids, state=Stage.State.PENDING).values_list("pk", flat=True))
+
+
+def _take(ids: list[int], worker: str) -> list[Stage]:
+    """Claim those of the stages that are still due."""
+    now = timezone.now()
+    claim_id = f"{worker}/{uuid.uuid4().hex[:12]}"
+    with transaction.atomic():
+        # SQLite ignores the row locks and needs none (IMMEDIATE transactions). On PostgreSQL they keep workers that
+        # reach for the same rows from waiting for each other.
+        free = _due(now).filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
+        taken = list(free.values_list("pk", flat=True))
+        _due(now).filter(pk__in=taken).update(
+            state=Stage.State.RUNNING, claimed_by=claim_id, claimed_until=now + _lease(), attempts=F("attempts") + 1
+        )
+    return list(Stage.objects.filter(pk__in=taken, claimed_by=claim_id).select_related("image").order_by("pk"))
+
+
+def _held(claimed: Collection[Stage]) -> QuerySet[Stage]:
+    return Stage.objects.filter(
+        pk__in=[stage.pk for stage in claimed],
+        claimed_by__in={stage.claimed_by for stage in claimed},
+        state=Stage.State.RUNNING,
+    )
+
+
+def _pending(*, due_at: datetime | F, error: str | F) -> dict[str, Any]:
+    return {
+        "state": Stage.State.PENDING,
+        "due_at": due_at,
+        "error": error,
+        "claimed_by": "",
+        "claimed_until": None,
+        "finished_at": None,
+    }
+
+
+def _settled(state: Stage.State, *, error: str) -> dict[str, Any]:
+    return {
+        "state": state,
+        "error": error,
+        "claimed_by": "",
+        "claimed_until": None,
+        "finished_at": timezone.now(),
+    }
+
+
+def _rearm(stages: QuerySet[Stage], priority: Stage.Priority) -> int:
+    rearmed = stages.update(**_pending(due_at=timezone.now(), error=""), attempts=0, priority=priority)
+    if rearmed:
+        transaction.on_commit(get_pipeline().wake)
+    return rearmed
+
+
+def _fail_exhausted() -> int:
+    """Give up on the stages whose worker died at each of their attempts."""
+    exhausted = Stage.objects.filter(_expired(timezone.now()), attempts__gte=settings.STAGE_ATTEMPTS)
+    if not exhausted.exists():  # a read, so that the usual case takes no write lock
+        return 0
+    return exhausted.update(**_settled(Stage.State.FAILED, error=DIED.format(attempts=settings.STAGE_ATTEMPTS)))
+
+
+def _of_steps(steps: Iterable[Step]) -> Q:
+    condition = Q(pk__in=[])
+    for step in steps:
+        condition |= Q(step=step.name, model=step.model)
+    return condition
+
+
+def _lacking(steps: Iterable[Step]) -> QuerySet[Image]:
+    """Pictures, oldest first, that have no stage yet for one of the steps."""
+    condition = Q(pk__in=[])
+    for step in steps:
+        condition |= ~Q(Exists(Stage.objects.filter(image=OuterRef("pk"), step=step.name, model=step.model)))
+    return Image.objects.filter(condition).order_by("pk")
