@@ -32,6 +32,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def newest_first(self) -> Self:
         return self.order_by("-sort_date", "-id")
 
+    def with_renditions(self) -> Self:
+        """Saves the query for each picture that `thumbnail` and `preview` would make."""
+        return self.prefetch_related("renditions")
+
 
 class Visibility(models.TextChoices):
     PRIVATE = "private", "Private: only you"
@@ -84,6 +88,19 @@ class Image(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("image", args=[self.uuid])
+
+    @property
+    def thumbnail(self) -> "Rendition | None":
+        """None until the worker has made it."""
+        return self._rendition(Rendition.Kind.THUMBNAIL)
+
+    @property
+    def preview(self) -> "Rendition | None":
+        """None until the worker has made it."""
+        return self._rendition(Rendition.Kind.PREVIEW)
+
+    def _rendition(self, kind: str) -> "Rendition | None":
+        return next((rendition for rendition in self.renditions.all() if rendition.kind == kind), None)
 
 
 class Rendition(models.Model):

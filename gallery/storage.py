@@ -1,7 +1,103 @@
-"""Files that survive a power cut."""
+"""Files that survive a power cut, and their names."""
 
-from django.core.files.storage import FileSystemStorage
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils.deconstruct import deconstructible
 
 
+def original_name(uuid: UUID, extension: str) -> str:
+    """Where the original lies: `originals/ab/<uuid>.<extension>`; two hex digits keep the folders small."""
+    return f"originals/{uuid.hex[:2]}/{uuid}.{extension}"
+
+
+def rendition_name(uuid: UUID, kind: str) -> str:
+    """Where a rendition lies, unless that name is taken: then the storage adds a few letters."""
+    return f"renditions/{uuid.hex[:2]}/{uuid}-{kind}.webp"
+
+
+@contextmanager
+def kept_on_success() -> Iterator[list[str]]:
+    """Gives a list for the names of files stored in the block; they are deleted when the block doesn't end well."""
+    names: list[str] = []
+    succeeded = False
+    try:
+        yield names
+        succeeded = True
+    finally:
+        if not succeeded:
+            for name in names:
+                default_storage.delete(name)
+
+
+@deconstructible(path="gallery.storage.DurableFileSystemStorage")
 class DurableFileSystemStorage(FileSystemStorage):
-    """Placeholder base until the durable save lands."""
+    """A file has its name only once all of its bytes are on the disk, and keeps it over a power cut.
+
+    Bytes go to a temporary file in the target folder, which is synced, renamed and the folder synced: the order that
+    PostgreSQL's durable_rename follows. Nothing is overwritten, and nothing stays behind when that fails.
+    """
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        target = Path(self.path(name))
+        self._make_folder(target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                file.flush()
+                if self.file_permissions_mode is not None:
+                    os.fchmod(file.fileno(), self.file_permissions_mode)
+                os.fsync(file.fileno())
+            name = self._reserve(name)
+            target = Path(self.path(name))
+            try:
+                os.replace(temporary, target)
+                _sync_folder(target.parent)
+            except OSError:
+                target.unlink(missing_ok=True)
+                raise
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return name.replace("\\", "/")
+
+    def _reserve(self, name: str) -> str:
+        """Takes the name, or another where it is taken, with an empty file: renaming alone would overwrite silently,
+        and hard links, which don't, are missing on some file systems."""
+        while True:
+            try:
+                os.close(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                name = self.get_available_name(name)
+            else:
+                return name
+
+    def _make_folder(self, folder: Path) -> None:
+        """Makes the folder and those above it, each durable in its parent."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        if self.directory_permissions_mode is not None:
+            folder.chmod(self.directory_permissions_mode)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems can't sync folders and say so; PostgreSQL's fsync_fname lets the same two pass.
+        if error.errno not in (errno.EBADF, errno.EINVAL):
+            raise
+    finally:
+        os.close(descriptor)

@@ -153,6 +153,8 @@ GALLERY_LIMITS = {
     "bytes": env.positive("MAX_MEGABYTES", 100) * 1_000_000,
     "pixels": env.positive("MAX_MEGAPIXELS", 120) * 1_000_000,
     "side": env.positive("MAX_SIDE", 30_000),
+    "frames": env.positive("MAX_FRAMES", 1_000),
+    "animation_pixels": env.positive("MAX_ANIMATION_MEGAPIXELS", 600) * 1_000_000,
 }
 # The module that knows the order of the work: see gallery.pipeline.Pipeline.
 GALLERY_PIPELINE = "mmsite.pipeline"

@@ -1,0 +1,98 @@
+"""Which kinds of file are pictures here, told by their first bytes; names and extensions prove nothing."""
+
+from dataclasses import dataclass
+
+from gallery.exceptions import UploadRefused
+
+
+@dataclass(frozen=True)
+class Format:
+    """`name` is Pillow's. `animates`: several frames are an animation (not pages, or pictures side by side)."""
+
+    name: str
+    label: str
+    extension: str
+    content_type: str
+    animates: bool = False
+
+
+FORMATS = {
+    kind.name: kind
+    for kind in (
+        Format("JPEG", "JPEG", "jpg", "image/jpeg"),
+        Format("PNG", "PNG", "png", "image/png", animates=True),
+        Format("WEBP", "WebP", "webp", "image/webp", animates=True),
+        Format("GIF", "GIF", "gif", "image/gif", animates=True),
+        Format("AVIF", "AVIF", "avif", "image/avif", animates=True),
+        Format("HEIF", "HEIC", "heic", "image/heic"),
+        Format("TIFF", "TIFF", "tif", "image/tiff"),
+    )
+}
+_LABELS = [kind.label for kind in FORMATS.values()]
+SUPPORTED = f"Supported are {', '.join(_LABELS[:-1])} and {_LABELS[-1]}."
+
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
+_UNSUPPORTED = {
+    b"BM": "BMP pictures",
+    b"8BPS": "Photoshop files",
+    b"%PDF": "PDF files",
+    b"\0\0\x01\0": "icons",
+    b"\0\0\0\x0cjP  ": "JPEG 2000 pictures",
+    b"\0\0\0\x0cJXL ": "JPEG XL pictures",
+    b"\xff\x0a": "JPEG XL pictures",
+    b"<svg": "SVG drawings",
+    b"PK\x03\x04": "archives",
+    b"\x1aE\xdf\xa3": "videos",
+}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+
+
+def identify(head: bytes) -> Format:
+    """The format of a file that starts with `head` (64 bytes or more, or the whole file).
+
+    Raises UploadRefused when it isn't one of FORMATS, naming those that are.
+    """
+    for signature, name in _SIGNATURES.items():
+        if head.startswith(signature):
+            return _unless_raw(head, FORMATS[name])
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return FORMATS["WEBP"]
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    if b"<svg" in head.lower():
+        raise _unsupported("SVG drawings")
+    for signature, label in _UNSUPPORTED.items():
+        if head.startswith(signature):
+            raise _unsupported(label)
+    raise UploadRefused(f"This file is not a picture that we know. {SUPPORTED}")
+
+
+def _iso_media(head: bytes) -> Format:
+    """AVIF, HEIC, videos and more share one container; the brands in its first box tell them apart (ISO 14496-12)."""
+    major, compatible = head[8:12], head[16 : int.from_bytes(head[:4], "big")]
+    brands = {major} | {compatible[i : i + 4] for i in range(0, len(compatible), 4)}
+    if brands & {b"avif", b"avis"}:
+        return FORMATS["AVIF"]
+    if major in _HEIF_BRANDS:
+        return FORMATS["HEIF"]
+    raise _unsupported("camera raw files" if major == b"crx " else "videos")
+
+
+def _unless_raw(head: bytes, kind: Format) -> Format:
+    """Canon's raw files pose as TIFF, of which only a tiny preview could be read."""
+    if kind.name == "TIFF" and head[8:10] == b"CR":
+        raise _unsupported("camera raw files")
+    return kind
+
+
+def _unsupported(label: str) -> UploadRefused:
+    return UploadRefused(f"{label[0].upper()}{label[1:]} are not supported. {SUPPORTED}")

@@ -1,0 +1,252 @@
+"""Files become pixels here and nowhere else: identified by content, checked before decoding, upright, in sRGB.
+
+The limits are checked by us on every header and every frame, with numbers of this site's own; Pillow's guard only
+warns up to twice its number, and knows one number for every program.
+"""
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import IO
+
+from django.conf import settings
+from PIL import Image as PILImage
+from PIL import ImageCms, ImageFile
+
+from gallery.exceptions import UploadRefused
+from gallery.formats import Format, identify
+from gallery.metadata import read_orientation
+
+PILImage.MAX_IMAGE_PIXELS = None
+
+# Everything that Pillow and pillow-heif raise for a file that is damaged, cut short or malicious. (OSError with an
+# errno is the disk's fault, not the file's, and is let through.)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+_UPRIGHT = {
+    2: PILImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PILImage.Transpose.ROTATE_180,
+    4: PILImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PILImage.Transpose.TRANSPOSE,
+    6: PILImage.Transpose.ROTATE_270,
+    7: PILImage.Transpose.TRANSVERSE,
+    8: PILImage.Transpose.ROTATE_90,
+}
+_SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}
+
+
+def open_picture(file: IO[bytes], *, max_side: int | None = None) -> PILImage.Image:
+    """The picture as people should see it: decoded, upright, in sRGB, without metadata; the first frame of several.
+
+    The mode is RGBA where something is see-through, else RGB. With `max_side` (pixels) it is scaled down to that long
+    side, and a JPEG is decoded at a fraction of its size, which is several times faster.
+    Raises UploadRefused when the file is no picture that we can show.
+    """
+    source, kind = open_source(file)
+    with refusing_broken(kind):
+        if max_side is not None and kind.name == "JPEG":
+            source.draft(None, fit(source.size, max_side))
+        source.load()
+        return render(source, max_side=max_side)
+
+
+def open_source(file: IO[bytes]) -> tuple[ImageFile.ImageFile, Format]:
+    """Pillow's view of a file, with the header read and its size within the limits, but nothing decoded yet.
+
+    Raises UploadRefused.
+    """
+    file.seek(0)
+    kind = identify(file.read(512))
+    if kind.name == "HEIF":
+        _register_heif()
+    with refusing_broken(kind):
+        # Only the decoder of that one format is asked: the others' bugs stay out of reach.
+        source = PILImage.open(file, formats=[kind.name])
+    check_size(*source.size)
+    return source, kind
+
+
+def decode_fully(source: ImageFile.ImageFile, kind: Format) -> Iterator[PILImage.Image]:
+    """Decodes and yields `source` at each of its frames in turn: one, or those of an animation.
+
+    Raises UploadRefused when a frame is damaged, or there are more of them than the limits allow.
+    """
+    limits = settings.GALLERY_LIMITS
+    frames = pixels = 0
+    while True:
+        with refusing_broken(kind):
+            try:
+                source.seek(frames)
+            except EOFError:
+                return
+            check_size(*source.size)
+            source.load()
+        frames += 1
+        pixels += source.width * source.height
+        if frames > limits["frames"]:
+            raise UploadRefused(f"This animation has more than {limits['frames']:,} frames, which is the limit.")
+        if pixels > limits["animation_pixels"] and frames > 1:
+            raise UploadRefused(
+                f"The frames of this animation have more than {_mega(limits['animation_pixels'])} megapixels together, "
+                "which is the limit."
+            )
+        yield source
+        if not kind.animates:
+            return
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises UploadRefused when a picture of this size (pixels) is over the limits."""
+    limits = settings.GALLERY_LIMITS
+    side, name = max((width, "wide"), (height, "high"))
+    if side > limits["side"]:
+        raise UploadRefused(f"This picture is {side:,} pixels {name}; the limit is {limits['side']:,}.")
+    if width * height > limits["pixels"]:
+        raise UploadRefused(
+            f"This picture has {_mega(width * height)} megapixels; the limit is {_mega(limits['pixels'])}."
+        )
+
+
+def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Image:
+    """A decoded frame as people should see it: see `open_picture`."""
+    picture = _to_srgb(frame)
+    if max_side is not None:
+        picture = shrink(picture, max_side)
+    method = _UPRIGHT.get(read_orientation(frame))
+    if method is not None:
+        picture = picture.transpose(method)
+    picture.info = {}  # Pillow's writers copy profiles and comments from here
+    return picture
+
+
+def upright_size(decoded: PILImage.Image) -> tuple[int, int]:
+    """Width and height (pixels) of a decoded frame once its orientation is applied."""
+    width, height = decoded.size
+    return (height, width) if read_orientation(decoded) >= _SIDEWAYS else (width, height)
+
+
+def shrink(picture: PILImage.Image, max_side: int) -> PILImage.Image:
+    """The picture with its long side at `max_side` pixels; never enlarged."""
+    size = fit(picture.size, max_side)
+    if size == picture.size:
+        return picture
+    return picture.resize(size, PILImage.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """`size` scaled down to a long side of `max_side`, in its own aspect; at least one pixel each way."""
+    scale = min(1.0, max_side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def flatten(picture: PILImage.Image) -> PILImage.Image:
+    """The picture as RGB, over white where it was see-through: what models are given."""
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    flat = PILImage.new("RGB", picture.size, "white")
+    flat.paste(picture, mask=picture.getchannel("A"))
+    return flat
+
+
+@contextmanager
+def refusing_broken(kind: Format) -> Iterator[None]:
+    """Turns what Pillow raises for a bad file into UploadRefused with a sentence for people."""
+    try:
+        yield
+    except MemoryError as error:
+        raise UploadRefused("This picture is too large to be opened here.") from error
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UploadRefused(f"This {kind.label} file is damaged or cut short.") from error
+
+
+@cache
+def _register_heif() -> None:
+    """HEIC is rare enough that its decoder is loaded when the first such file comes."""
+    import pillow_heif  # noqa: PLC0415
+
+    pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _mega(pixels: int) -> str:
+    """Megapixels for people: rounded up, so that what is over the limit reads so."""
+    return f"{math.ceil(pixels / 100_000) / 10:,g}"
+
+
+def _to_srgb(frame: PILImage.Image) -> PILImage.Image:
+    """RGB or RGBA in sRGB, whatever the mode, depth and profile were."""
+    alpha: PILImage.Image | None = None
+    colours = frame
+    if frame.has_transparency_data:
+        colours = frame.convert({"La": "LA", "LA": "LA"}.get(frame.mode, "RGBA"))
+        alpha = colours.getchannel("A")
+        if alpha.getextrema() == (255, 255):
+            alpha = None
+    picture = _managed(_eight_bits(colours), frame.info.get("icc_profile")).convert("RGB")
+    if alpha is not None:
+        picture.putalpha(alpha)
+    return picture
+
+
+def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
+    """The colours alone, 8 bits a channel, in one of the modes L, RGB, CMYK and LAB."""
+    match picture.mode:
+        case "L" | "RGB" | "CMYK" | "LAB":
+            return picture
+        case "1" | "LA":
+            return picture.convert("L")
+        case "I;16" | "I;16B" | "I;16L" | "I;16N":
+            # `convert("L")` alone would clip everything above 255 to white.
+            return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        case "I" | "F":
+            # Measurements rather than colours: from the darkest to the brightest.
+            low, high = (float(bound) for bound in picture.getextrema())  # type: ignore[arg-type]
+            scale = 255 / (high - low) if high > low else 0.0
+            return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
+        case _:
+            return picture.convert("RGB")
+
+
+def _managed(colours: PILImage.Image, icc_profile: bytes | None) -> PILImage.Image:
+    """The colours in sRGB by way of the embedded profile. An unusable profile counts as none, as in browsers."""
+    if colours.mode == "LAB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    elif icc_profile:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        except (OSError, ImageCms.PyCMSError):
+            return colours
+    else:
+        return colours
+    mode = _PROFILE_MODES.get(profile.profile.xcolor_space.strip())
+    if mode == "RGB" and colours.mode == "L":
+        colours = colours.convert("RGB")
+    if mode != colours.mode or "sRGB" in (profile.profile.profile_description or ""):
+        return colours
+    try:
+        managed = ImageCms.profileToProfile(colours, profile, _srgb(), outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return colours
+    return managed or colours
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

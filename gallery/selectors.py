@@ -1,0 +1,111 @@
+"""What pages ask of pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from django.db.models import Q
+
+from gallery.models import Image, ImageQuerySet, Stage
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+WorkState = Literal["ready", "working", "failed"]
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """`next_cursor` asks for the page after this one; None on the last."""
+
+    images: list[Image]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """How one step of the work on a picture stands. `error` is a sentence, "" where nothing went wrong."""
+
+    name: str
+    state: Stage.State
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ImageWork:
+    """How the work on a picture stands as a whole, and step by step."""
+
+    state: WorkState
+    steps: list[StepWork]
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether a step has failed for good, so that only a person can have it tried again."""
+        return any(step.state == Stage.State.FAILED for step in self.steps)
+
+
+def images_page(*, images: ImageQuerySet, cursor: str | None, size: int) -> ImagePage:
+    """One page of `images`, newest first, with their renditions at hand (two SQL statements).
+
+    Pages are found by key, not by number: nothing is skipped or repeated when pictures come and go meanwhile, and the
+    thousandth page costs no more than the first. A cursor that isn't one of ours gives the first page.
+    """
+    place = _read_cursor(cursor)
+    page = images.newest_first().with_renditions()
+    if place is not None:
+        page = page.filter(_older_than(*place))
+    found = list(page[: size + 1])
+    shown = found[:size]
+    return ImagePage(shown, _cursor(shown[-1]) if len(found) > size else None)
+
+
+def image_neighbours(*, image: Image, images: ImageQuerySet) -> tuple[Image | None, Image | None]:
+    """The pictures beside `image` in the list `images`: (newer, older)."""
+    place = image.sort_date, image.pk
+    newer = images.filter(_newer_than(*place)).order_by("sort_date", "id").first()
+    older = images.filter(_older_than(*place)).newest_first().first()
+    return newer, older
+
+
+def image_work(image: Image) -> ImageWork:
+    """How the work on a picture stands.
+
+    A step that one model has done stays done while another model (a new version, in the shadow of the old) has yet to
+    do it as well.
+    """
+    stages: dict[str, list[Stage]] = {}
+    for stage in image.stages.order_by("id"):
+        stages.setdefault(stage.step, []).append(stage)
+    steps = [_step_work(name, of_step) for name, of_step in stages.items()]
+    states = {step.state for step in steps}
+    if states & set(Stage.OPEN):
+        return ImageWork("working", steps)
+    return ImageWork("failed" if Stage.State.FAILED in states else "ready", steps)
+
+
+def _step_work(name: str, stages: Sequence[Stage]) -> StepWork:
+    order = [Stage.State.DONE, Stage.State.SKIPPED, Stage.State.RUNNING, Stage.State.PENDING, Stage.State.FAILED]
+    best = min(stages, key=lambda stage: order.index(Stage.State(stage.state)))
+    return StepWork(name, Stage.State(best.state), "" if best.state == Stage.State.DONE else best.error)
+
+
+# Both bounds are written so that an index on (sort_date, id) answers them: a plain OR makes SQLite scan.
+def _older_than(sort_date: datetime, pk: int) -> Q:
+    return Q(sort_date__lte=sort_date) & ~Q(sort_date=sort_date, id__gte=pk)
+
+
+def _newer_than(sort_date: datetime, pk: int) -> Q:
+    return Q(sort_date__gte=sort_date) & ~Q(sort_date=sort_date, id__lte=pk)
+
+
+def _cursor(image: Image) -> str:
+    return f"{(image.sort_date - _EPOCH) // _MICROSECOND}.{image.pk}"
+
+
+def _read_cursor(cursor: str | None) -> tuple[datetime, int] | None:
+    try:
+        microseconds, pk = (int(part) for part in (cursor or "").split("."))
+        return _EPOCH + microseconds * _MICROSECOND, pk
+    except (ValueError, OverflowError):
+        return None

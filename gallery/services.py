@@ -1,0 +1,164 @@
+"""Every change to pictures. Bytes first, then rows, then the acknowledgement."""
+
+import errno
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+from uuid import uuid4
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from PIL import Image as PILImage
+
+from gallery import renditions, stages
+from gallery.exceptions import UploadRefused
+from gallery.models import Image, Rendition, Stage, User, Visibility
+from gallery.pipeline import get_pipeline
+from gallery.storage import kept_on_success, original_name, rendition_name
+from gallery.validators import PictureFacts, digest_upload, inspect_upload
+
+logger = logging.getLogger(__name__)
+
+
+class ImageCreation(NamedTuple):
+    """`created` is False when the owner had a picture of the very same bytes: `image` is that one."""
+
+    image: Image
+    created: bool
+
+
+def image_create(
+    *,
+    owner: User,
+    file: "File[bytes]",
+    file_name: str,
+    visibility: str = Visibility.PRIVATE,
+    priority: Stage.Priority = Stage.Priority.INTERACTIVE,
+) -> ImageCreation:
+    """Takes a picture in: checks it, stores it durably, and opens its work. Nothing stays behind on failure.
+
+    Raises UploadRefused with a sentence for the person who gave it.
+    """
+    digest = digest_upload(file)
+    existing = Image.objects.filter(owner=owner, sha256=digest.sha256).first()
+    if existing is not None:
+        return ImageCreation(existing, created=False)
+    facts = inspect_upload(file, file_name, digest=digest)
+    try:
+        image = _image_store(owner=owner, file=file, facts=facts, visibility=visibility, priority=priority)
+    except IntegrityError:
+        # The same bytes came twice at once, and the other one was quicker.
+        existing = Image.objects.filter(owner=owner, sha256=digest.sha256).first()
+        if existing is None:
+            raise
+        return ImageCreation(existing, created=False)
+    return ImageCreation(image, created=True)
+
+
+def _image_store(
+    *, owner: User, file: "File[bytes]", facts: PictureFacts, visibility: str, priority: Stage.Priority
+) -> Image:
+    now = timezone.now()
+    image = Image(
+        uuid=uuid4(),
+        owner=owner,
+        visibility=Visibility(visibility),
+        sha256=facts.sha256,
+        byte_size=facts.byte_size,
+        format=facts.format.name,
+        file_name=facts.file_name,
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+        uploaded_at=now,
+        taken_at=facts.taken_at,
+        sort_date=facts.taken_at or now,
+        camera_make=facts.camera.make,
+        camera_model=facts.camera.model,
+        orientation=facts.orientation,
+        latitude=facts.gps.latitude if facts.gps else None,
+        longitude=facts.gps.longitude if facts.gps else None,
+    )
+    with kept_on_success() as stored:
+        image.original.name = _bytes_store(original_name(image.uuid, facts.format.extension), file)
+        stored.append(image.original.name)
+        with transaction.atomic():
+            image.save(force_insert=True)
+            stages.open_for(images=[image], priority=priority)
+            # The wake-up is a convenience: the sweep finds the stages without it.
+            transaction.on_commit(get_pipeline().wake, robust=True)
+    return image
+
+
+def _bytes_store(name: str, file: "File[bytes]") -> str:
+    try:
+        return default_storage.save(name, file)
+    except OSError as error:
+        logger.exception("Could not store %s", name)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UploadRefused("There is no room left on this site to store the picture.") from error
+        raise UploadRefused("The picture could not be stored; please try again later.") from error
+
+
+def image_set_visibility(*, image: Image, visibility: str) -> Image:
+    """Says who may see a picture. Raises ValueError for a visibility that there isn't."""
+    image.visibility = Visibility(visibility)
+    with transaction.atomic():
+        image.save(update_fields=["visibility"])
+        get_pipeline().changed(image_ids=[image.pk])
+    return image
+
+
+def image_describe(*, image_id: int, text: str, unsure: bool) -> None:
+    """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
+    Image.objects.filter(pk=image_id).update(description=text, description_unsure=unsure)
+
+
+def images_delete(*, images: Iterable[Image]) -> int:
+    """Deletes pictures with all that is known of them, and their files once that is certain; how many there were."""
+    image_ids = [image.pk for image in images]
+    with transaction.atomic():
+        # Locked, so that no worker adds a rendition between the reading of the names and the deletion.
+        found = list(Image.objects.select_for_update().filter(pk__in=image_ids).values_list("pk", "original"))
+        image_ids = [pk for pk, _ in found]
+        names = [original for _, original in found]
+        names += Rendition.objects.filter(image__in=image_ids).values_list("file", flat=True)
+        get_pipeline().forget(image_ids=image_ids)
+        Image.objects.filter(pk__in=image_ids).delete()
+        transaction.on_commit(partial(_files_delete, names), robust=True)
+    return len(image_ids)
+
+
+def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:
+    """Makes and stores every rendition of `image`, given as `pictures.open_picture` returns it.
+
+    Replaces those of an earlier run; two workers at once end with one set. Empty when the picture was deleted
+    meanwhile. Raises UploadRefused when the original of an animation can't be read any more, OSError when the disk
+    fails.
+    """
+    made = renditions.render_all(image=image, picture=picture)
+    with kept_on_success() as stored:
+        for rendition in made:
+            rendition.row.file.name = default_storage.save(
+                rendition_name(image.uuid, rendition.row.kind), rendition.content
+            )
+            stored.append(rendition.row.file.name)
+        rows = [rendition.row for rendition in made]
+        with transaction.atomic():
+            # The lock on the picture makes workers take turns, and deletion wait.
+            if not Image.objects.select_for_update().filter(pk=image.pk).exists():
+                rows, outdated = [], list(stored)
+            else:
+                outdated = list(Rendition.objects.filter(image=image).values_list("file", flat=True))
+                Rendition.objects.filter(image=image).delete()
+                Rendition.objects.bulk_create(rows)
+            transaction.on_commit(partial(_files_delete, outdated), robust=True)
+    return rows
+
+
+def _files_delete(names: Sequence[str]) -> None:
+    for name in names:
+        default_storage.delete(name)

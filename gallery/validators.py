@@ -1,0 +1,110 @@
+"""What is let in at the door. Each refusal is an UploadRefused with a sentence for the person who gave the file."""
+
+import hashlib
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, NamedTuple
+
+from django.conf import settings
+
+from gallery import pictures
+from gallery.exceptions import UploadRefused
+from gallery.formats import Format
+from gallery.metadata import Camera, Position, read_metadata
+
+_CHUNK = 1 << 20
+_LONGEST_NAME = 255
+# Control characters, lone surrogates (names that weren't UTF-8), and marks that turn the direction of reading, by
+# which `gpj.exe` can be made to look like `exe.jpg`.
+_HIDDEN = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Digest(NamedTuple):
+    """What identifies the bytes of a file."""
+
+    sha256: str
+    byte_size: int
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What an accepted file is. `width` and `height` are pixels as shown (orientation applied)."""
+
+    file_name: str
+    sha256: str
+    byte_size: int
+    format: Format
+    width: int
+    height: int
+    frames: int
+    taken_at: datetime | None
+    camera: Camera
+    orientation: int
+    gps: Position | None
+
+
+def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = None) -> PictureFacts:
+    """Everything about an uploaded file, decoded from beginning to end. Raises UploadRefused.
+
+    `digest` saves reading the bytes once more when the caller has it.
+    """
+    digest = digest or digest_upload(file)
+    source, kind = pictures.open_source(file)
+    frames = pictures.decode_fully(source, kind)
+    first = next(frames)
+    metadata = read_metadata(first)
+    width, height = pictures.upright_size(first)
+    return PictureFacts(
+        file_name=clean_file_name(file_name, extension=kind.extension),
+        sha256=digest.sha256,
+        byte_size=digest.byte_size,
+        format=kind,
+        width=width,
+        height=height,
+        frames=1 + sum(1 for _ in frames),
+        taken_at=metadata.taken_at,
+        camera=metadata.camera,
+        orientation=metadata.orientation,
+        gps=metadata.gps,
+    )
+
+
+def digest_upload(file: IO[bytes]) -> Digest:
+    """SHA-256 and size in bytes, read in pieces. Raises UploadRefused when the file is empty or over the limit."""
+    limit: int = settings.GALLERY_LIMITS["bytes"]
+    file.seek(0, 2)
+    byte_size = file.tell()
+    if byte_size == 0:
+        raise UploadRefused("This file is empty.")
+    if byte_size > limit:
+        raise UploadRefused(f"This file has {_megabytes(byte_size)} MB; the limit is {_megabytes(limit)} MB.")
+    file.seek(0)
+    sha256 = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        sha256.update(chunk)
+    file.seek(0)
+    return Digest(sha256.hexdigest(), byte_size)
+
+
+def clean_file_name(name: str, *, extension: str = "jpg") -> str:
+    """The name as a person would read it: no folders, nothing invisible, 255 characters at most.
+
+    A name of which nothing is left becomes `picture.<extension>`.
+    """
+    base = re.split(r"[/\\]", name)[-1]
+    base = unicodedata.normalize("NFC", _HIDDEN.sub("", base))
+    base = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cs"}).strip()
+    if not base.strip("."):
+        return f"picture.{extension}"
+    stem, dot, suffix = base.rpartition(".")
+    if len(base) <= _LONGEST_NAME or not stem or len(suffix) >= _LONGEST_NAME:
+        return base[:_LONGEST_NAME]
+    return stem[: _LONGEST_NAME - len(dot) - len(suffix)] + dot + suffix
+
+
+def _megabytes(byte_size: int) -> str:
+    """Megabytes for people: rounded up, so that what is over the limit reads so."""
+    return f"{math.ceil(byte_size / 100_000) / 10:,g}"
