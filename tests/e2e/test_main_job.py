@@ -1,0 +1,100 @@
+"""The main job as a person does it: upload real pictures, get captions, find them by words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.e2e.conftest import PASSWORD
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+READY_SECONDS = 60
+
+
+def sign_up(browser: Chrome, site: str, name: str) -> None:
+    browser.get(f"{site}/sign-up/")
+    browser.find_element(By.NAME, "username").send_keys(name)
+    browser.find_element(By.NAME, "password1").send_keys(PASSWORD)
+    browser.find_element(By.NAME, "password2").send_keys(PASSWORD)
+    browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
+
+
+def sign_in(browser: Chrome, site: str, name: str) -> None:
+    browser.get(f"{site}/sign-in/")
+    browser.find_element(By.NAME, "username").send_keys(name)
+    browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+    browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
+
+
+def search(browser: Chrome, site: str, words: str) -> list[str]:
+    """The addresses of the hits, best first, through the box in the header."""
+    browser.get(f"{site}/")
+    box = browser.find_element(By.NAME, "q")
+    box.send_keys(words)
+    box.submit()
+    WebDriverWait(browser, 10).until(lambda page: "/search/" in page.current_url)
+    return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card a")]
+
+
+def overflows(browser: Chrome) -> bool:
+    return bool(browser.execute_script("return document.documentElement.scrollWidth > window.innerWidth"))
+
+
+def test_upload_watch_search_find(
+    browser: Chrome,
+    site: str,
+    sample_photo: Callable[[str], Path],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    name = f"ada-{request.node.callspec.id}"
+    sign_up(browser, site, name)
+    browser.delete_all_cookies()
+    sign_in(browser, site, name)
+
+    not_a_picture = tmp_path / "notes.jpg"
+    not_a_picture.write_text("Buy milk.", encoding="utf-8")
+    photos = [sample_photo(each) for each in ("chelsea.png", "coffee.png", "rocket.jpg")]
+    browser.get(f"{site}/upload/")
+    browser.find_element(By.NAME, "files").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
+
+    # Every file gets its row; the text file a sentence, the photos their captions while we watch.
+    rows = WebDriverWait(browser, 10).until(
+        lambda page: len(found := page.find_elements(By.CSS_SELECTOR, ".uploads .upload")) == 4 and found
+    )
+    by_name = {row.find_element(By.CSS_SELECTOR, ".upload-name").text: row for row in rows}
+    refused = by_name["notes.jpg"]
+    WebDriverWait(browser, 20).until(lambda _: "refused" in str(refused.get_attribute("class")))
+    assert "not a picture" in refused.find_element(By.CSS_SELECTOR, ".upload-state").text.lower()
+    assert not overflows(browser)
+    addresses = {}
+    for photo in photos:
+        row = by_name[photo.name]
+        link = WebDriverWait(browser, 20).until(lambda _, row=row: row.find_element(By.CSS_SELECTOR, "a"))
+        addresses[photo.name] = link.get_attribute("href")
+        WebDriverWait(browser, READY_SECONDS).until(lambda _, row=row: row.find_elements(By.CSS_SELECTOR, "img"))
+        WebDriverWait(browser, READY_SECONDS).until(lambda _, link=link: "being described" not in link.text)
+
+    browser.get(addresses["chelsea.png"])
+    WebDriverWait(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    picture = browser.find_element(By.CSS_SELECTOR, ".stage img")
+    assert picture.get_attribute("alt")
+    assert picture.get_attribute("alt") != "chelsea.png"
+    assert not overflows(browser)
+
+    for words, photo in [("a cat", "chelsea.png"), ("a cup of coffee", "coffee.png"), ("a rocket", "rocket.jpg")]:
+        hits = search(browser, site, words)
+        assert hits[0] == addresses[photo], f"{words!r} did not find {photo} first"
+        assert not overflows(browser)
+    assert len(hits) == 3
+
+
+def test_a_stranger_finds_nothing_of_ours(browser: Chrome, site: str, request: pytest.FixtureRequest) -> None:
+    sign_up(browser, site, f"grace-{request.node.callspec.id}")
+    assert search(browser, site, "a cat") == []
