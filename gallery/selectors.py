@@ -46,13 +46,13 @@ class ImageWork:
 
 
 def images_page(*, images: ImageQuerySet, cursor: str | None, size: int) -> ImagePage:
-    """One page of `images`, newest first, with their renditions at hand (two SQL statements).
+    """One page of `images`, newest first, with their renditions and stages prefetched (three SQL statements).
 
     Pages are found by key, not by number: nothing is skipped or repeated when pictures come and go meanwhile, and the
     thousandth page costs no more than the first. A cursor that isn't one of ours gives the first page.
     """
     place = _read_cursor(cursor)
-    page = images.newest_first().with_renditions()
+    page = images.newest_first().with_renditions().prefetch_related("stages")
     if place is not None:
         page = page.filter(_older_than(*place))
     found = list(page[: size + 1])
@@ -69,13 +69,13 @@ def image_neighbours(*, image: Image, images: ImageQuerySet) -> tuple[Image | No
 
 
 def image_work(image: Image) -> ImageWork:
-    """How the work on a picture stands.
+    """How the work on a picture stands. Prefetch `stages` for lists.
 
     A step that one model has done stays done while another model (a new version, in the shadow of the old) has yet to
     do it as well.
     """
     stages: dict[str, list[Stage]] = {}
-    for stage in image.stages.order_by("id"):
+    for stage in sorted(image.stages.all(), key=lambda stage: stage.pk):
         stages.setdefault(stage.step, []).append(stage)
     steps = [_step_work(name, of_step) for name, of_step in stages.items()]
     states = {step.state for step in steps}
