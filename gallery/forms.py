@@ -1,0 +1,52 @@
+"""What people fill in: accounts, uploads, who may see a picture."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.core.files.uploadedfile import UploadedFile
+
+from gallery.models import User, Visibility
+
+PICTURE_TYPES = "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff"
+
+
+class SignUpForm(UserCreationForm[User]):
+    class Meta(UserCreationForm.Meta):
+        model = User
+        fields = ("username",)
+        help_texts: ClassVar = {"username": "Letters, digits and @ . + - _"}
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One or more files. Each is judged on its own later, so that a bad or an empty one spoils no other."""
+
+    widget = ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = list(data) if isinstance(data, Iterable) else [data]
+        if not files or files == [None]:
+            raise forms.ValidationError("Choose at least one picture.", code="required")
+        return files
+
+
+class UploadForm(forms.Form):
+    files = ManyFilesField(label="Pictures", widget=ManyFilesInput(attrs={"accept": PICTURE_TYPES}))
+    visibility = forms.ChoiceField(
+        label="Who may see them", choices=Visibility.choices, initial=Visibility.PRIVATE, required=False
+    )
+
+    def clean_visibility(self) -> Visibility:
+        return Visibility(self.cleaned_data["visibility"] or Visibility.PRIVATE)
+
+
+class VisibilityForm(forms.Form):
+    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices)
+
+    def clean_visibility(self) -> Visibility:
+        return Visibility(self.cleaned_data["visibility"])

@@ -1,0 +1,67 @@
+"""How pictures and their work are put into words and marks."""
+
+
+from django import template
+from django.template.context import RequestContext
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from gallery.models import Image, Stage
+from gallery.selectors import StepWork, image_work
+
+register = template.Library()
+
+STEP_LABELS = {"renditions": "Thumbnail and preview", "caption": "Caption", "embedding": "Search"}
+STATE_WORDS = {
+    Stage.State.PENDING: "waiting",
+    Stage.State.RUNNING: "being worked on",
+    Stage.State.DONE: "done",
+    Stage.State.FAILED: "failed",
+    Stage.State.SKIPPED: "not needed",
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture of static/icons.svg, hidden from screen readers: words always stand beside it."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: RequestContext, url_name: str, label: str) -> SafeString:
+    """A link of the main navigation, marked when its page is shown."""
+    url = reverse(url_name)
+    request = context.get("request")
+    current = SafeString(' aria-current="page"') if request is not None and request.path == url else ""
+    return format_html('<a class="nav-link" href="{}"{}>{}<span>{}</span></a>', url, current, icon(url_name), label)
+
+
+@register.filter
+def alt_text(image: Image) -> str:
+    """What the picture shows in words: its caption, else its file name."""
+    return image.description or image.file_name
+
+
+@register.filter
+def work_state(image: Image) -> str:
+    """ "ready", "working" or "failed". Prefetch `stages` for lists."""
+    return image_work(image).state
+
+
+@register.filter
+def step_label(step: StepWork) -> str:
+    return STEP_LABELS.get(step.name, step.name.capitalize())
+
+
+@register.filter
+def step_words(step: StepWork) -> str:
+    return STATE_WORDS[step.state]
+
+
+@register.filter
+def camera(image: Image) -> str:
+    """Make and model; makers often repeat themselves ("Canon", "Canon EOS 5D")."""
+    make, model = image.camera_make.strip(), image.camera_model.strip()
+    return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()

@@ -1,0 +1,20 @@
+from django.urls import path
+
+from gallery.views import accounts, images, library, media, upload
+
+urlpatterns = [
+    path("", library.library, name="library"),
+    path("public/", library.public, name="public"),
+    path("upload/", upload.upload, name="upload"),
+    path("states/", images.image_states, name="image-states"),
+    path("i/<uuid:uuid>/", images.image_detail, name="image"),
+    path("i/<uuid:uuid>/state/", images.image_state, name="image-state"),
+    path("i/<uuid:uuid>/retry/", images.image_retry, name="image-retry"),
+    path("i/<uuid:uuid>/visibility/", images.image_visibility, name="image-visibility"),
+    path("i/<uuid:uuid>/delete/", images.image_delete, name="image-delete"),
+    path("media/<uuid:uuid>/<slug:kind>.webp", media.rendition, name="rendition"),
+    path("media/<uuid:uuid>/original", media.original, name="original"),
+    path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),
+    path("sign-up/", accounts.SignUp.as_view(), name="sign-up"),
+    path("sign-out/", accounts.SignOut.as_view(), name="sign-out"),
+]

@@ -1,0 +1,143 @@
+"""The page of one picture, the state of its work, and what its owner may do with it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery import services, stages
+from gallery.forms import VisibilityForm
+from gallery.models import Image, ImageQuerySet, Rendition, Visibility
+from gallery.selectors import image_neighbours, image_work
+from gallery.permissions import may_change, reachable_image
+from gallery.templatetags.gallery import step_label, step_words
+from gallery.views.access import SignedInRequest, owner_page
+
+STATES_A_REQUEST = 60
+
+VISIBILITY_SENTENCES = {
+    Visibility.PRIVATE: "Only you see it now.",
+    Visibility.LINK: "Everyone who has the link sees it now.",
+    Visibility.PUBLIC: "Everyone sees it now.",
+}
+
+
+@require_safe
+def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    image = reachable_image(viewer=request.user, uuid=uuid)
+    is_owner = may_change(viewer=request.user, image=image)
+    newer, older = image_neighbours(image=image, images=_list_around(image, is_owner=is_owner))
+    context = {
+        "image": image,
+        "work": image_work(image),
+        "is_owner": is_owner,
+        "newer": newer,
+        "older": older,
+        "back_url": reverse("library" if is_owner else "public"),
+        "back_label": "Back to your library" if is_owner else "Back to the public pictures",
+        "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
+        "link": request.build_absolute_uri(image.get_absolute_url()),
+    }
+    return render(request, "gallery/image.html", context)
+
+
+def _list_around(image: Image, *, is_owner: bool) -> ImageQuerySet:
+    """Where previous and next lead: the owner's library, the public pictures, or nowhere from a shared link."""
+    if is_owner:
+        return Image.objects.filter(owner=image.owner_id)
+    if image.visibility == Visibility.PUBLIC:
+        return Image.objects.filter(visibility=Visibility.PUBLIC)
+    return Image.objects.none()
+
+
+@require_safe
+@never_cache
+def image_state(request: HttpRequest, uuid: UUID) -> JsonResponse:
+    """How far the work on a picture is."""
+    return JsonResponse(_state(reachable_image(viewer=request.user, uuid=uuid)))
+
+
+@require_safe
+@never_cache
+def image_states(request: HttpRequest) -> JsonResponse:
+    """The same for `?image=…&image=…`, each with its card for the grid; what the caller may not see is left out."""
+    uuids = []
+    for text in request.GET.getlist("image")[:STATES_A_REQUEST]:
+        try:
+            uuids.append(UUID(text))
+        except ValueError:
+            continue
+    images = Image.objects.reachable_by(request.user).filter(uuid__in=uuids)
+    cards = {str(image.uuid): _state(image) | {"card": _card(image)} for image in images.with_renditions().prefetch_related("stages")}
+    return JsonResponse({"images": cards})
+
+
+def _card(image: Image) -> str:
+    return render_to_string("gallery/_card.html", {"image": image})
+
+
+def _state(image: Image) -> dict[str, Any]:
+    work = image_work(image)
+    return {
+        "uuid": str(image.uuid),
+        "state": work.state,
+        "description": image.description,
+        "unsure": image.description_unsure,
+        "thumbnail": _rendition_json(image, image.thumbnail),
+        "preview": _rendition_json(image, image.preview),
+        "steps": [
+            {
+                "name": step.name,
+                "label": step_label(step),
+                "state": step.state,
+                "words": step_words(step),
+                "error": step.error,
+            }
+            for step in work.steps
+        ],
+    }
+
+
+def _rendition_json(image: Image, rendition: Rendition | None) -> dict[str, Any] | None:
+    if rendition is None:
+        return None
+    url = reverse("rendition", args=[image.uuid, rendition.kind])
+    return {"url": url, "width": rendition.width, "height": rendition.height}
+
+
+@require_POST
+@owner_page
+def image_retry(request: SignedInRequest, image: Image) -> HttpResponse:
+    stages.retry(image=image)
+    messages.success(request, "It will be tried again in a moment.")
+    return redirect(image)
+
+
+@require_POST
+@owner_page
+def image_visibility(request: SignedInRequest, image: Image) -> HttpResponse:
+    form = VisibilityForm(request.POST)
+    if form.is_valid():
+        visibility = form.cleaned_data["visibility"]
+        services.image_set_visibility(image=image, visibility=visibility)
+        messages.success(request, VISIBILITY_SENTENCES[visibility])
+    else:
+        messages.error(request, "Choose who may see it from the list.")
+    return redirect(image)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_page
+def image_delete(request: SignedInRequest, image: Image) -> HttpResponse:
+    """Asks first (GET), then deletes (POST)."""
+    if request.method != "POST":
+        return render(request, "gallery/image_delete.html", {"image": image})
+    services.images_delete(images=[image])
+    messages.success(request, f"{image.file_name} is deleted.")
+    return redirect("library")
