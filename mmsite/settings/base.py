@@ -24,6 +24,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "mmsite.errors.csrf_failure"
 
 INSTALLED_APPS = [
     "mmsite",
@@ -116,6 +117,11 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_TEMP_DIR = None
+FILE_UPLOAD_HANDLERS = [
+    "gallery.upload_handlers.LimitUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 # A form may carry a folder of pictures; each file still passes GALLERY_LIMITS.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
 
@@ -153,6 +159,7 @@ GALLERY_LIMITS = {
     "bytes": env.positive("MAX_MEGABYTES", 100) * 1_000_000,
     "pixels": env.positive("MAX_MEGAPIXELS", 120) * 1_000_000,
     "side": env.positive("MAX_SIDE", 30_000),
+    "request": env.positive("MAX_REQUEST_MEGABYTES", 4_000) * 1_000_000,
     "frames": env.positive("MAX_FRAMES", 1_000),
     "animation_pixels": env.positive("MAX_ANIMATION_MEGAPIXELS", 600) * 1_000_000,
 }
@@ -163,6 +170,8 @@ CAPTIONER = env.text("CAPTIONER", "builtin")
 ENCODER = env.text("ENCODER", "builtin")
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
 INDEX_DIR = DATA_DIR / "index"
+# Pictures that were described without being kept, each for an hour.
+HELD_DIR = DATA_DIR / "held"
 
 WEB_ADDRESS = env.text("ADDRESS", "127.0.0.1:8000")
 WEB_THREADS = env.positive("WEB_THREADS", 8)
