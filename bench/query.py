@@ -1,0 +1,79 @@
+"""Search through the page at a given number of vectors, against encoding and an exact scan alone."""
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.client import Client
+
+NOISE = 0.7  # length of the random part that sets a copied vector apart from its (unit) source
+THINGS = ["dog", "cat", "child", "woman", "boat", "car", "tree", "horse", "flower", "cup"]
+DOINGS = ["running", "sitting", "in the snow", "on a beach", "in a street", "near a house", "jumping", "at night"]
+LOOKS = ["black", "white", "small"]
+QUERIES = [f"a {look} {thing} {doing}" for look, thing, doing in itertools.product(LOOKS, THINGS, DOINGS)]
+
+
+def fill(total: int) -> None:
+    """Add rows until the library holds `total` pictures: copies of its own, their vectors moved apart at random."""
+    from gallery.models import Image, Rendition
+    from search import services
+    from search.models import Embedding, ModelVersion
+    from search.vectors import unpack
+
+    version = ModelVersion.objects.get(state=ModelVersion.State.ACTIVE)
+    real = list(Image.objects.order_by("pk").prefetch_related("renditions"))
+    embeddings = Embedding.objects.filter(model_version=version).values_list("image_id", "vector")
+    vectors = {image_id: unpack(vector) for image_id, vector in embeddings}
+    dice = np.random.default_rng(0)
+    copies, sources = [], list(itertools.islice(itertools.cycle(real), total - len(real)))
+    for source in sources:
+        fields = {field.attname: getattr(source, field.attname) for field in Image._meta.concrete_fields}
+        del fields["id"]
+        copies.append(Image(**fields | {"uuid": uuid.uuid4(), "sha256": uuid.uuid4().hex}))
+    copies = Image.objects.bulk_create(copies, batch_size=1_000)
+    Rendition.objects.bulk_create(
+        [
+            Rendition(image=copy, kind=each.kind, file=each.file, width=each.width, height=each.height, byte_size=0)
+            for copy, source in zip(copies, sources, strict=True)
+            for each in source.renditions.all()
+        ],
+        batch_size=1_000,
+    )
+    moved = {}
+    for copy, source in zip(copies, sources, strict=True):
+        step = dice.standard_normal(version.dimension).astype(np.float32)
+        moved[copy.pk] = vectors[source.pk] + NOISE * step / np.linalg.norm(step)
+    services.embeddings_record(version=version, vectors=moved)
+
+
+def page_seconds(client: Client) -> npt.NDArray[np.float64]:
+    """Seconds of each query through the page; every text is new, so that none comes from the cache."""
+    return np.array([_seconds(lambda text=text: client.search(text)) for text in QUERIES])
+
+
+def bare_seconds() -> npt.NDArray[np.float64]:
+    """The baseline: seconds to encode the text and to scan all vectors in float32, in one process, without a site."""
+    import ml
+    from search.models import Embedding
+    from search.vectors import unpack
+
+    encoder = ml.load_encoder()
+    rows = Embedding.objects.exclude(vector=None).values_list("vector", flat=True)
+    matrix = np.stack([unpack(vector) for vector in rows])
+    encoder.encode_texts(["warm"])
+
+    def search(text: str) -> None:
+        scores = matrix @ encoder.encode_texts([text])[0]
+        np.argsort(-scores)[:24]
+
+    return np.array([_seconds(lambda text=text: search(text)) for text in QUERIES])
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started

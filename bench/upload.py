@@ -1,0 +1,55 @@
+"""From upload to searchable, through the site, against the same models called one picture at a time."""
+
+import io
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from PIL import Image
+
+from bench.client import Client
+
+UPLOADS_AT_ONCE = 2  # as the upload page does
+
+
+def through_the_site(client: Client, photos: Sequence[bytes]) -> float:
+    """Seconds a picture from the first upload until every picture has its renditions, caption and vector."""
+    from gallery import stages
+    from gallery.models import Stage
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+        list(pool.map(lambda numbered: client.upload(f"{numbered[0]}.jpg", numbered[1]), enumerate(photos)))
+    while stages.counts().open:
+        time.sleep(0.05)
+    seconds = time.perf_counter() - started
+    done = Stage.objects.filter(state=Stage.State.DONE).values("image").distinct().count()
+    if done != len(photos) or stages.counts().failed:
+        raise RuntimeError(f"{done} of {len(photos)} pictures became searchable")
+    return seconds / len(photos)
+
+
+def one_at_a_time(photos: Sequence[bytes]) -> float:
+    """The baseline. Seconds a picture when each step opens the picture anew and each model gets one picture a call.
+
+    No web, no database and no queue: what a script with the same models would do.
+    """
+    import ml
+
+    encoder, captioner = ml.load_encoder(), ml.load_captioner()
+    encoder.encode_images([Image.new("RGB", (64, 64))])
+    captioner.caption([Image.new("RGB", (64, 64))])
+    started = time.perf_counter()
+    for photo in photos:
+        _decode(photo)  # the check at the door
+        for side in (400, 1_600):
+            picture = _decode(photo)
+            picture.thumbnail((side, side))
+            picture.save(io.BytesIO(), "WEBP", quality=80)
+        captioner.caption([_decode(photo)])
+        encoder.encode_images([_decode(photo)])
+    return (time.perf_counter() - started) / len(photos)
+
+
+def _decode(photo: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(photo)).convert("RGB")
