@@ -41,4 +41,4 @@ def _process(pid: int) -> Process:
 
 
 def _megabytes(text: str) -> float:
-    return int(text.split()[0]) * 1024 / 1e6
+    return int(text.split(maxsplit=1)[0]) * 1024 / 1e6

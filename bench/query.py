@@ -27,7 +27,7 @@ def fill(total: int) -> None:
     version = ModelVersion.objects.get(state=ModelVersion.State.ACTIVE)
     real = list(Image.objects.order_by("pk").prefetch_related("renditions"))
     embeddings = Embedding.objects.filter(model_version=version).values_list("image_id", "vector")
-    vectors = {image_id: unpack(vector) for image_id, vector in embeddings}
+    vectors = {image_id: unpack(vector, dimension=version.dimension) for image_id, vector in embeddings}
     dice = np.random.default_rng(0)
     copies, sources = [], list(itertools.islice(itertools.cycle(real), total - len(real)))
     for source in sources:
@@ -63,7 +63,7 @@ def bare_seconds() -> npt.NDArray[np.float64]:
 
     encoder = ml.load_encoder()
     rows = Embedding.objects.exclude(vector=None).values_list("vector", flat=True)
-    matrix = np.stack([unpack(vector) for vector in rows])
+    matrix = np.stack([unpack(vector, dimension=encoder.dimension) for vector in rows]).astype(np.float32)
     encoder.encode_texts(["warm"])
 
     def search(text: str) -> None:
