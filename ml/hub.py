@@ -92,7 +92,7 @@ def locate(name: str) -> Checkpoint:
     from huggingface_hub import try_to_load_from_cache
 
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         return Checkpoint(folder.resolve().name, "local", folder)
     repo, revision = _parse(name)
     config = try_to_load_from_cache(repo, "config.json", revision=revision)
@@ -146,7 +146,9 @@ def cached() -> list[str]:
 def _parse(name: str) -> tuple[str, str | None]:
     match = _HUB_NAME.fullmatch(name)
     if match is None or ".." in name:
-        raise ModelNotFound(f"{name} is neither a folder nor the id of a model on the hub (owner/name).")
+        raise ModelNotFound(
+            f"{name or 'An empty name'} is neither a folder nor the id of a model on the hub (owner/name)."
+        )
     return match["repo"], match["revision"]
 
 

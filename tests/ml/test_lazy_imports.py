@@ -1,0 +1,26 @@
+"""Whatever Django imports before it forks must not bring torch along."""
+
+import subprocess
+import sys
+
+CHECK = """
+import sys
+import ml, ml.registry, ml.interfaces, ml.errors, ml.hub, ml.__main__
+{more}
+heavy = {{"torch", "transformers", "huggingface_hub", "safetensors", "tokenizers", "django"}} & set(sys.modules)
+sys.exit(", ".join(sorted(heavy)) or 0)
+"""
+
+
+def run(more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", CHECK.format(more=more)], capture_output=True, text=True, check=False)
+
+
+def test_the_front_door_and_the_registry_import_nothing_heavy() -> None:
+    result = run("")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_fakes_import_nothing_heavy() -> None:
+    result = run("ml.load_encoder('fake').encode_texts(['red']); ml.load_captioner('fake')")
+    assert (result.returncode, result.stderr) == (0, "")

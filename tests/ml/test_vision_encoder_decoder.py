@@ -1,0 +1,116 @@
+"""ViT-BERT and ViT-GPT2 checkpoints in Hugging Face format."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
+
+import ml
+from ml import hub
+from ml.captioners.vision_encoder_decoder import BATCH, VisionEncoderDecoderCaptioner
+from ml.errors import ModelCorrupt, ModelUnsupported
+from tests.ml import checkpoints
+
+FAMILIES = ["vit_bert", "vit_gpt2"]
+
+
+def directly(folder: Any, pictures: Any) -> tuple[Any, Any, Any]:
+    """What transformers itself generates: its model, its inputs, and its token ids."""
+    model = VisionEncoderDecoderModel.from_pretrained(folder).eval()
+    inputs = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=pictures, return_tensors="pt")
+    length = min(39, model.config.decoder.max_position_embeddings - 1)
+    ids = model.generate(**inputs, num_beams=4, do_sample=False, no_repeat_ngram_size=3, max_new_tokens=length)
+    return model, inputs, ids
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_captions_are_those_of_transformers(family: str, written_checkpoint: Any, pictures: Any) -> None:
+    folder = written_checkpoint(family)
+    _, _, ids = directly(folder, pictures[:BATCH])
+    texts = AutoTokenizer.from_pretrained(folder).batch_decode(ids, skip_special_tokens=True)
+
+    captions = [result.text for result in ml.load_captioner(str(folder)).caption(pictures[:BATCH])]
+
+    assert captions == [" ".join(text.split()).rstrip(" .") for text in texts]
+    assert len(set(captions)) > 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_confidence_is_the_geometric_mean_of_the_tokens_probabilities(
+    family: str, written_checkpoint: Any, pictures: Any
+) -> None:
+    folder = written_checkpoint(family)
+    model, inputs, ids = directly(folder, pictures[:1])
+    with torch.inference_mode():
+        logits = model(**inputs, decoder_input_ids=ids[:, :-1]).logits
+    chosen = logits.softmax(-1).gather(-1, ids[:, 1:, None])
+    expected = chosen.log().mean().exp().item()
+
+    (result,) = ml.load_captioner(str(folder)).caption(pictures[:1])
+
+    assert result.confidence == pytest.approx(expected, abs=1e-4)
+    assert 0 < result.confidence < 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_equals_one_by_one(family: str, written_checkpoint: Any, pictures: Any) -> None:
+    captioner = ml.load_captioner(str(written_checkpoint(family)))
+    assert len(pictures) > BATCH
+
+    together = captioner.caption(pictures)
+    alone = [captioner.caption([picture])[0] for picture in pictures]
+
+    assert [result.text for result in together] == [result.text for result in alone]
+    assert [result.confidence for result in together] == pytest.approx([result.confidence for result in alone])
+    assert captioner.caption([]) == []
+
+
+def test_the_checkpoints_own_sampling_is_ignored(checkpoint: Any, pictures: Any) -> None:
+    folder = checkpoint("vit_bert")
+    before = ml.load_captioner(str(folder)).caption(pictures[:2])
+    checkpoints.rewrite(folder / "generation_config.json", do_sample=True, temperature=50.0, max_length=3, num_beams=1)
+    again = folder.rename(folder.with_name("again"))
+
+    assert ml.load_captioner(str(again)).caption(pictures[:2]) == before
+
+
+def test_start_and_end_come_from_the_tokenizer_where_the_model_does_not_name_them(
+    checkpoint: Any, pictures: Any
+) -> None:
+    folder = checkpoint("vit_bert")
+    before = ml.load_captioner(str(folder)).caption(pictures[:2])
+    other = folder.rename(folder.with_name("other"))
+    (other / "generation_config.json").unlink()
+    config = hub.locate(str(other))._json("config.json")
+    nameless = {"decoder_start_token_id": None, "bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+    checkpoints.rewrite(other / "config.json", **nameless, decoder={**config["decoder"], **nameless})
+
+    assert ml.load_captioner(str(other)).caption(pictures[:2]) == before
+
+
+def test_another_architecture_is_refused(written_checkpoint: Any) -> None:
+    with pytest.raises(ModelUnsupported, match="clip is a clip model"):
+        VisionEncoderDecoderCaptioner.load(hub.locate(str(written_checkpoint("clip"))))
+
+
+def test_a_truncated_weights_file_is_corrupt(checkpoint: Any) -> None:
+    weights = checkpoint("vit_gpt2") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    with pytest.raises(ModelCorrupt, match="damaged or truncated"):
+        ml.load_captioner(str(weights.parent))
+
+
+def test_tied_weights_that_a_file_holds_once_are_not_missing(checkpoint: Any, pictures: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = checkpoint("vit_gpt2")
+    before = ml.load_captioner(str(folder)).caption(pictures[:2])
+    other = folder.rename(folder.with_name("other"))
+    tensors = load_file(other / "model.safetensors")
+    output = tensors.pop("decoder.lm_head.weight", None)
+    assert output is None or torch.equal(output, tensors["decoder.transformer.wte.weight"])
+    save_file(tensors, other / "model.safetensors", metadata={"format": "pt"})
+
+    assert ml.load_captioner(str(other)).caption(pictures[:2]) == before
