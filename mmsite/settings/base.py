@@ -183,5 +183,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django": {"level": "INFO"}, "django-q": {"level": "WARNING"}},
+    "loggers": {"django": {"level": "INFO"}, "django-q": {"level": "WARNING"}, "faiss": {"level": "WARNING"}},
 }

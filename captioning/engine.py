@@ -1,0 +1,30 @@
+"""The captioner of this process. Importing this is cheap; the first call that needs the model loads it."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from PIL import Image as PILImage
+
+import ml
+from ml.interfaces import Captioner, CaptionResult
+
+
+def get_captioner() -> Captioner:
+    """The captioner that settings.CAPTIONER names. Raises an error of ml.errors where it can't be loaded."""
+    return ml.load_captioner(settings.CAPTIONER)
+
+
+def caption_pictures(pictures: Sequence[PILImage.Image]) -> list[CaptionResult]:
+    """Describe RGB pictures, in their order."""
+    return get_captioner().caption(pictures)
+
+
+def warm() -> None:
+    """Load the model and run it once, so that the first person doesn't wait."""
+    caption_pictures([PILImage.new("RGB", (64, 64))])
+
+
+def describe() -> str:
+    """Which captioner this is, in words, for the doctor. Raises an error of ml.errors where it can't be loaded."""
+    info = get_captioner().info
+    return f"{settings.CAPTIONER}: {info.key}"

@@ -1,0 +1,21 @@
+"""Everything that a vector index raises on purpose."""
+
+
+class VectorIndexError(Exception):
+    """Root of the errors of vector indexes."""
+
+
+class DimensionMismatch(VectorIndexError):
+    """A vector's length is not the index's dimension."""
+
+
+class NotFinite(VectorIndexError):
+    """A vector holds NaN or infinity, or values beyond what the index can store."""
+
+
+class IndexCorrupt(VectorIndexError):
+    """A snapshot's bytes are not those that were written, or they belong to another index. Rebuild from the source."""
+
+
+class SnapshotsUnsupported(VectorIndexError):
+    """The backend keeps its points elsewhere and has no snapshots of its own."""

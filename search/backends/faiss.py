@@ -1,0 +1,145 @@
+"""An exact index in memory: FAISS scans every vector, stored as float16.
+
+At 100,000 x 512 a query takes a few milliseconds with recall 1.0, in half the memory and half the time of float32.
+FAISS numbers its rows; the keys and payloads lie in numpy columns beside them, in the same order. (An IDMap2 would
+keep the keys too, but then a filter is a set of ids to look up row by row instead of a bitmap of rows: measured, twice
+the time of a filtered query.)
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import faiss as _faiss
+import numpy as np
+import numpy.typing as npt
+
+from search.backends.base import Filter, Hit, Point, Vector, VectorIndex
+from search.backends.exceptions import IndexCorrupt, NotFinite
+from search.backends.locks import ReadWriteLock
+from search.backends.payload import Mask, PayloadColumns
+from search.backends.snapshot import read_arrays, write_arrays
+
+Halves = npt.NDArray[np.float16]
+
+faiss: Any = _faiss  # its stubs know the C++ signatures only, not what its Python layer accepts
+
+
+class FaissIndex(VectorIndex):
+    """See VectorIndex. `threads`: how many of them one FAISS call may use; a single query never needs more than one."""
+
+    supports_snapshots: ClassVar[bool] = True
+
+    def __init__(self, *, dimension: int, threads: int = 1) -> None:
+        super().__init__(dimension=dimension)
+        self._threads = threads
+        self._lock = ReadWriteLock()
+        self._vectors = _empty(dimension)
+        self._keys = np.empty(0, np.int64)
+        self._payload = PayloadColumns()
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        latest = {point.key: point for point in points}
+        points = [latest[key] for key in sorted(latest)]
+        halves = self._as_halves(points)
+        keys = np.array([point.key for point in points], np.int64)
+        payloads = [point.payload for point in points]
+        with self._lock.writing():
+            rows = np.flatnonzero(np.isin(self._keys, keys))
+            known = np.searchsorted(keys, self._keys[rows])
+            _view(self._vectors)[rows] = halves[known]
+            self._payload.write(rows, [payloads[i] for i in known])
+
+            fresh = np.delete(np.arange(len(keys)), known)
+            self._vectors.add_sa_codes(_codes(halves[fresh]))
+            self._keys = np.concatenate([self._keys, keys[fresh]])
+            self._payload.append([payloads[i] for i in fresh])
+
+    def delete(self, keys: Collection[int]) -> None:
+        with self._lock.writing():
+            gone = np.isin(self._keys, np.fromiter(keys, np.int64, len(keys)))
+            if gone.any():
+                self._vectors.remove_ids(_selector(gone))
+                self._keys = self._keys[~gone]
+                self._payload.keep(~gone)
+
+    def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> list[Hit]:
+        query = self.as_rows([vector])
+        with self._lock.reading():
+            mask = None if where is None else self._payload.mask(where)
+            candidates = len(self._keys) if mask is None else int(mask.sum())
+            if limit < 1 or not candidates:
+                return []
+            scores, rows = self._best(query, limit, candidates, mask)
+            keys = self._keys[rows]
+        order = np.lexsort((keys, -scores))[:limit]
+        return [Hit(int(keys[i]), float(scores[i])) for i in order]
+
+    def _best(
+        self, query: npt.NDArray[np.float32], limit: int, candidates: int, mask: Mask | None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """The scores and rows of the best, with all that tie with the last of them: FAISS breaks ties as it likes."""
+        faiss.omp_set_num_threads(self._threads)  # OpenMP keeps this for each thread apart
+        parameters = None if mask is None else faiss.SearchParameters(sel=_selector(mask))
+        wanted = limit + 1
+        while True:
+            wanted = min(wanted, candidates)
+            (scores,), (rows,) = self._vectors.search(query, wanted, params=parameters)
+            if wanted == candidates or scores[-1] < scores[limit - 1]:
+                return scores, rows
+            wanted *= 2
+
+    def count(self) -> int:
+        with self._lock.reading():
+            return len(self._keys)
+
+    def save_snapshot(self, path: Path, *, label: str, generation: int) -> None:
+        with self._lock.reading():
+            keys, halves = self._keys, _view(self._vectors).copy()
+            codes, values = self._payload.dump()
+            codes = {field: column.copy() for field, column in codes.items()}
+        about = {"label": label, "generation": generation, "values": values}
+        columns = {f"payload {field}": column for field, column in codes.items()}
+        write_arrays(path, {"about": np.array(json.dumps(about)), "keys": keys, "vectors": halves, **columns})
+
+    def load_snapshot(self, path: Path, *, label: str) -> int:
+        arrays = read_arrays(path)
+        about = json.loads(str(arrays["about"]))
+        keys, halves = arrays["keys"], arrays["vectors"]
+        if about["label"] != label or halves.shape != (len(keys), self.dimension):
+            raise IndexCorrupt(f"{path} belongs to another index: {about['label']}.")
+        codes = {field: arrays[f"payload {field}"] for field in about["values"]}
+        vectors = _empty(self.dimension)
+        vectors.add_sa_codes(_codes(halves))
+        with self._lock.writing():
+            self._vectors, self._keys = vectors, keys
+            self._payload = PayloadColumns.restored(len(keys), codes, about["values"])
+        return int(about["generation"])
+
+    def _as_halves(self, points: Sequence[Point]) -> Halves:
+        with np.errstate(over="ignore"):  # told as NotFinite below
+            halves = self.as_rows(point.vector for point in points).astype(np.float16)
+        if not np.isfinite(halves).all():
+            raise NotFinite("A vector holds values beyond what float16 can store.")
+        return halves
+
+
+def _empty(dimension: int) -> Any:
+    return faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+
+
+def _view(vectors: Any) -> Halves:
+    """FAISS's own memory of the vectors, (n, d); its codes are IEEE halves. Valid until rows are added or removed."""
+    if not vectors.ntotal:
+        return np.empty((0, vectors.d), np.float16)
+    memory: npt.NDArray[np.uint8] = faiss.rev_swig_ptr(vectors.codes.data(), vectors.codes.size())
+    return memory.view(np.float16).reshape(vectors.ntotal, vectors.d)
+
+
+def _codes(halves: Halves) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(halves).view(np.uint8).reshape(len(halves), -1)
+
+
+def _selector(mask: Mask) -> Any:
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))

@@ -1,0 +1,75 @@
+"""The encoders of this process. Importing this is cheap; the first call that needs a model loads it.
+
+Vectors are only ever made by the very model that the version names, so that those of two models are never compared.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from django.conf import settings
+from PIL.Image import Image as Picture
+
+import ml
+from ml.interfaces import Embeddings, ImageTextEncoder
+from search.exceptions import ModelChanged
+from search.models import ModelVersion
+
+QUERIES_REMEMBERED = 1_024
+
+
+def configured_encoder() -> ImageTextEncoder:
+    """The encoder that settings.ENCODER names. Raises an error of ml.errors where it can't be loaded."""
+    return ml.load_encoder(settings.ENCODER)
+
+
+def encoder_of(version: ModelVersion) -> ImageTextEncoder:
+    """The encoder that made a version's vectors. Raises ModelChanged, or an error of ml.errors."""
+    return _encoder(version.name, version.key)
+
+
+def encode_query(text: str, *, version: ModelVersion) -> npt.NDArray[np.float32]:
+    """The vector of a text, (d,), L2-normalised, read-only. Raises ModelChanged, or an error of ml.errors."""
+    return _query_vector(version.name, version.key, text)
+
+
+def encode_pictures(pictures: Sequence[Picture], *, version: ModelVersion) -> Embeddings:
+    """The vectors of RGB pictures, (n, d), in their order. Raises ModelChanged, or an error of ml.errors."""
+    return encoder_of(version).encode_images(pictures)
+
+
+def match_floor(version: ModelVersion) -> float | None:
+    """Cosine below which a text and a picture rarely belong together; None where nobody measured it."""
+    return encoder_of(version).match_floor
+
+
+def warm() -> None:
+    """Load the model that searches use and encode a word, so that the first person doesn't wait.
+
+    Before there is an active version, that is the configured one. Raises ModelChanged, or an error of ml.errors.
+    """
+    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    encoder = encoder_of(version) if version else configured_encoder()
+    encoder.encode_texts(["a photo"])
+
+
+def describe() -> str:
+    """Which encoder this is, in words, for the doctor. Raises an error of ml.errors where it can't be loaded."""
+    encoder = configured_encoder()
+    return f"{settings.ENCODER}: {encoder.info.key}, {encoder.dimension} dimensions"
+
+
+def _encoder(name: str, key: str) -> ImageTextEncoder:
+    encoder = ml.load_encoder(name)
+    if encoder.info.key != key:
+        raise ModelChanged(f"The model {name} is now {encoder.info.key}; these vectors were made by {key}.")
+    return encoder
+
+
+@lru_cache(maxsize=QUERIES_REMEMBERED)
+def _query_vector(name: str, key: str, text: str) -> npt.NDArray[np.float32]:
+    vectors = _encoder(name, key).encode_texts([text])
+    vector: npt.NDArray[np.float32] = vectors[0]
+    vector.flags.writeable = False  # shared by all who ask for the same text
+    return vector

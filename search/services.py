@@ -1,0 +1,156 @@
+"""Every way in which model versions and vectors are written.
+
+`Embedding.seq` is taken from `ModelVersion.last_seq` by an UPDATE in the transaction that writes the vectors. That row
+stays locked until the commit, so that changes become visible in the order of their numbers, and an index that has read
+up to some `seq` has missed nothing before it. The same lock orders writing a vector and deleting its picture.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from PIL.Image import Image as Picture
+
+from gallery.models import Image
+from search import engine, selectors
+from search.models import Embedding, ModelVersion
+from search.vectors import pack
+
+CHUNK = 1_000
+
+
+def model_version_ensure() -> ModelVersion:
+    """Register the configured encoder, and have its vectors made.
+
+    It becomes active at once where no version is; else it is built in the shadow of the active one, until
+    `model_version_activate_when_covered` flips it. Raises an error of ml.errors where the model can't be loaded.
+    """
+    encoder = engine.configured_encoder()
+    info = encoder.info
+    with transaction.atomic():
+        versions = {version.key: version for version in ModelVersion.objects.select_for_update().order_by("pk")}
+        version = versions.get(info.key)
+        if version is None:
+            version, _ = ModelVersion.objects.get_or_create(
+                key=info.key,
+                defaults={
+                    "name": settings.ENCODER,
+                    "revision": info.revision,
+                    "weights_hash": info.weights_hash,
+                    "preprocessing": info.preprocessing,
+                    "dimension": encoder.dimension,
+                },
+            )
+        if version.state != ModelVersion.State.ACTIVE:
+            is_first = not any(other.state == ModelVersion.State.ACTIVE for other in versions.values())
+            version.state = ModelVersion.State.ACTIVE if is_first else ModelVersion.State.BUILDING
+        version.name = settings.ENCODER
+        version.save(update_fields=["state", "name"])
+        # Whoever configured another encoder meanwhile no longer wants the one that was being built before.
+        abandoned = ModelVersion.objects.filter(state=ModelVersion.State.BUILDING).exclude(pk=version.pk)
+        abandoned.update(state=ModelVersion.State.RETIRED)
+    return version
+
+
+def model_version_activate_when_covered() -> ModelVersion | None:
+    """Let searches use the version that was being built, if it has its vectors by now; returns it if so.
+
+    The one that was active is retired; its vectors stay, so that configuring it again flips back.
+    """
+    with transaction.atomic():
+        building = (
+            ModelVersion.objects.select_for_update().filter(state=ModelVersion.State.BUILDING).order_by("pk").first()
+        )
+        if building is None or not selectors.coverage(version=building).is_complete:
+            return None
+        ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).update(state=ModelVersion.State.RETIRED)
+        building.state = ModelVersion.State.ACTIVE
+        building.save(update_fields=["state"])
+    return building
+
+
+def embeddings_write(*, version: ModelVersion, image_ids: Sequence[int], pictures: Sequence[Picture]) -> None:
+    """Embed pictures (RGB, in the order of `image_ids`) and record their vectors; those deleted meanwhile pass.
+
+    Where the encoder fails on one of them, nothing is written and its error is raised: give it each picture alone then.
+    Raises ModelChanged, or another error of ml.errors, where the model itself is another one, missing or damaged.
+    """
+    vectors = engine.encode_pictures(pictures, version=version)
+    # strict: an encoder that lost a picture must not have its vectors put on the others
+    embeddings_record(version=version, vectors=dict(zip(image_ids, vectors, strict=True)))
+
+
+def embeddings_record(*, version: ModelVersion, vectors: Mapping[int, npt.NDArray[np.floating]]) -> None:
+    """Keep the vectors, (d,) float each and of any length but 0, of these pictures, in the place of older ones.
+
+    Pictures that were deleted meanwhile are passed over. Raises BadVector, and then keeps none.
+    """
+    packed = {image_id: pack(vector, dimension=version.dimension) for image_id, vector in vectors.items()}
+    for image_ids in _chunks(packed):
+        with transaction.atomic():
+            seqs = _allocate(version.pk, len(image_ids))
+            # Read after the lock: whoever deletes one of them has either left its tombstone or waits for us.
+            present = set(Image.objects.filter(pk__in=image_ids).values_list("pk", flat=True))
+            _upsert(
+                [
+                    Embedding(image_id=image_id, model_version_id=version.pk, vector=packed[image_id], seq=seq)
+                    for image_id, seq in zip(image_ids, seqs, strict=True)
+                    if image_id in present
+                ],
+                fields=["vector", "seq", "updated_at"],
+            )
+
+
+def embeddings_touch(*, image_ids: Collection[int]) -> None:
+    """Tell every index that who may see these pictures changed. Call it in the transaction that changes it."""
+    _mark(image_ids, fields=["seq", "updated_at"])
+
+
+def embeddings_forget(*, image_ids: Collection[int]) -> None:
+    """Leave tombstones for these pictures. Call it in the transaction that deletes them, before they go."""
+    _mark(image_ids, fields=["vector", "seq", "updated_at"])
+
+
+def _mark(image_ids: Collection[int], *, fields: list[str]) -> None:
+    """Give new numbers to what is known of these pictures; a vector among `fields` is emptied."""
+    with transaction.atomic():
+        for version_id in list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True)):
+            for chunk in _chunks(image_ids):
+                seqs = _allocate(version_id, len(chunk))
+                known = Embedding.objects.filter(model_version_id=version_id, image_id__in=chunk)
+                known_ids = known.values_list("image_id", flat=True)
+                # zip, not strict: a number was taken for each picture, and those without a vector leave gaps
+                _upsert(
+                    [
+                        Embedding(image_id=image_id, model_version_id=version_id, vector=None, seq=seq)
+                        for image_id, seq in zip(known_ids, seqs, strict=False)
+                    ],
+                    fields=fields,
+                )
+
+
+def _allocate(version_id: int, number: int) -> range:
+    """The next numbers of a version; its row is locked from here to the end of the transaction."""
+    ModelVersion.objects.filter(pk=version_id).update(last_seq=F("last_seq") + number)
+    last = ModelVersion.objects.values_list("last_seq", flat=True).get(pk=version_id)
+    return range(last - number + 1, last + 1)
+
+
+def _upsert(embeddings: list[Embedding], *, fields: list[str]) -> None:
+    Embedding.objects.bulk_create(
+        embeddings,
+        update_conflicts=True,
+        unique_fields=["image", "model_version"],
+        update_fields=fields,
+        batch_size=CHUNK,
+    )
+
+
+def _chunks(image_ids: Collection[int]) -> Iterator[list[int]]:
+    """In order, so that two writers never wait for each other's rows."""
+    ordered = sorted(image_ids)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
