@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from PIL import ExifTags, TiffImagePlugin
+from PIL import Image as PILImage
+
 from gallery.exceptions import UploadRefused
 
 
@@ -53,6 +56,7 @@ _UNSUPPORTED = {
     b"PK\x03\x04": "archives",
     b"\x1aE\xdf\xa3": "videos",
 }
+_RAW = "camera raw files"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
@@ -63,7 +67,7 @@ def identify(head: bytes) -> Format:
     """
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
-            return _unless_raw(head, FORMATS[name])
+            return FORMATS[name]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return FORMATS["WEBP"]
     if head[4:8] == b"ftyp":
@@ -84,14 +88,18 @@ def _iso_media(head: bytes) -> Format:
         return FORMATS["AVIF"]
     if major in _HEIF_BRANDS:
         return FORMATS["HEIF"]
-    raise _unsupported("camera raw files" if major == b"crx " else "videos")
+    raise _unsupported(_RAW if major == b"crx " else "videos")
 
 
-def _unless_raw(head: bytes, kind: Format) -> Format:
-    """Canon's raw files pose as TIFF, of which only a tiny preview could be read."""
-    if kind.name == "TIFF" and head[8:10] == b"CR":
-        raise _unsupported("camera raw files")
-    return kind
+def refuse_raw(picture: PILImage.Image) -> None:
+    """Most camera raw files are TIFF files whose first page is a tiny preview, which would pass for the picture.
+
+    Raises UploadRefused for them: they name a DNG version, or call their first page a reduced one (TIFF 6.0, tag 254).
+    """
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        tags = picture.tag_v2
+        if ExifTags.Base.DNGVersion in tags or tags.get(ExifTags.Base.NewSubfileType, 0) & 1:
+            raise _unsupported(_RAW)
 
 
 def _unsupported(label: str) -> UploadRefused:

@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 from PIL import ImageCms, ImageFile
 
 from gallery.exceptions import UploadRefused
-from gallery.formats import Format, identify
+from gallery.formats import Format, identify, refuse_raw
 from gallery.metadata import read_orientation
 
 PILImage.MAX_IMAGE_PIXELS = None
@@ -78,6 +78,7 @@ def open_source(file: IO[bytes]) -> tuple[ImageFile.ImageFile, Format]:
     with refusing_broken(kind):
         # Only the decoder of that one format is asked: the others' bugs stay out of reach.
         source = PILImage.open(file, formats=[kind.name])
+        refuse_raw(source)
     check_size(*source.size)
     return source, kind
 

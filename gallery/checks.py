@@ -1,0 +1,60 @@
+"""Misconfigurations, told by `manage.py check` before they cost a picture."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from gallery.pipeline import get_pipeline
+
+LIMITS = ("bytes", "pixels", "side", "frames", "animation_pixels")
+# A decoded picture takes 4 bytes a pixel, and turning it upright takes a second copy.
+BYTES_PER_PIXEL = 8
+
+
+@register("gallery")
+def check_media_folder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """gallery.E001: pictures can't be stored."""
+    folder = Path(settings.MEDIA_ROOT).absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return []
+    hint = "Give MMSITE_MEDIA_DIR a folder that the site's user may write to."
+    return [
+        Error(f"Pictures can't be stored in {folder}: {existing} is not a writable folder.", hint, id="gallery.E001")
+    ]
+
+
+@register("gallery")
+def check_limits(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """gallery.E002: a limit is missing or no positive number. gallery.W001: one picture may exceed the memory."""
+    limits = settings.GALLERY_LIMITS
+    wrong = [name for name in LIMITS if not isinstance(limits.get(name), int) or limits[name] <= 0]
+    if wrong:
+        hint = f"GALLERY_LIMITS needs a positive whole number for each of {', '.join(LIMITS)}."
+        return [Error(f"GALLERY_LIMITS is wrong about: {', '.join(wrong)}.", hint, id="gallery.E002")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if limits["pixels"] * BYTES_PER_PIXEL > memory:
+        message = (
+            f"A picture of {limits['pixels']:,} pixels, which the limits let in, doesn't fit this machine's memory."
+        )
+        return [Warning(message, "Lower MMSITE_MAX_MEGAPIXELS.", id="gallery.W001")]
+    return []
+
+
+@register("gallery")
+def check_pipeline(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """gallery.E003: nobody works on the pictures."""
+    hint = "GALLERY_PIPELINE names a module with the functions of gallery.pipeline.Pipeline."
+    try:
+        pipeline = get_pipeline()
+    except ImportError as error:
+        return [Error(f"{settings.GALLERY_PIPELINE} can't be imported: {error}", hint, id="gallery.E003")]
+    missing = [name for name in ("steps", "wake", "changed", "forget") if not callable(getattr(pipeline, name, None))]
+    if missing:
+        return [Error(f"{settings.GALLERY_PIPELINE} lacks {', '.join(missing)}.", hint, id="gallery.E003")]
+    return []
