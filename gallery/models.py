@@ -162,9 +162,7 @@ class Stage(models.Model):
             models.UniqueConstraint(fields=["image", "step", "model"], name="stage_once_per_image_and_model"),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["priority", "due_at", "id"], name="stage_open", condition=Q(state__in=["pending", "running"])
-            ),
+            models.Index(fields=["state", "priority", "due_at", "id"], name="stage_next"),
             models.Index(fields=["state", "-finished_at"], name="stage_finished"),
         ]
 

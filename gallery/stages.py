@@ -152,16 +152,15 @@ def sweep() -> SweepReport:
 
 def any_due() -> bool:
     """Is there work that somebody should claim now?"""
-    return _due(timezone.now()).exists()
+    now = timezone.now()
+    return any(Stage.objects.filter(due).exists() for due in (_waiting(now), _expired(now)))
 
 
 def stalled(*, for_seconds: float) -> bool:
     """Work has been due for so long, nobody holds a claim, and nothing was settled in that time."""
     now = timezone.now()
     before = now - timedelta(seconds=for_seconds)
-    waits = Stage.objects.filter(
-        Q(state=Stage.State.PENDING, due_at__lte=before) | Q(state=Stage.State.RUNNING, claimed_until__lte=before)
-    )
+    waits = Stage.objects.filter(_waiting(before) | _expired(before))
     moves = Stage.objects.filter(
         Q(state=Stage.State.RUNNING, claimed_until__gt=now)
         | Q(state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before)
@@ -187,35 +186,40 @@ def _expired(now: datetime) -> Q:
     return Q(state=Stage.State.RUNNING, claimed_until__lte=now)
 
 
-def _due(now: datetime) -> QuerySet[Stage]:
-    # `state__in` says nothing new, but lets the database use the partial index `stage_open`.
-    return Stage.objects.filter(Q(state=Stage.State.PENDING) | _expired(now), state__in=Stage.OPEN, due_at__lte=now)
+def _waiting(now: datetime) -> Q:
+    return Q(state=Stage.State.PENDING, due_at__lte=now)
 
 
 def _next_due(limit: int) -> list[int]:
     """Ids of the stages that belong into the next claim."""
-    due = _due(timezone.now())
-    heads = list(due.order_by("priority", "due_at", "id")[: limit * 4])
+    now = timezone.now()
+    # Two queries, since one with OR would sort the whole backlog: in each of these the index gives the order.
+    heads = [
+        stage
+        for due in (_waiting(now), _expired(now))
+        for stage in Stage.objects.filter(due).order_by("priority", "due_at", "id")[: limit * 4]
+    ]
     if not heads:
         return []
-    first = heads[0]
+    first = min(heads, key=lambda stage: (stage.priority, stage.due_at, stage.pk))
     if first.state == Stage.State.RUNNING:
         return [first.pk]
     batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
     image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
-    return list(due.filter(image_id__in=image_ids, state=Stage.State.PENDING).values_list("pk", flat=True))
+    return list(Stage.objects.filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
 
 
 def _take(ids: list[int], worker: str) -> list[Stage]:
     """Claim those of the stages that are still due."""
     now = timezone.now()
+    due = _waiting(now) | _expired(now)
     claim_id = f"{worker}/{uuid.uuid4().hex[:12]}"
     with transaction.atomic():
         # SQLite ignores the row locks and needs none (IMMEDIATE transactions). On PostgreSQL they keep workers that
         # reach for the same rows from waiting for each other.
-        free = _due(now).filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
+        free = Stage.objects.filter(due, pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
         taken = list(free.values_list("pk", flat=True))
-        _due(now).filter(pk__in=taken).update(
+        Stage.objects.filter(due, pk__in=taken).update(
             state=Stage.State.RUNNING, claimed_by=claim_id, claimed_until=now + _lease(), attempts=F("attempts") + 1
         )
     return list(Stage.objects.filter(pk__in=taken, claimed_by=claim_id).select_related("image").order_by("pk"))

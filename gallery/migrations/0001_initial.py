@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='stage',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'running'])), fields=['priority', 'due_at', 'id'], name='stage_open'),
+            index=models.Index(fields=['state', 'priority', 'due_at', 'id'], name='stage_next'),
         ),
         migrations.AddIndex(
             model_name='stage',

@@ -1,0 +1,35 @@
+"""Starts the site: web and worker under one supervisor."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from gallery.models import User
+from mmsite.supervisor import Supervisor, why_not_free
+
+
+class Command(BaseCommand):
+    """`manage.py run`"""
+
+    help = "Runs web and worker until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--photos", type=Path, metavar="FOLDER", help="import this folder meanwhile")
+
+    def handle(self, *args: Any, photos: Path | None, **options: Any) -> None:
+        if problem := why_not_free(settings.WEB_ADDRESS):
+            raise CommandError(problem)
+        Supervisor(say=self.stdout.write, import_options=None if photos is None else _import_options(photos)).run()
+
+
+def _import_options(photos: Path) -> list[str]:
+    folder = photos.expanduser()
+    if not folder.is_dir():
+        raise CommandError(f"{photos} is not a folder.")
+    owner = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if owner is None:
+        raise CommandError("Nobody can own the photos yet: run `manage.py setup` first.")
+    return [str(folder.absolute()), "--owner", owner.get_username()]

@@ -1,0 +1,66 @@
+"""The one place that knows the order of the work on a picture: renditions -> caption -> embedding.
+
+`gallery` calls it through `gallery.pipeline.Pipeline`. The work itself is in `mmsite.batch`, who does it in
+`mmsite.worker`.
+"""
+
+import logging
+from collections.abc import Collection
+
+from django.conf import settings
+from django.db import DatabaseError
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+from gallery import stages
+from gallery.pipeline import Step
+from ml.errors import ModelError
+from search import selectors as search_selectors
+from search import services as search_services
+
+logger = logging.getLogger(__name__)
+
+RENDITIONS = "renditions"
+CAPTION = "caption"
+EMBEDDING = "embedding"
+
+
+def steps() -> list[Step]:
+    """The steps that each picture needs today: one embedding for each encoder that is searched or being built."""
+    embeddings = [Step(EMBEDDING, version.key) for version in search_selectors.versions_to_embed()]
+    return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings]
+
+
+def wake() -> None:
+    """Tell a worker that work is due, unless that has been said and not been heard yet.
+
+    A wake-up that fails is not worth an error on the page of somebody whose upload is safe: the sweep makes up for it.
+    """
+    try:
+        if get_broker().queue_size() == 0:
+            async_task("mmsite.tasks.work")
+    except DatabaseError:
+        logger.warning("The worker could not be woken; the next sweep will do it.", exc_info=True)
+
+
+def changed(*, image_ids: Collection[int]) -> None:
+    """Owner or visibility of these pictures changed: search filters by both."""
+    search_services.embeddings_touch(image_ids=image_ids)
+
+
+def forget(*, image_ids: Collection[int]) -> None:
+    """These pictures are about to be deleted."""
+    search_services.embeddings_forget(image_ids=image_ids)
+
+
+def sweep() -> stages.SweepReport:
+    """Repair whatever the usual course of the work can leave undone. Runs in the worker, each minute."""
+    try:
+        search_services.model_version_ensure()
+    except ModelError as error:
+        logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
+    report = stages.sweep()
+    search_services.model_version_activate_when_covered()
+    if stages.any_due():
+        wake()
+    return report

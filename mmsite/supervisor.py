@@ -1,0 +1,149 @@
+"""Runs web and worker as one: starts them, restarts what exits or hangs, and stops all of it together."""
+
+import http.client
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from gallery import stages
+from mmsite import children, pipeline
+from mmsite.children import Child
+from mmsite.lifeline import Lifeline
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.2
+# How long children may take to end: gunicorn finishes its requests (its graceful_timeout), the worker the step at hand.
+GRACE_SECONDS = 10.0
+
+
+class Supervisor:
+    """Web and worker, and once, where asked for, the import of a folder."""
+
+    def __init__(self, *, say: Callable[[str], None], import_options: Sequence[str] | None = None) -> None:
+        self._say = say
+        self._lifeline = Lifeline()
+        self._web = Child(
+            "web",
+            [sys.executable, "-m", "gunicorn", "-c", "python:mmsite.gunicorn_conf", "mmsite.wsgi"],
+            self._lifeline,
+        )
+        self._worker = Child("worker", _manage("qcluster"), self._lifeline)
+        self._children = [self._web, self._worker]
+        if import_options is not None:
+            self._children.append(
+                Child("import", _manage("import_folder", *import_options), self._lifeline, restarts=False)
+            )
+        self._watchdog = Watchdog()
+        self._stopping = False
+
+    def run(self) -> None:
+        """Returns when a signal (SIGINT, SIGTERM, SIGHUP) has asked for the end and no child is left."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        try:
+            pipeline.wake()  # the worker warms its models
+            for child in self._children:
+                child.start()
+            self._watch()
+            self._say("Stopping…")
+        finally:
+            children.stop(self._children, grace=GRACE_SECONDS)
+            self._lifeline.close()
+
+    def _watch(self) -> None:
+        announced = False
+        while not self._stopping:
+            for child in self._children:
+                child.keep_alive()
+            if not announced and is_healthy(settings.WEB_ADDRESS):
+                announced = True
+                self._say(f"mmsite is ready at http://{settings.WEB_ADDRESS}/  (Ctrl-C stops it)")
+            if self._watchdog.finds_worker_stuck():
+                logger.error("Work is due but does not move: the worker is restarted")
+                children.stop([self._worker], grace=GRACE_SECONDS)
+            time.sleep(TICK_SECONDS)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+
+class Watchdog:
+    """Looks after the work itself, whatever the worker's processes say of themselves.
+
+    django-q2's heartbeat is no proof of life: with an idle worker killed while it held the lock of the task queue, no
+    task is ever taken again, and the cluster reports that it is working.
+    """
+
+    def __init__(self) -> None:
+        self._interval = min(5.0, settings.WATCHDOG_SECONDS / 4)
+        self._next_look = 0.0
+        self._patient_until = time.monotonic() + settings.WATCHDOG_SECONDS
+
+    def finds_worker_stuck(self) -> bool:
+        """Time to restart the worker? Wakes it when work became due meanwhile: a retry, or a claim that ran out."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + self._interval
+        try:
+            if not stages.any_due():
+                return False
+            pipeline.wake()
+            stuck = now > self._patient_until and stages.stalled(for_seconds=settings.WATCHDOG_SECONDS)
+        except DatabaseError:
+            logger.warning("The database did not answer the watchdog", exc_info=True)
+            return False
+        finally:
+            connection.close()
+        if stuck:
+            self._patient_until = now + settings.WATCHDOG_SECONDS
+        return stuck
+
+
+def why_not_free(address: str) -> str:
+    """A sentence when nothing can listen on `host:port`; "" when all is well."""
+    host, port = split(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return (
+            f"Cannot listen on {address}: {error.strerror}. "
+            f"Set another address, for example MMSITE_ADDRESS={host}:{port + 1}."
+        )
+    return ""
+
+
+def is_healthy(address: str) -> bool:
+    """Does the site answer there?"""
+    host, port = split(address)
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
+    link = http.client.HTTPConnection(local, port, timeout=1)
+    try:
+        link.request("GET", "/healthz")
+        return link.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        link.close()
+
+
+def split(address: str) -> tuple[str, int]:
+    """`127.0.0.1:8000` or `[::1]:8000` -> host, port. ValueError for anything else."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments]

@@ -1,0 +1,86 @@
+"""The worker's process: claims batches of due stages, holds on to them while it works, and stops when asked."""
+
+import functools
+import logging
+import mmap
+import os
+import socket
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from captioning import engine as captioning_engine
+from gallery import stages
+from gallery.models import Stage
+from ml.errors import ModelError
+from mmsite import batch, pipeline
+from search import engine as search_engine
+
+logger = logging.getLogger(__name__)
+
+# One byte that this process shares with those it forks, as django-q2 forks its workers. No lock: a process killed with
+# -9 could leave it locked.
+_stop_flag = mmap.mmap(-1, 1)
+
+
+def ask_to_stop() -> None:
+    """Make workers forked from this process finish the step at hand and give the rest of their claim back."""
+    _stop_flag[0] = 1
+
+
+def should_stop() -> bool:
+    """Has this worker been asked to stop?"""
+    return _stop_flag[0] == 1
+
+
+def work_until_idle() -> None:
+    """Do what is due, batch by batch, for at most `WORK_SLICE_SECONDS`; what is left then gets another wake-up."""
+    warm_models()
+    end = monotonic() + settings.WORK_SLICE_SECONDS
+    while not should_stop() and monotonic() < end:
+        claimed = stages.claim(worker=f"{socket.gethostname()}:{os.getpid()}", limit=settings.STAGE_BATCH)
+        if not claimed:
+            return
+        with _held(claimed):
+            batch.run(claimed, should_stop=should_stop)
+    if stages.any_due():
+        pipeline.wake()
+
+
+@functools.cache
+def warm_models() -> None:
+    """Load the models, once a process, so that the first picture does not wait for them longer than need be."""
+    for name, warm in (("captioner", captioning_engine.warm), ("encoder", search_engine.warm)):
+        try:
+            warm()
+        except ModelError as error:
+            logger.warning("The %s is not usable now: %s", name, error)
+
+
+@contextmanager
+def _held(claimed: Collection[Stage]) -> Iterator[None]:
+    """Renew the claim while the block runs, though no longer than django-q2 lets a task run."""
+    done = threading.Event()
+    thread = threading.Thread(target=_renew_until, args=(done, claimed), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _renew_until(done: threading.Event, claimed: Collection[Stage]) -> None:
+    end = monotonic() + settings.Q_CLUSTER["timeout"]
+    try:
+        while not done.wait(settings.STAGE_LEASE_SECONDS / 3) and monotonic() < end:
+            try:
+                stages.renew(claimed)
+            except DatabaseError:
+                logger.warning("The claim could not be renewed", exc_info=True)
+    finally:
+        connection.close()  # this thread's own
