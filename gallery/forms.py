@@ -1,7 +1,7 @@
 """What people fill in: accounts, uploads, who may see a picture."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
@@ -12,7 +12,15 @@ from gallery.models import User, Visibility
 PICTURE_TYPES = "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff"
 
 
-class SignUpForm(UserCreationForm[User]):
+if TYPE_CHECKING:  # generic for the type checker alone
+    _UserCreationForm = UserCreationForm[User]
+else:
+    _UserCreationForm = UserCreationForm
+
+
+class SignUpForm(_UserCreationForm):
+    """A new account. No e-mail address is asked for: the site sends no mail."""
+
     class Meta(UserCreationForm.Meta):
         model = User
         fields = ("username",)
@@ -28,7 +36,7 @@ class ManyFilesField(forms.FileField):
 
     widget = ManyFilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
         files = list(data) if isinstance(data, Iterable) else [data]
         if not files or files == [None]:
             raise forms.ValidationError("Choose at least one picture.", code="required")
@@ -36,7 +44,9 @@ class ManyFilesField(forms.FileField):
 
 
 class UploadForm(forms.Form):
-    files = ManyFilesField(label="Pictures", widget=ManyFilesInput(attrs={"accept": PICTURE_TYPES}))
+    """Files of one upload, and who may see them; private where nothing is said."""
+
+    pictures = ManyFilesField(label="Pictures", widget=ManyFilesInput(attrs={"accept": PICTURE_TYPES}))
     visibility = forms.ChoiceField(
         label="Who may see them", choices=Visibility.choices, initial=Visibility.PRIVATE, required=False
     )
@@ -46,6 +56,8 @@ class UploadForm(forms.Form):
 
 
 class VisibilityForm(forms.Form):
+    """Who may see a picture."""
+
     visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices)
 
     def clean_visibility(self) -> Visibility:

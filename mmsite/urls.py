@@ -1,8 +1,19 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+
+from mmsite import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("gallery.urls")),
+    path("", include("search.urls")),
+    path("describe/", views.describe_page, name="describe"),
+    path("describe/keep/", views.describe_keep, name="describe-keep"),
+    path("healthz", views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "mmsite.errors.bad_request"
+handler403 = "mmsite.errors.permission_denied"
+handler404 = "mmsite.errors.not_found"

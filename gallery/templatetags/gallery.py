@@ -1,6 +1,5 @@
 """How pictures and their work are put into words and marks."""
 
-
 from django import template
 from django.template.context import RequestContext
 from django.templatetags.static import static

@@ -1,24 +1,31 @@
 """Signing in, up and out."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
-from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.views.generic import FormView
 
 from gallery.forms import SignUpForm
 
+if TYPE_CHECKING:  # generic for the type checker alone
+    _FormView = FormView[SignUpForm]
+else:
+    _FormView = FormView
+
 
 class SignIn(LoginView):
+    """Django's own; an address to go on to is followed within this site only."""
+
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 
 
-class SignUp(RedirectURLMixin, FormView[SignUpForm]):
+class SignUp(RedirectURLMixin, _FormView):
     """Makes an account and signs it in; absent where `settings.SIGN_UP` is off."""
 
     template_name = "accounts/sign_up.html"
@@ -32,15 +39,17 @@ class SignUp(RedirectURLMixin, FormView[SignUpForm]):
         return super().dispatch(request, *args, **kwargs)
 
     def get_default_redirect_url(self) -> str:
-        return str(LoginView.get_default_redirect_url(self))
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs, next=self.get_redirect_url())
 
-    def form_valid(self, form: BaseForm) -> HttpResponse:
+    def form_valid(self, form: SignUpForm) -> HttpResponse:
         login(self.request, form.save())
         return HttpResponseRedirect(self.get_success_url())
 
 
 class SignOut(LogoutView):
+    """By POST alone, so that no link or picture of another site can do it."""
+
     http_method_names = ("post", "options")

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery import services, stages
 from gallery.forms import VisibilityForm
 from gallery.models import Image, ImageQuerySet, Rendition, Visibility
-from gallery.selectors import image_neighbours, image_work
 from gallery.permissions import may_change, reachable_image
+from gallery.selectors import image_neighbours, image_work
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.views.access import SignedInRequest, owner_page
 
@@ -74,7 +74,10 @@ def image_states(request: HttpRequest) -> JsonResponse:
         except ValueError:
             continue
     images = Image.objects.reachable_by(request.user).filter(uuid__in=uuids)
-    cards = {str(image.uuid): _state(image) | {"card": _card(image)} for image in images.with_renditions().prefetch_related("stages")}
+    cards = {
+        str(image.uuid): _state(image) | {"card": _card(image)}
+        for image in images.with_renditions().prefetch_related("stages")
+    }
     return JsonResponse({"images": cards})
 
 

@@ -59,19 +59,20 @@ def _answer(
     download_as: str = "",
 ) -> HttpResponseBase:
     modified = int(last_modified.timestamp())
-    response = get_conditional_response(request, etag=quote_etag(etag), last_modified=modified)
-    if response is None:
-        try:
-            opened = file.open("rb")
-        except FileNotFoundError:
-            logger.error("%s is in the database, but not in the storage", file.name)
-            raise Http404 from None
-        response = FileResponse(
-            opened, as_attachment=bool(download_as), filename=download_as, content_type=content_type
-        )
-        response["X-Content-Type-Options"] = "nosniff"
-        response["ETag"] = quote_etag(etag)
-        response["Last-Modified"] = http_date(modified)
+    unchanged = get_conditional_response(request, etag=quote_etag(etag), last_modified=modified)
+    response = unchanged or _stream(file, content_type=content_type, download_as=download_as)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["ETag"] = quote_etag(etag)
+    response["Last-Modified"] = http_date(modified)
     for header, value in CACHING.items():
         response[header] = value
     return response
+
+
+def _stream(file: FieldFile, *, content_type: str, download_as: str) -> HttpResponseBase:
+    try:
+        opened = file.open("rb")
+    except FileNotFoundError:
+        logger.error("%s is in the database, but not in the storage", file.name)
+        raise Http404("This file is missing.") from None
+    return FileResponse(opened, as_attachment=bool(download_as), filename=download_as, content_type=content_type)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -15,7 +14,7 @@ from gallery import services
 from gallery.exceptions import UploadRefused
 from gallery.forms import UploadForm
 from gallery.models import Image, User, Visibility
-from gallery.views.access import wants_json
+from gallery.views.access import SignedInRequest, sign_in_required, wants_json
 
 
 @dataclass(frozen=True)
@@ -37,28 +36,24 @@ class Outcome:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: HttpRequest) -> HttpResponse:
+@sign_in_required
+def upload(request: SignedInRequest) -> HttpResponse:
     """Takes what is a picture, says in a sentence why it doesn't take the rest."""
-    user = request.user
-    if not user.is_authenticated:
-        if wants_json(request):
-            return JsonResponse({"message": "You are signed out. Sign in again to go on."}, status=401)
-        return redirect_to_login(request.get_full_path())
     if request.method != "POST":
         return _page(request, UploadForm())
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         if wants_json(request):
-            sentences = [sentence for errors in form.errors.values() for sentence in errors]
+            sentences = [str(sentence) for errors in form.errors.values() for sentence in errors]
             return JsonResponse({"message": " ".join(sentences)}, status=400)
         return _page(request, form, status=400)
-    outcomes = [_take(file, user, form.cleaned_data["visibility"]) for file in form.cleaned_data["files"]]
+    outcomes = [_take(file, request.user, form.cleaned_data["visibility"]) for file in form.cleaned_data["pictures"]]
     if wants_json(request):
         return JsonResponse({"files": [outcome.as_json() for outcome in outcomes]})
     return _page(request, UploadForm(initial=form.cleaned_data), outcomes=outcomes)
 
 
-def _take(file: UploadedFile, owner: User, visibility: Visibility) -> Outcome:
+def _take(file: "UploadedFile[Any]", owner: User, visibility: Visibility) -> Outcome:
     name = file.name or "unnamed"
     try:
         creation = services.image_create(owner=owner, file=file, file_name=name, visibility=visibility)

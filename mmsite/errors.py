@@ -1,0 +1,47 @@
+"""What people and scripts see when a request can't be answered, in the same house style as everything else."""
+
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from gallery.views.access import wants_json
+
+BAD_REQUESTS: dict[type[Exception], tuple[int, str, str]] = {
+    RequestDataTooBig: (413, "Too much at once", "Send fewer or smaller pictures at a time."),
+    TooManyFilesSent: (413, "Too many files at once", "Send fewer pictures at a time."),
+}
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The request can't be understood, or is too large."""
+    default = 400, "That request makes no sense here", "Go back and try again."
+    status, heading, sentence = BAD_REQUESTS.get(type(exception), default)
+    return _answer(request, status, heading, sentence)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "This is not for you", "Your account may not open this page.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Says the same for what is absent and for what is somebody else's."""
+    sentence = "There is nothing here, or it is not yours to see."
+    return _answer(request, 404, "Nothing here", sentence, offer_sign_in=True)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form's token is missing or stale: the page was open too long, or somebody else signed in meanwhile."""
+    sentence = "This page was open for too long, or cookies are off. Go back, reload the page and try again."
+    return _answer(request, 403, "That form has expired", sentence)
+
+
+def _answer(
+    request: HttpRequest, status: int, heading: str, sentence: str, *, offer_sign_in: bool = False
+) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"message": f"{heading}. {sentence}"}, status=status)
+    context = {"status": status, "heading": heading, "sentence": sentence}
+    if offer_sign_in and not request.user.is_authenticated:
+        context["sign_in_next"] = request.get_full_path()
+        context["sentence"] = f"{sentence} If it is yours, sign in."
+    return render(request, "error.html", context, status=status)

@@ -1,0 +1,88 @@
+"""Pages that need captions and vectors together, and the answer for those who watch over the site."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
+from django.core.files import File
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery import services
+from gallery.exceptions import UploadRefused
+from gallery.models import Visibility
+from gallery.views.access import SignedInRequest
+from mmsite.describe import Description, describe
+from mmsite.forms import KeepForm, PictureForm
+from mmsite.held import NotHeld, discard, held_picture, hold
+from search.selectors import search_images
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def describe_page(request: SignedInRequest) -> HttpResponse:
+    """Gives a picture's caption and its nearest pictures; holds it for an hour, in case it is to be kept."""
+    if request.method != "POST":
+        return _describe_page(request, PictureForm())
+    form = PictureForm(request.POST, request.FILES)
+    if form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            description = describe(viewer=request.user, file=file)
+        except UploadRefused as refusal:
+            form.add_error("file", str(refusal))
+        else:
+            receipt = hold(owner_id=request.user.pk, file=file, file_name=file.name)
+            return _describe_page(request, PictureForm(), description=description, receipt=receipt)
+    return _describe_page(request, form, status=400)
+
+
+def _describe_page(
+    request: HttpRequest,
+    form: PictureForm,
+    *,
+    description: Description | None = None,
+    receipt: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    keep_form = KeepForm(initial={"held": receipt, "visibility": Visibility.PRIVATE})
+    context = {"form": form, "description": description, "keep_form": keep_form}
+    return render(request, "mmsite/describe.html", context, status=status)
+
+
+@require_POST
+@login_required
+def describe_keep(request: SignedInRequest) -> HttpResponse:
+    """Takes a held picture into the library, as an upload would."""
+    form = KeepForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise NotHeld
+        held = held_picture(owner_id=request.user.pk, receipt=form.cleaned_data["held"])
+        with held.path.open("rb") as file:
+            creation = services.image_create(
+                owner=request.user,
+                file=File(file),
+                file_name=held.file_name,
+                visibility=form.cleaned_data["visibility"],
+            )
+    except (NotHeld, FileNotFoundError):
+        messages.error(request, "That picture is no longer at hand: it is held for an hour. Choose it again.")
+        return redirect("describe")
+    except UploadRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("describe")
+    discard(held)
+    messages.success(request, "Kept." if creation.created else "You have this picture already.")
+    return redirect(creation.image)
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 as long as the web process and its database answer. Whether search works is said, but is no reason to take
+    the site out of service: pictures are shown and accepted without it."""
+    found = search_images(viewer=AnonymousUser(), query="a photo", limit=1)
+    ready = found.state != "not_ready"
+    return JsonResponse({"status": "ok", "search": {"ready": ready, "sentence": found.sentence}})
