@@ -21,18 +21,9 @@ _WIDEST = 8  #: sides; see `pixels`
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' progress bars and advice out of our logs; its errors still pass."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+# for the whole process: transformers' bars and advice are for a person at a prompt, not for a server's log
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 
 def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any]) -> Any:
@@ -115,8 +106,7 @@ def _middle(image: Image) -> Image:
 def _reading(checkpoint: Checkpoint) -> Iterator[None]:
     """Turn whatever transformers raises on files that it cannot use into an error of this library."""
     try:
-        with quiet():
-            yield
+        yield
     except MemoryError:
         raise
     except ImportError as error:

@@ -13,7 +13,7 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 
 from ml.errors import ModelCorrupt, ModelUnsupported
 from ml.hub import Checkpoint
-from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels, quiet
+from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
 from ml.interfaces import CaptionResult, ModelInfo
 
 BATCH = 8  #: pictures in one pass; with GPT-2's vocabulary, each takes up to 32 MB while its beams are scored
@@ -65,7 +65,7 @@ class VisionEncoderDecoderCaptioner:
     @torch.inference_mode()
     def _caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         inputs = pixels(self._image_processor, images)
-        with self._generating, quiet():
+        with self._generating:
             output = self._network.generate(**inputs, generation_config=self._generation)
             texts = self._tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
         # with a length penalty of 1, a sequence's score is the mean log probability of its tokens

@@ -1,5 +1,6 @@
 """CLIP and SigLIP checkpoints in Hugging Face format."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -89,6 +90,27 @@ def test_a_text_beyond_the_models_length_is_cut(family: str, written_checkpoint:
     whole, cut = encoder.encode_texts([" ".join(words), " ".join(kept)])
 
     np.testing.assert_allclose(whole, cut, atol=1e-6)
+
+
+def test_a_checkpoint_in_the_form_of_openais_release_is_read_the_same(checkpoint: Any, pictures: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = checkpoint("clip")
+    before = ml.load_encoder(str(folder))
+    release = folder.rename(folder.with_name("release"))
+    processor = json.loads((release / "preprocessor_config.json").read_text())
+    del processor["image_processor_type"], processor["do_convert_rgb"], processor["do_rescale"]
+    processor |= {"feature_extractor_type": "CLIPFeatureExtractor", "size": 32, "crop_size": 32}
+    (release / "preprocessor_config.json").write_text(json.dumps(processor))
+    tensors = load_file(release / "model.safetensors")
+    for tower, length in {"text": checkpoints.LENGTH, "vision": 17}.items():
+        tensors[f"{tower}_model.embeddings.position_ids"] = torch.arange(length)[None]
+    save_file(tensors, release / "model.safetensors", metadata={"format": "pt"})
+
+    after = ml.load_encoder(str(release))
+
+    np.testing.assert_array_equal(after.encode_images(pictures), before.encode_images(pictures))
+    np.testing.assert_array_equal(after.encode_texts(TEXTS), before.encode_texts(TEXTS))
 
 
 def test_a_long_strip_is_embedded_by_its_middle_without_being_blown_up(written_checkpoint: Any) -> None:

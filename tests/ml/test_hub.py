@@ -157,6 +157,22 @@ def test_pull_fetches_what_a_model_needs_and_no_pickle(hub_server: HubServer, ca
     np.testing.assert_array_equal(ml.load_encoder(REPO).encode_images(pictures), expected)
 
 
+def test_what_was_pulled_works_by_its_id_without_a_hub(
+    hub_server: HubServer, cache: Path, pictures: Any, tmp_path: Path
+) -> None:
+    pictures[0].save(tmp_path / "picture.png")
+    match = ("match", "a red dog", str(tmp_path / "picture.png"), "--model", REPO)
+
+    before = run_ml(*match, home=cache.parent, endpoint=hub_server.url)
+    run_ml("pull", REPO, home=cache.parent, endpoint=hub_server.url)
+    after = run_ml(*match, home=cache.parent, endpoint="http://127.0.0.1:9")
+
+    assert (before.returncode, before.stdout) == (1, "")
+    assert f"python -m ml pull {REPO}" in before.stderr
+    assert (after.returncode, after.stderr) == (0, "")
+    assert after.stdout.endswith(f"  {tmp_path / 'picture.png'}\n")
+
+
 def test_pull_of_a_revision(hub_server: HubServer, cache: Path) -> None:
     result = run_ml("pull", f"{REPO}@v1", home=cache.parent, endpoint=hub_server.url)
 
