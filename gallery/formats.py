@@ -52,7 +52,6 @@ _UNSUPPORTED = {
     b"\0\0\0\x0cjP  ": "JPEG 2000 pictures",
     b"\0\0\0\x0cJXL ": "JPEG XL pictures",
     b"\xff\x0a": "JPEG XL pictures",
-    b"<svg": "SVG drawings",
     b"PK\x03\x04": "archives",
     b"\x1aE\xdf\xa3": "videos",
 }

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain, product
 from typing import IO
 
 from django.conf import settings
 from PIL import Image as PILImage
-from PIL import ImageCms, ImageFile
+from PIL import ImageChops, ImageCms, ImageFile
 
 from gallery.exceptions import UploadRefused
 from gallery.formats import Format, identify, refuse_raw
@@ -48,6 +49,7 @@ _UPRIGHT = {
     8: PILImage.Transpose.ROTATE_90,
 }
 _SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
+_IMPERCEPTIBLE = 2  # of 255
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}
 
 
@@ -126,9 +128,7 @@ def check_size(width: int, height: int) -> None:
 
 def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Image:
     """A decoded frame as people should see it: see `open_picture`."""
-    picture = _to_srgb(frame)
-    if max_side is not None:
-        picture = shrink(picture, max_side)
+    picture = _to_srgb(frame, max_side)
     method = _UPRIGHT.get(read_orientation(frame))
     if method is not None:
         picture = picture.transpose(method)
@@ -191,17 +191,15 @@ def _mega(pixels: int) -> str:
     return f"{math.ceil(pixels / 100_000) / 10:,g}"
 
 
-def _to_srgb(frame: PILImage.Image) -> PILImage.Image:
-    """RGB or RGBA in sRGB, whatever the mode, depth and profile were."""
-    alpha: PILImage.Image | None = None
-    colours = frame
-    if frame.has_transparency_data:
-        colours = frame.convert({"La": "LA", "LA": "LA"}.get(frame.mode, "RGBA"))
-        alpha = colours.getchannel("A")
-        if alpha.getextrema() == (255, 255):
-            alpha = None
-    picture = _managed(_eight_bits(colours), frame.info.get("icc_profile")).convert("RGB")
-    if alpha is not None:
+def _to_srgb(frame: PILImage.Image, max_side: int | None) -> PILImage.Image:
+    """RGB or RGBA in sRGB, whatever the mode, depth and profile were; scaled down first, since colours cost more."""
+    see_through = frame.has_transparency_data
+    picture = frame.convert("LA" if frame.mode in {"LA", "La"} else "RGBA") if see_through else _eight_bits(frame)
+    if max_side is not None:
+        picture = shrink(picture, max_side)
+    alpha = picture.getchannel("A") if see_through else None
+    picture = _managed(_eight_bits(picture), frame.info.get("icc_profile")).convert("RGB")
+    if alpha is not None and alpha.getextrema() != (255, 255):
         picture.putalpha(alpha)
     return picture
 
@@ -239,13 +237,30 @@ def _managed(colours: PILImage.Image, icc_profile: bytes | None) -> PILImage.Ima
     mode = _PROFILE_MODES.get(profile.profile.xcolor_space.strip())
     if mode == "RGB" and colours.mode == "L":
         colours = colours.convert("RGB")
-    if mode != colours.mode or "sRGB" in (profile.profile.profile_description or ""):
+    if mode != colours.mode:
         return colours
     try:
-        managed = ImageCms.profileToProfile(colours, profile, _srgb(), outputMode="RGB")
+        to_srgb = ImageCms.buildTransform(profile, _srgb(), mode, "RGB")
+        if mode == "RGB" and _is_neutral(to_srgb):
+            return colours
+        return ImageCms.applyTransform(colours, to_srgb) or colours
     except ImageCms.PyCMSError:
         return colours
-    return managed or colours
+
+
+def _is_neutral(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether no colour changes by more than the eye can tell. Most profiles are sRGB itself, whatever they are called,
+    and 500 colours tell that in a hundredth of the time that a whole picture takes (100 ms at 1600 px)."""
+    probe = _probe()
+    changed = ImageChops.difference(probe, ImageCms.applyTransform(probe, transform) or probe)
+    return all(high <= _IMPERCEPTIBLE for _, high in changed.getextrema())  # type: ignore[misc]
+
+
+@cache
+def _probe() -> PILImage.Image:
+    """Eight levels of each channel in every combination."""
+    levels = range(0, 256, 36)
+    return PILImage.frombytes("RGB", (len(levels) ** 3, 1), bytes(chain.from_iterable(product(levels, repeat=3))))
 
 
 @cache
