@@ -9,9 +9,10 @@ os.environ.setdefault("MMSITE_CAPTIONER", "fake")
 os.environ.setdefault("MMSITE_ENCODER", "fake")
 
 from mmsite.settings.base import *  # noqa: F403
-from mmsite.settings.base import DATA_DIR, DATABASES, STORAGES
+from mmsite.settings.base import DATA_DIR, DATABASES, STATIC_ROOT, STORAGES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns where it is missing
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 # A file, not memory: the real worker processes of the tests open it too.
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
