@@ -15,15 +15,17 @@ from django.conf import settings
 from PIL.Image import Image as Picture
 
 from captioning import services as captioning_services
+from captioning.exceptions import CaptioningError
 from gallery import services as gallery_services
 from gallery import stages
-from gallery.exceptions import UploadRefused
+from gallery.exceptions import GalleryError, UploadRefused
 from gallery.models import Image, Stage
 from gallery.pictures import flatten, open_picture
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import pipeline
 from search import services as search_services
+from search.exceptions import SearchError
 from search.models import ModelVersion
 
 logger = logging.getLogger(__name__)
@@ -130,6 +132,8 @@ def _report(stage: Stage, error: Exception) -> None:
         return
     if isinstance(error, FileNotFoundError):
         reason = "The file of the original picture is missing."
+    elif isinstance(error, GalleryError | CaptioningError | SearchError):
+        reason = str(error)
     else:
         reason = f"An unexpected problem, {type(error).__name__}: {error}"[:500]
     logger.warning("Image %d, %s, attempt %d: %s", stage.image_id, stage.step, stage.attempts, reason, exc_info=error)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from mmsite.lifeline import Lifeline
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Child:
     def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: S603 -- our own commands
             self.command,
-            env=os.environ | self.lifeline.environment,
+            env=os.environ | {"OMP_NUM_THREADS": str(settings.MODEL_THREADS)} | self.lifeline.environment,
             pass_fds=[self.lifeline.reading],
             start_new_session=True,
         )

@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
+from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 RENDITIONS = "renditions"
 CAPTION = "caption"
-EMBEDDING = "embedding"
+EMBEDDING = search_selectors.EMBEDDING_STEP
 
 
 def steps() -> list[Step]:
@@ -61,6 +62,7 @@ def sweep() -> stages.SweepReport:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
     search_services.model_version_activate_when_covered()
+    search_index.save_snapshot_if_due()
     if stages.any_due():
         wake()
     return report

@@ -42,13 +42,19 @@ def work_until_idle() -> None:
     warm_models()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
-        claimed = stages.claim(worker=f"{socket.gethostname()}:{os.getpid()}", limit=settings.STAGE_BATCH)
-        if not claimed:
+        if not work_batch():
             return
-        with _held(claimed):
-            batch.run(claimed, should_stop=should_stop)
     if stages.any_due():
         pipeline.wake()
+
+
+def work_batch() -> bool:
+    """Claim the next batch and do it; False when nothing is due."""
+    claimed = stages.claim(worker=f"{socket.gethostname()}:{os.getpid()}"[-80:], limit=settings.STAGE_BATCH)
+    if claimed:
+        with _held(claimed):
+            batch.run(claimed, should_stop=should_stop)
+    return bool(claimed)
 
 
 @functools.cache

@@ -126,7 +126,7 @@ FILE_UPLOAD_HANDLERS = [
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
 
 # The wake-up calls of the worker. They carry no truth (gallery.Stage does), so losing or doubling one is harmless.
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "mmsite",
     "orm": "default",
     "workers": 1,
@@ -151,6 +151,11 @@ STAGE_RETRY_SECONDS = 5  # wait after the first failed attempt; four times as lo
 STAGE_POSTPONE_SECONDS = 60  # until a model that is missing is looked for again
 WORK_SLICE_SECONDS = 60  # one wake-up works no longer than so, since the sweep waits in the same queue
 WATCHDOG_SECONDS = 60  # work that is due and hasn't moved for so long: the worker is restarted
+
+# What `manage.py setup` gives to a fresh installation. Without a password, one is made up and printed.
+ADMIN_NAME = env.text("ADMIN_NAME", "admin")
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
+SAMPLES = env.boolean("SAMPLES", default=True)
 
 SIGN_UP = env.boolean("SIGN_UP", default=True)
 

@@ -1,11 +1,15 @@
 """django-q2's worker, in place of its own command of this name: one that stops in seconds, whatever it is doing."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django_q.cluster import Cluster
 
 from mmsite import lifeline, worker
+
+# The pages come first where cores are few.
+NICENESS = 5
 
 
 class StoppableCluster(Cluster):  # type: ignore[misc]  # django_q has no types
@@ -25,4 +29,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline.follow()
+        os.nice(NICENESS)
         StoppableCluster().start()

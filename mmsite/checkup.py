@@ -1,0 +1,124 @@
+"""Is this installation well? One finding for each thing that can be wrong, each with what to do about it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django_q.models import Success
+
+from captioning import engine as captioning_engine
+from gallery import stages
+from ml.errors import ModelError
+from search import engine as search_engine
+from search import index, selectors
+
+# The sweep is due each minute, and waits for a slice of work.
+SWEEP_OVERDUE = timedelta(seconds=60 + 2 * settings.WORK_SLICE_SECONDS)
+SCARCE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`advice` is "" where all is well."""
+
+    subject: str
+    sentence: str
+    advice: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return not self.advice
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which things build on each other."""
+    database = check_database()
+    yield database
+    yield check_media_folder()
+    yield _check_model("captioner", captioning_engine.describe)
+    yield _check_model("encoder", search_engine.describe)
+    if database.is_well:
+        yield check_worker()
+        yield check_work()
+        yield check_index()
+
+
+def check_database() -> Finding:
+    """It answers, and knows today's tables."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return Finding("database", f"does not answer: {error}", "Check MMSITE_DATABASE_URL and that the server runs.")
+    if missing:
+        return Finding("database", f"lacks {len(missing)} migrations", "Run `manage.py setup`.")
+    return Finding("database", f"{connection.vendor}, up to date")
+
+
+def check_media_folder() -> Finding:
+    """Pictures can be written, and there is room for them."""
+    folder = Path(settings.MEDIA_ROOT)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(
+            "pictures", f"{existing} is not writable", "Give its owner the right to write, or set MMSITE_MEDIA_DIR."
+        )
+    free = shutil.disk_usage(existing).free
+    sentence = f"{folder}, {free / 1e9:,.1f} GB free"
+    return Finding("pictures", sentence, "Make room: uploads will soon be refused." if free < SCARCE_BYTES else "")
+
+
+def check_worker() -> Finding:
+    """The proof of life is a sweep that it finished; django-q2's heartbeat is none."""
+    last = Success.objects.filter(func="mmsite.tasks.sweep").order_by("-stopped").first()
+    if last is None:
+        return Finding("worker", "has never finished a sweep", "Start it with `manage.py run`, or wait two minutes.")
+    age = timezone.now() - last.stopped
+    sentence = f"last swept {age.total_seconds():,.0f} seconds ago"
+    return Finding("worker", sentence, "Start it with `manage.py run`." if age > SWEEP_OVERDUE else "")
+
+
+def check_work() -> Finding:
+    """Work moves, and none of it has failed."""
+    counts = stages.counts()
+    sentence = f"{counts.waiting:,} steps wait, {counts.running:,} run, {counts.failed:,} failed"
+    if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS):
+        return Finding(
+            "work", f"{sentence}, and nothing moves", "Restart the worker: `manage.py run` does it by itself."
+        )
+    if counts.failed:
+        advice = "The pictures say why; `manage.py process_images --failed` tries them again."
+        return Finding("work", sentence, advice)
+    return Finding("work", sentence)
+
+
+def check_index() -> Finding:
+    """Search finds every picture that has a vector."""
+    try:
+        live = index.get_index()
+    except DatabaseError as error:
+        return Finding("index", f"cannot be read: {error}", "Check the database.")
+    if live is None:
+        return Finding("index", "no encoder is active yet", "Run `manage.py setup`.")
+    coverage = selectors.coverage(version=live.version)
+    sentence = f"{live.count():,} of {coverage.pictures:,} pictures can be found, by {live.version.key}"
+    if live.count() != coverage.embedded:
+        advice = f"Delete {settings.INDEX_DIR} and restart: the index is built anew from {coverage.embedded:,} vectors."
+        return Finding("index", sentence, advice)
+    return Finding("index", sentence)
+
+
+def _check_model(role: str, describe: Callable[[], str]) -> Finding:
+    try:
+        return Finding(role, describe())
+    except ModelError as error:
+        return Finding(
+            role, str(error), f"Set MMSITE_{role.upper()} to a model that is here, or fetch it. Uploads wait."
+        )
