@@ -17,12 +17,13 @@ _HUB_NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+(?:/[\
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_FILES = (
+SETTINGS = (
     *("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model"),
-    *(_WEIGHTS, _INDEX, "model-*-of-*.safetensors", "README.md", "LICENSE*"),
 )
+"""The files beside the weights that change what comes out."""
+_FETCHED = (*SETTINGS, _WEIGHTS, _INDEX, "model-*-of-*.safetensors", "README.md", "LICENSE*")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
 
 
@@ -113,7 +114,7 @@ def pull(name: str) -> Checkpoint:
 
     repo, revision = _parse(name)
     try:
-        snapshot_download(repo, revision=revision, allow_patterns=list(_FILES))
+        snapshot_download(repo, revision=revision, allow_patterns=list(_FETCHED))
     except GatedRepoError as error:
         raise ModelNotFound(f"{name} is only given to those who accepted its terms on the hub.") from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:

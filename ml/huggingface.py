@@ -1,7 +1,6 @@
 """Opens checkpoints with transformers so that what comes out is what was published, or an error of this library."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +12,12 @@ from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedTokenizerF
 from transformers.utils import logging
 
 from ml.errors import ModelCorrupt, ModelUnsupported
-from ml.hub import Checkpoint
+from ml.files import sha256
+from ml.hub import SETTINGS, Checkpoint
 from ml.interfaces import ModelInfo
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _WIDEST = 8  #: sides; see `pixels`
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
-
 
 # for the whole process: transformers' bars and advice are for a person at a prompt, not for a server's log
 logging.set_verbosity_error()
@@ -47,8 +45,8 @@ def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any]) -> Any:
             attn_implementation="sdpa",  # a configuration may name a kernel to be downloaded; it must not
             output_loading_info=True,
         )
-    if lacking := sorted(report["missing_keys"]) or [key for key, *_ in report["mismatched_keys"]]:
-        raise ModelCorrupt(f"The weights of {checkpoint.name} don't fit its configuration: {lacking[0]} is missing.")
+    if missing := sorted(report["missing_keys"]):
+        raise ModelCorrupt(f"The weights of {checkpoint.name} are incomplete: {missing[0]} is missing.")
     return network.eval()
 
 
@@ -68,11 +66,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
 
 def model_info(checkpoint: Checkpoint, image_processor: Any) -> ModelInfo:
-    """What identifies the checkpoint; `preprocessing` changes with the image processor and with the tokenizer."""
-    digest = hashlib.sha256(json.dumps(image_processor.to_dict(), sort_keys=True, default=str).encode())
-    for path in (checkpoint.folder / file for file in _TOKENIZER_FILES):
-        if path.is_file():
-            digest.update(path.read_bytes())
+    """What identifies the checkpoint: its weights, and in `preprocessing` whatever else changes what comes out."""
+    settings = [path for name in SETTINGS if (path := checkpoint.folder / name).is_file()]
+    digest = hashlib.sha256("".join(f"{path.name} {sha256(path)}\n" for path in settings).encode())
     return ModelInfo(
         name=checkpoint.name,
         revision=checkpoint.revision,

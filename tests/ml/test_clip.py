@@ -189,7 +189,7 @@ def test_weights_of_another_size_are_corrupt(checkpoint: Any) -> None:
     folder = checkpoint("clip")
     checkpoints.rewrite(folder / "config.json", projection_dim=9)
 
-    with pytest.raises(ModelCorrupt):
+    with pytest.raises(ModelCorrupt, match="clip cannot be read: .*size"):
         ml.load_encoder(str(folder))
 
 
@@ -209,6 +209,7 @@ def test_code_that_comes_with_a_model_never_runs(checkpoint: Any) -> None:
     names = ("AutoConfig", "AutoModel", "AutoImageProcessor", "AutoTokenizer")
     for file in ("config.json", "preprocessor_config.json", "tokenizer_config.json"):
         checkpoints.rewrite(folder / file, auto_map=dict.fromkeys(names, "evil.Evil"))
+    checkpoints.rewrite(folder / "config.json", attn_implementation="someone/kernel-to-download")
 
     assert ml.load_encoder(str(folder)).dimension == 8
     assert not ran.exists()

@@ -37,7 +37,7 @@ def run_ml(*arguments: str, home: Path, endpoint: str) -> subprocess.CompletedPr
     environment = {**os.environ, "HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
     environment.pop("HF_HUB_CACHE", None)
     command = [sys.executable, "-m", "ml", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture
