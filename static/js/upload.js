@@ -9,7 +9,7 @@ const section = document.querySelector("[data-upload-list]");
 const list = section.querySelector(".uploads");
 const summary = section.querySelector("[data-upload-summary]");
 const rowTemplate = document.querySelector("[data-upload-row]");
-const fileInput = form.querySelector("input[name=files]");
+const fileInput = form.querySelector("input[name=pictures]");
 const folderInput = form.querySelector("[data-folder]");
 const maxBytes = Number(form.dataset.maxBytes);
 
@@ -45,7 +45,7 @@ function sendNext() {
 function send({ file, row }) {
   const body = new FormData();
   body.append("visibility", form.elements.visibility.value);
-  body.append("files", file);
+  body.append("pictures", file);
   const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
   request.open("POST", form.action);
   request.setRequestHeader("Accept", "application/json");
