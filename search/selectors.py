@@ -171,4 +171,4 @@ def _nothing_found(viewer: Viewer) -> SearchResult:
     waiting = Image.objects.listed_for(viewer).count()
     if not waiting:
         return SearchResult("empty_library")
-    return SearchResult("not_ready", sentence=f"Pictures are being made ready for search (0 of {waiting:,}).")
+    return SearchResult("not_ready", sentence=f"None of the pictures here ({waiting:,}) is ready for search yet.")

@@ -1,0 +1,222 @@
+"""Pictures and the work on them, for those who run the place."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Count, Model, QuerySet
+from django.http import FileResponse, Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from gallery import services, stages
+from gallery.models import Image, Rendition, Stage, User
+from gallery.pipeline import get_pipeline
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    ModelAdmin = admin.ModelAdmin[Any]
+    _UserAdmin = DjangoUserAdmin[User]
+else:
+    ModelAdmin = admin.ModelAdmin
+    _UserAdmin = DjangoUserAdmin
+
+AGAIN = {"renditions": "Make thumbnails again", "caption": "Caption again", "embedding": "Embed again"}
+# Pictures whose work is opened again in one transaction.
+CHUNK = 500
+
+
+def thumbnail_of(image_id: int) -> SafeString:
+    """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view."""
+    address = reverse("admin:gallery_image_thumbnail", args=[image_id])
+    return format_html(
+        '<img src="{}" alt="" loading="lazy" style="max-width: 120px; max-height: 90px; border-radius: 4px">', address
+    )
+
+
+class ThumbnailMixin:
+    """A `thumbnail` column for whatever has an `image`."""
+
+    @admin.display(description="picture")
+    def thumbnail(self, obj: Any) -> SafeString:
+        return thumbnail_of(obj.image_id)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """For rows that the services alone write: to look at, not to change by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PicturesGoAlongMixin:
+    """What belongs to a picture goes with it, so that deleting the picture needs no permission for each part."""
+
+    def get_deleted_objects(
+        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        found: Any = super().get_deleted_objects(objs, request)  # type: ignore[misc]  # a mixin of ModelAdmin
+        to_delete, counts, _, protected = found
+        return to_delete, counts, set(), protected
+
+
+@admin.register(User)
+class UserAdmin(PicturesGoAlongMixin, _UserAdmin):
+    list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        users: QuerySet[User] = super().get_queryset(request).annotate(pictures=Count("images"))
+        return users
+
+    @admin.display(ordering="pictures")
+    def pictures(self, user: Any) -> int:
+        return int(user.pictures)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        with transaction.atomic():
+            services.images_delete(images=obj.images.all())
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            services.images_delete(images=Image.objects.filter(owner__in=queryset))
+            super().delete_queryset(request, queryset)
+
+
+@admin.register(Image)
+class ImageAdmin(PicturesGoAlongMixin, ModelAdmin):
+    list_display = ("thumbnail", "file_name", "description", "owner", "visibility", "format", "size", "uploaded_at")
+    list_display_links = ("thumbnail", "file_name")
+    list_filter = (
+        "visibility",
+        "format",
+        "description_unsure",
+        "uploaded_at",
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("owner",)
+    search_fields = ("file_name", "description", "owner__username", "uuid", "sha256")
+    date_hierarchy = "uploaded_at"
+    ordering = ("-uploaded_at", "-pk")
+    # The original and the place where it was taken are the owner's alone.
+    readonly_fields = (
+        "thumbnail",
+        "file_name",
+        "owner",
+        "description",
+        "description_unsure",
+        "size",
+        "format",
+        "frames",
+        "byte_size",
+        "taken_at",
+        "camera_make",
+        "camera_model",
+        "uploaded_at",
+        "uuid",
+        "sha256",
+    )
+    fields = (*readonly_fields, "visibility")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # the upload page does it, with all that the worker needs
+
+    @admin.display(description="picture")
+    def thumbnail(self, image: Image) -> SafeString:
+        return thumbnail_of(image.pk)
+
+    @admin.display(description="size in pixels")
+    def size(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    def get_urls(self) -> list[URLPattern]:
+        thumbnail = path(
+            "<int:image_id>/thumbnail.webp",
+            self.admin_site.admin_view(self.thumbnail_view, cacheable=True),
+            name="gallery_image_thumbnail",
+        )
+        return [thumbnail, *super().get_urls()]
+
+    def thumbnail_view(self, request: HttpRequest, image_id: int) -> FileResponse:
+        """Any picture's thumbnail, for staff that may look at pictures; the public rule stays as simple as it is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = get_object_or_404(Rendition, image_id=image_id, kind=Rendition.Kind.THUMBNAIL)
+        try:
+            file = found.file.open("rb")
+        except FileNotFoundError:
+            raise Http404 from None
+        headers = {"Cache-Control": "private, max-age=60", "Vary": "Cookie", "X-Content-Type-Options": "nosniff"}
+        return FileResponse(file, content_type="image/webp", headers=headers)
+
+    def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
+        services.image_set_visibility(image=obj, visibility=obj.visibility)
+
+    def delete_model(self, request: HttpRequest, obj: Image) -> None:
+        services.images_delete(images=[obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        services.images_delete(images=queryset)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Django's own, and one for each kind of step that pictures go through."""
+        actions: dict[str, Any] = {**super().get_actions(request)}
+        if self.has_change_permission(request):
+            for step in dict.fromkeys(step.name for step in get_pipeline().steps()):
+                label = AGAIN.get(step, f"Do {step} again")
+                actions[f"{step}_again"] = (partial(_do_again, step=step), f"{step}_again", label)
+        return actions
+
+
+def _do_again(model_admin: ImageAdmin, request: HttpRequest, images: QuerySet[Image], *, step: str) -> None:
+    image_ids = list(images.order_by("pk").values_list("pk", flat=True))
+    opened = 0
+    for start in range(0, len(image_ids), CHUNK):
+        chunk = image_ids[start : start + CHUNK]
+        opened += stages.requeue(image_ids=chunk, step=step, priority=Stage.Priority.BACKFILL)
+    get_pipeline().wake()
+    model_admin.message_user(request, f"{AGAIN.get(step, step)}: {opened} to do.", messages.SUCCESS)
+
+
+@admin.register(Rendition)
+class RenditionAdmin(ThumbnailMixin, ReadOnlyAdmin):
+    list_display = ("thumbnail", "image", "kind", "width", "height", "byte_size", "created_at")
+    list_filter = ("kind", "created_at")
+    list_select_related = ("image",)
+    search_fields = ("image__file_name", "image__uuid")
+    ordering = ("-pk",)
+    fields = ("thumbnail", "image", "kind", "width", "height", "byte_size", "created_at")
+    readonly_fields = ("thumbnail",)
+
+
+@admin.register(Stage)
+class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
+    list_display = ("thumbnail", "image", "step", "model", "state", "priority", "attempts", "due_at", "error")
+    list_filter = ("state", "step", "model", "priority")
+    list_select_related = ("image",)
+    search_fields = ("image__file_name", "image__uuid", "error")
+    ordering = ("-pk",)
+    readonly_fields = ("thumbnail",)
+    actions = ("retry_failed",)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Stages are not changed by hand, but whoever might may have them tried again."""
+        return request.user.has_perm("gallery.change_stage")
+
+    @admin.action(description="Retry failed work", permissions=["retry"])
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Stage]) -> None:
+        failed = queryset.filter(state=Stage.State.FAILED)
+        opened = sum(stages.retry(image=image) for image in Image.objects.filter(stages__in=failed).distinct())
+        get_pipeline().wake()
+        self.message_user(request, f"{opened} to try again.", messages.SUCCESS)

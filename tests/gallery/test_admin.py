@@ -1,0 +1,264 @@
+"""The admin: every page answers, and what it changes goes through the services."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+from PIL import Image as PILImage
+
+from captioning import services as captioning_services
+from captioning.models import Caption
+from gallery import services, stages
+from gallery.models import Image, Rendition, Stage, User, Visibility
+from search import services as search_services
+from search.models import Embedding, ModelVersion
+
+MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding]
+ADDABLE = [User, Caption]
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_superuser("root", password="of all trees")
+
+
+@pytest.fixture
+def admin_client(admin: User) -> Client:
+    client = Client()
+    client.force_login(admin)
+    return client
+
+
+@pytest.fixture
+def version(db: None) -> ModelVersion:
+    return search_services.model_version_ensure()
+
+
+@pytest.fixture
+def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
+    """A private picture of somebody else, with all that the worker adds."""
+    image = make_image("red", name="sunset.jpg")
+    picture = PILImage.new("RGB", (64, 48), "red")
+    services.renditions_create(image=image, picture=picture)
+    captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
+    search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
+    return image
+
+
+def address(model: Any, page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def act(client: Client, model: Any, action: str, *objects: Any, **more: str) -> Any:
+    data = {"action": action, "_selected_action": [each.pk for each in objects], **more}
+    return client.post(address(model, "changelist"), data, follow=True)
+
+
+def test_every_model_of_ours_is_there() -> None:
+    from django.contrib.admin import site
+
+    ours = {model for app in ("gallery", "captioning", "search") for model in apps.get_app_config(app).get_models()}
+    assert ours == set(MODELS)
+    assert all(site.is_registered(model) for model in ours)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_and_pages_answer(admin_client: Client, image: Image, model: Any) -> None:
+    assert model.objects.exists()
+    assert admin_client.get(address(model, "changelist")).status_code == 200
+    assert admin_client.get(address(model, "changelist"), {"q": "sun"}).status_code == 200
+    for each in model.objects.all():
+        assert admin_client.get(address(model, "change", each.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_adding_is_offered_only_where_a_hand_may_write(admin_client: Client, image: Image, model: Any) -> None:
+    expected = 200 if model in ADDABLE else 403
+    assert admin_client.get(address(model, "add")).status_code == expected
+
+
+@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Embedding, ModelVersion])
+def test_filters_answer(admin_client: Client, image: Image, model: Any) -> None:
+    page = admin_client.get(address(model, "changelist"))
+    links = [
+        choice["query_string"]
+        for spec in page.context["cl"].filter_specs
+        for choice in spec.choices(page.context["cl"])
+    ]
+    assert links
+    assert {admin_client.get(address(model, "changelist") + link).status_code for link in links} == {200}
+
+
+@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Embedding])
+def test_lists_take_the_same_number_of_statements_however_long(
+    admin_client: Client,
+    image: Image,
+    version: ModelVersion,
+    make_image: Callable[..., Image],
+    model: Any,
+) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    def count() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            admin_client.get(address(model, "changelist"))
+        return len(captured)
+
+    before = count()
+    for color in ("blue", "green", "yellow"):
+        more = make_image(color)
+        picture = PILImage.new("RGB", (64, 48), color)
+        services.renditions_create(image=more, picture=picture)
+        captioning_services.captions_write(image_ids=[more.pk], pictures=[picture])
+        search_services.embeddings_write(version=version, image_ids=[more.pk], pictures=[picture])
+    assert count() == before
+
+
+def test_staff_see_thumbnails_of_private_pictures(admin_client: Client, image: Image) -> None:
+    link = address(Image, "thumbnail", image.pk)
+    assert link in admin_client.get(address(Image, "changelist")).content.decode()
+    response = admin_client.get(link)
+    assert response["Content-Type"] == "image/webp"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert b"".join(response.streaming_content)[:4] == b"RIFF"
+
+
+def test_nobody_else_gets_a_thumbnail_there(client: Client, image: Image, other_user: User) -> None:
+    link = address(Image, "thumbnail", image.pk)
+    assert client.get(link).status_code == 302  # to sign in
+    client.force_login(other_user)
+    assert client.get(link).status_code == 302
+    other_user.is_staff = True  # but with no right to look at pictures
+    other_user.save()
+    assert client.get(link).status_code == 403
+
+
+def test_a_thumbnail_that_was_not_made_or_was_lost_is_absent(
+    admin_client: Client, image: Image, make_image: Callable[..., Image]
+) -> None:
+    assert admin_client.get(address(Image, "thumbnail", make_image("blue").pk)).status_code == 404
+    thumbnail = image.renditions.get(kind="thumbnail")
+    thumbnail.file.storage.delete(thumbnail.file.name)
+    assert admin_client.get(address(Image, "thumbnail", image.pk)).status_code == 404
+
+
+def test_where_a_picture_was_taken_stays_the_owners(admin_client: Client, image: Image) -> None:
+    Image.objects.filter(pk=image.pk).update(latitude=12.345678, longitude=98.765432)
+    page = admin_client.get(address(Image, "change", image.pk)).content.decode()
+    assert "12.345" not in page
+    assert "98.765" not in page
+
+
+def test_visibility_is_changed_through_the_service(admin_client: Client, image: Image, version: ModelVersion) -> None:
+    before = Embedding.objects.get(image=image).seq
+    admin_client.post(address(Image, "change", image.pk), {"visibility": "public"})
+    image.refresh_from_db()
+    assert image.visibility == Visibility.PUBLIC
+    assert Embedding.objects.get(image=image).seq > before  # so that every index hears of it
+
+
+@pytest.mark.parametrize(("action", "step"), [("caption_again", "caption"), ("embedding_again", "embedding")])
+def test_work_is_done_again(admin_client: Client, image: Image, action: str, step: str) -> None:
+    Stage.objects.update(state=Stage.State.DONE, attempts=1)
+    page = act(admin_client, Image, action, image)
+    assert page.status_code == 200
+    assert "1 to do" in page.content.decode()
+    again = Stage.objects.get(image=image, step=step)
+    assert (again.state, again.attempts, again.priority) == (Stage.State.PENDING, 0, Stage.Priority.BACKFILL)
+    assert not Stage.objects.exclude(pk=again.pk).exclude(state=Stage.State.DONE).exists()
+
+
+def test_the_actions_say_what_they_do(admin_client: Client, image: Image) -> None:
+    page = admin_client.get(address(Image, "changelist")).content.decode()
+    for label in ("Caption again", "Embed again", "Make thumbnails again"):
+        assert label in page
+
+
+def test_failed_work_is_tried_again(admin_client: Client, image: Image) -> None:
+    failed = Stage.objects.get(image=image, step="caption")
+    Stage.objects.filter(pk=failed.pk).update(state=Stage.State.FAILED, attempts=3, error="Broken.")
+    done = Stage.objects.get(image=image, step="renditions")
+    Stage.objects.filter(pk=done.pk).update(state=Stage.State.DONE)
+    act(admin_client, Stage, "retry_failed", failed, done)
+    failed.refresh_from_db()
+    done.refresh_from_db()
+    assert (failed.state, failed.attempts) == (Stage.State.PENDING, 0)
+    assert done.state == Stage.State.DONE
+
+
+def test_deleting_a_picture_takes_its_files_and_leaves_tombstones(
+    admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any
+) -> None:
+    names = [image.original.name, *image.renditions.values_list("file", flat=True)]
+    with django_capture_on_commit_callbacks(execute=True):
+        admin_client.post(address(Image, "delete", image.pk), {"post": "yes"})
+    assert not Image.objects.exists()
+    assert not any(default_storage.exists(name) for name in names)
+    assert Embedding.objects.get(image_id=image.pk).vector is None
+    assert admin_client.get(address(Embedding, "changelist")).status_code == 200
+    assert admin_client.get(address(Embedding, "change", Embedding.objects.get().pk)).status_code == 200
+
+
+def test_deleting_many_pictures_goes_the_same_way(
+    admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        act(admin_client, Image, "delete_selected", image, post="yes")
+    assert not Image.objects.exists()
+    assert not default_storage.exists(image.original.name)
+    assert Embedding.objects.get(image_id=image.pk).vector is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_deleting_a_person_takes_their_pictures_along(
+    admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any, at_once: bool
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        if at_once:
+            act(admin_client, User, "delete_selected", image.owner, post="yes")
+        else:
+            admin_client.post(address(User, "delete", image.owner_id), {"post": "yes"})
+    assert not User.objects.filter(pk=image.owner_id).exists()
+    assert not default_storage.exists(image.original.name)
+    assert Embedding.objects.get(image_id=image.pk).vector is None
+
+
+def test_a_caption_saved_by_hand_is_a_persons(admin_client: Client, admin: User, image: Image) -> None:
+    of_model = Caption.objects.get(image=image)
+    admin_client.post(address(Caption, "change", of_model.pk), {"text": "the sun goes down"})
+    of_model.refresh_from_db()
+    assert (of_model.source, of_model.is_current, of_model.text) == ("model", False, "a mostly red picture")
+    current = Caption.objects.get(image=image, is_current=True)
+    assert (current.source, current.author, current.text) == ("person", admin, "the sun goes down")
+    image.refresh_from_db()
+    assert image.description == "the sun goes down"
+
+
+def test_a_caption_is_added_by_hand(admin_client: Client, admin: User, image: Image) -> None:
+    page = admin_client.post(address(Caption, "add"), {"image": image.pk, "text": "evening"}, follow=True)
+    assert page.status_code == 200
+    assert Caption.objects.get(image=image, is_current=True).author == admin
+
+
+def test_an_active_model_version_cannot_be_deleted_a_retired_one_can(
+    admin_client: Client, image: Image, version: ModelVersion
+) -> None:
+    assert admin_client.post(address(ModelVersion, "delete", version.pk), {"post": "yes"}).status_code == 403
+    ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.RETIRED)
+    assert admin_client.get(address(ModelVersion, "delete", version.pk)).status_code == 200
+    admin_client.post(address(ModelVersion, "delete", version.pk), {"post": "yes"})
+    assert not Embedding.objects.exists()
+
+
+def test_stages_are_claimed_and_finished_by_the_worker_alone(admin_client: Client, image: Image) -> None:
+    stage = stages.claim(worker="me", limit=1)[0]
+    assert admin_client.post(address(Stage, "change", stage.pk), {"state": "done"}).status_code == 403
+    stage.refresh_from_db()
+    assert stage.state == Stage.State.RUNNING
