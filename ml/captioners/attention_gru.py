@@ -1,0 +1,192 @@
+"""A GRU that says a caption word by word and looks at the picture's feature map before each word.
+
+Sources: Lu et al., "Knowing When to Look" (https://arxiv.org/abs/1612.01887): the state that has read the last word
+directs the look, and the whole picture speaks at every step; Xu et al., "Show, Attend and Tell"
+(https://arxiv.org/abs/1502.03044): additive attention, the gate on the context, deep output; Press and Wolf
+(https://arxiv.org/abs/1608.05859): the output layer shares the embedding.
+
+What the decoder saw does not flow back into its state, so that in training all words of a batch attend at once.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ml.captioners.vocabulary import END, START, UNKNOWN
+
+EMBEDDING_STD = 0.04  #: small, because the tied output layer multiplies by it: at 1 the logits explode
+EMBEDDING_SCALE = 8.0  #: and scaled up on the way in, to the size of the other inputs
+
+
+class Scene(NamedTuple):
+    """Projected feature maps of n pictures: all that the decoder sees of them, computed once a picture."""
+
+    values: torch.Tensor  #: (n, cells, hidden)
+    keys: torch.Tensor  #: (n, cells, attention)
+    gist: torch.Tensor  #: (n, embedding), the whole picture, added to every word that the GRU reads
+    state: torch.Tensor  #: (n, hidden), the GRU's state before the first word
+
+
+class AttentionGRU(nn.Module):
+    """The captioner's network: feature maps and the words so far in, scores of the next word out."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(
+        self,
+        words: int,
+        *,
+        channels: int = 1280,
+        cells: int = 49,
+        hidden: int = 512,
+        embedding: int = 320,
+        attention: int = 128,
+        dropout: float = 0.3,
+        output_dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, hidden), nn.GELU(), nn.LayerNorm(hidden))
+        self.positions = nn.Parameter(0.02 * torch.randn(cells, hidden))
+        self.keys = nn.Linear(hidden, attention)
+        self.gist = nn.Linear(hidden, embedding)
+        self.start = nn.Linear(hidden, hidden)
+        self.embedding = nn.Embedding(words, embedding)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
+        self.input_dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(embedding, hidden, batch_first=True)
+        self.query = nn.Linear(hidden, attention)
+        self.energy = nn.Linear(attention, 1, bias=False)
+        self.gate = nn.Linear(hidden, hidden)
+        self.deepen = nn.Linear(2 * hidden + embedding, embedding)
+        self.output_dropout = nn.Dropout(output_dropout)
+        self.bias = nn.Parameter(torch.zeros(words))
+
+    def look(self, maps: torch.Tensor) -> Scene:
+        """Project feature maps, (n, cells, channels) float32."""
+        values = self.project((maps - self.mean) / self.deviation) + self.positions
+        whole = values.mean(dim=1)
+        return Scene(values, self.keys(values), self.gist(whole), torch.tanh(self.start(whole)))
+
+    def read(self, words: torch.Tensor, state: torch.Tensor, gist: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read words, (r, t) int64, of r captions from states (r, hidden), with the gists (r, embedding) in mind.
+
+        Returns what was read, (r, t, embedding), and the states after each word, (r, t, hidden).
+        """
+        inputs = self.input_dropout(EMBEDDING_SCALE * self.embedding(words) + gist[:, None])
+        states, _ = self.gru(inputs, state[None].contiguous())
+        return inputs, states
+
+    def attend(self, states: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, torch.Tensor]:
+        """Look at the n pictures from q states each, (n, q, hidden).
+
+        Returns the contexts, (n, q, hidden), and where they come from, (n, q, cells), which sums to 1.
+        """
+        energies = self.energy(torch.tanh(scene.keys[:, None] + self.query(states)[:, :, None])).squeeze(-1)
+        attention = energies.float().softmax(dim=-1)
+        return torch.sigmoid(self.gate(states)) * (attention.to(scene.values.dtype) @ scene.values), attention
+
+    def logits(self, inputs: torch.Tensor, states: torch.Tensor, contexts: torch.Tensor) -> torch.Tensor:
+        """Scores of the next word, (..., words), from what was read, the state after it, and the look it directed."""
+        deep = torch.tanh(self.deepen(torch.cat([inputs, states, contexts], dim=-1)))
+        return functional.linear(self.output_dropout(deep), self.embedding.weight, self.bias)
+
+
+class Spoken(NamedTuple):
+    """The best caption of each of n pictures."""
+
+    words: torch.Tensor  #: (n, t) int64; END and zeros after the caption
+    log_probabilities: torch.Tensor  #: (n, t) float32 of each word and of the END after them; zero behind it
+    attention: torch.Tensor  #: (n, t, cells), where the decoder looked for each word
+    score: torch.Tensor  #: (n,) float32, what the search maximised
+
+
+class _Beams(NamedTuple):
+    """The k captions that the search is following for each picture."""
+
+    words: torch.Tensor  #: (n, k, t) int64 from START on
+    log_probabilities: torch.Tensor  #: (n, k, t - 1) of the words after START
+    attention: torch.Tensor  #: (n, k, t - 1, cells); one more once the next word is being chosen
+    total: torch.Tensor  #: (n, k), the sum of the log-probabilities
+
+    def pick(self, parents: torch.Tensor, words: torch.Tensor, scores: torch.Tensor) -> "_Beams":
+        """Go on from these beams, (n, k), with these words, whose log-probabilities are in scores (n, k, words)."""
+        rows = torch.arange(len(parents))[:, None]
+        step = scores[rows, parents, words]
+        return _Beams(
+            torch.cat([self.words[rows, parents], words[..., None]], dim=2),
+            torch.cat([self.log_probabilities[rows, parents], step[..., None]], dim=2),
+            self.attention[rows, parents],
+            self.total[rows, parents] + step,
+        )
+
+
+@torch.inference_mode()
+def beam_search(
+    network: AttentionGRU, scene: Scene, *, beams: int, longest: int, length_power: float, block: int
+) -> Spoken:
+    """Search the caption with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
+
+    No caption is empty, has more than `longest` words, contains an unknown word, or says `block` words in a row twice.
+    A picture's result does not depend on the others of the batch.
+    """
+    n, cells = scene.values.shape[:2]
+    state, gist = (part.repeat_interleave(beams, dim=0) for part in (scene.state, scene.gist))
+    total = torch.full((n, beams), -torch.inf)
+    total[:, 0] = 0.0  # the beams start out alike, so only one of them counts
+    live = _Beams(
+        torch.full((n, beams, 1), START), total.new_zeros(n, beams, 0), total.new_zeros(n, beams, 0, cells), total
+    )
+    size = longest + 1
+    best = Spoken(
+        torch.full((n, size), END), torch.zeros(n, size), torch.zeros(n, size, cells), torch.full((n,), -torch.inf)
+    )
+    for length in range(1, size + 1):
+        read = network.read(live.words[:, :, -1:].flatten(0, 1), state, gist)
+        inputs, states = (part.reshape(n, beams, -1) for part in read)
+        contexts, attention = network.attend(states, scene)
+        scores = network.logits(inputs, states, contexts).log_softmax(dim=-1)
+        live = live._replace(attention=torch.cat([live.attention, attention[:, :, None]], dim=2))
+        if length > 1:
+            _keep_better(best, live, scores[:, :, END], length**length_power)
+        bound = live.total.amax(dim=1) / size**length_power  # going on cannot score higher
+        if length == size or bool((best.score >= bound).all()):
+            break
+        scores[:, :, [END, START, UNKNOWN]] = -torch.inf
+        _forbid_repeats(scores, live.words[:, :, 1:], block)
+        flat = (live.total[:, :, None] + scores).flatten(1).topk(beams, dim=1).indices
+        parents, words = flat // scores.shape[2], flat % scores.shape[2]
+        live = live.pick(parents, words, scores)
+        state = states[torch.arange(n)[:, None], parents].flatten(0, 1)
+    return best
+
+
+def _keep_better(best: Spoken, live: _Beams, end: torch.Tensor, norm: float) -> None:
+    """Where ending a beam now, with log-probabilities end (n, k), beats the best caption, put it there (in place)."""
+    score, beam = ((live.total + end) / norm).max(dim=1)
+    rows = (score > best.score).nonzero().squeeze(1)
+    beam = beam[rows]
+    length = live.words.shape[2]
+    best.score[rows] = score[rows]
+    best.words[rows, : length - 1] = live.words[rows, beam, 1:]
+    best.log_probabilities[rows, : length - 1] = live.log_probabilities[rows, beam]
+    best.log_probabilities[rows, length - 1] = end[rows, beam]
+    best.attention[rows, :length] = live.attention[rows, beam]
+
+
+def _forbid_repeats(scores: torch.Tensor, words: torch.Tensor, size: int) -> None:
+    """Forbid (in place) every word that would repeat a sequence of `size` words of its beam.
+
+    scores (n, k, words), words (n, k, t) without START.
+    """
+    if words.shape[2] < size:
+        return
+    windows = words.unfold(2, size, 1)  # (n, k, t - size + 1, size)
+    tail = words[:, :, None, words.shape[2] - size + 1 :]
+    repeats = (windows[..., :-1] == tail).all(dim=-1)
+    image, beam, place = repeats.nonzero(as_tuple=True)
+    scores[image, beam, windows[image, beam, place, -1]] = -torch.inf
