@@ -34,9 +34,7 @@ CHUNK = 500
 def thumbnail_of(image_id: int) -> SafeString:
     """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view."""
     address = reverse("admin:gallery_image_thumbnail", args=[image_id])
-    return format_html(
-        '<img src="{}" alt="" loading="lazy" style="max-width: 120px; max-height: 90px; border-radius: 4px">', address
-    )
+    return format_html('<img src="{}" alt="" height="72" loading="lazy">', address)
 
 
 class ThumbnailMixin:

@@ -138,7 +138,7 @@ def _view(vectors: Any) -> Halves:
 
 
 def _codes(halves: Halves) -> npt.NDArray[np.uint8]:
-    return np.ascontiguousarray(halves).view(np.uint8).reshape(len(halves), -1)
+    return np.ascontiguousarray(halves).view(np.uint8)
 
 
 def _selector(mask: Mask) -> Any:
