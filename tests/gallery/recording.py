@@ -1,0 +1,24 @@
+"""A pipeline for gallery's own tests: one step, and a memory of what it was told."""
+
+from collections.abc import Collection
+from typing import Any
+
+from gallery.pipeline import Step
+
+calls: list[tuple[str, Any]] = []
+
+
+def steps() -> list[Step]:
+    return [Step("renditions"), Step("caption", "fake")]
+
+
+def wake() -> None:
+    calls.append(("wake", None))
+
+
+def changed(*, image_ids: Collection[int]) -> None:
+    calls.append(("changed", list(image_ids)))
+
+
+def forget(*, image_ids: Collection[int]) -> None:
+    calls.append(("forget", list(image_ids)))

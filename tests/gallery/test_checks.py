@@ -1,0 +1,48 @@
+"""`manage.py check` tells what is misconfigured."""
+
+from typing import Any
+
+from django.core.checks import run_checks
+
+from gallery.checks import BYTES_PER_PIXEL
+
+
+def ids() -> list[str | None]:
+    return [message.id for message in run_checks(tags=["gallery"])]
+
+
+def test_all_is_well(told: Any, settings: Any) -> None:
+    assert ids() == []
+    assert not settings.MEDIA_ROOT.exists()  # looking is not making
+
+
+def test_a_media_folder_that_is_none(told: Any, settings: Any, tmp_path: Any) -> None:
+    (tmp_path / "file").touch()
+    settings.MEDIA_ROOT = tmp_path / "file" / "media"
+    messages = run_checks(tags=["gallery"])
+    assert [message.id for message in messages] == ["gallery.E001"]
+    assert "MMSITE_MEDIA_DIR" in str(messages[0].hint)
+
+
+def test_limits_that_make_no_sense(told: Any, settings: Any) -> None:
+    settings.GALLERY_LIMITS = {"bytes": 0, "pixels": "many", "side": 5, "frames": 1}
+    messages = run_checks(tags=["gallery"])
+    assert [message.id for message in messages] == ["gallery.E002"]
+    assert "bytes, pixels, animation_pixels" in messages[0].msg
+
+
+def test_pictures_that_dont_fit_the_memory(told: Any, settings: Any) -> None:
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"pixels": 10**15 // BYTES_PER_PIXEL}
+    assert ids() == ["gallery.W001"]
+
+
+def test_a_pipeline_that_isnt_there(settings: Any) -> None:
+    settings.GALLERY_PIPELINE = "mmsite.no_such_module"
+    assert ids() == ["gallery.E003"]
+
+
+def test_a_pipeline_that_lacks_a_function(settings: Any) -> None:
+    settings.GALLERY_PIPELINE = "json"
+    messages = run_checks(tags=["gallery"])
+    assert [message.id for message in messages] == ["gallery.E003"]
+    assert "steps, wake, changed, forget" in messages[0].msg
