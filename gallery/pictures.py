@@ -136,10 +136,9 @@ def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Im
     return picture
 
 
-def upright_size(decoded: PILImage.Image) -> tuple[int, int]:
-    """Width and height (pixels) of a decoded frame once its orientation is applied."""
-    width, height = decoded.size
-    return (height, width) if read_orientation(decoded) >= _SIDEWAYS else (width, height)
+def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Width and height (pixels) once this EXIF orientation is applied."""
+    return (size[1], size[0]) if orientation >= _SIDEWAYS else size
 
 
 def shrink(picture: PILImage.Image, max_side: int) -> PILImage.Image:

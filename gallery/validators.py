@@ -3,7 +3,9 @@
 import hashlib
 import math
 import re
+import threading
 import unicodedata
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, NamedTuple
@@ -16,6 +18,9 @@ from gallery.formats import Format
 from gallery.metadata import Camera, Position, read_metadata
 
 _CHUNK = 1 << 20
+# Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns in this process.
+_LARGE_PIXELS = 25_000_000
+_large = threading.Lock()
 _LONGEST_NAME = 255
 # Control characters, lone surrogates (names that weren't UTF-8), and marks that turn the direction of reading, by
 # which `gpj.exe` can be made to look like `exe.jpg`.
@@ -53,10 +58,15 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
     """
     digest = digest or digest_upload(file)
     source, kind = pictures.open_source(file)
-    frames = pictures.decode_fully(source, kind)
-    first = next(frames)
-    metadata = read_metadata(first)
-    width, height = pictures.upright_size(first)
+    size = source.size
+    if kind.name == "JPEG":
+        # Every byte is still read, but only one pixel of 64 computed: a third of the time, a fiftieth of the memory.
+        source.draft(None, (1, 1))
+    with _large if source.width * source.height > _LARGE_PIXELS else nullcontext():
+        decoded = pictures.decode_fully(source, kind)
+        metadata = read_metadata(next(decoded))
+        frames = 1 + sum(1 for _ in decoded)
+    width, height = pictures.upright_size(size, metadata.orientation)
     return PictureFacts(
         file_name=clean_file_name(file_name, extension=kind.extension),
         sha256=digest.sha256,
@@ -64,7 +74,7 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
         format=kind,
         width=width,
         height=height,
-        frames=1 + sum(1 for _ in frames),
+        frames=frames,
         taken_at=metadata.taken_at,
         camera=metadata.camera,
         orientation=metadata.orientation,

@@ -271,7 +271,7 @@ def test_two_workers_at_once_end_with_one_set_of_renditions(make_image: Any, sto
     def run() -> None:
         start.wait()
         try:
-            with_renditions(image)
+            with_renditions(Image.objects.get(pk=image.pk))
         except BaseException as error:  # noqa: BLE001 -- told below: a thread can't fail the test by itself
             failures.append(error)
         finally:

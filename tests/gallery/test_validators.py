@@ -94,6 +94,13 @@ class TestRefused:
         content = encode(noise(), format)
         assert refusal(content[: int(part * len(content))]) == f"This {label} file is damaged or cut short."
 
+    @pytest.mark.parametrize("missing", [3, 40, 4_000])
+    @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+    @pytest.mark.parametrize("progressive", [True, False])
+    def test_jpegs_of_every_kind_cut_short(self, mode: str, progressive: bool, missing: int) -> None:
+        content = encode(noise().convert(mode), "JPEG", progressive=progressive)
+        assert refusal(content[:-missing]) == "This JPEG file is damaged or cut short."
+
     @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF"])
     def test_an_animation_cut_short_after_its_first_frame(self, format: str) -> None:
         frames = [noise() for _ in range(4)]
