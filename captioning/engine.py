@@ -1,12 +1,10 @@
 """The captioner of this process. Importing this is cheap; the first call that needs the model loads it."""
 
-from collections.abc import Sequence
-
 from django.conf import settings
 from PIL import Image as PILImage
 
 import ml
-from ml.interfaces import Captioner, CaptionResult
+from ml.interfaces import Captioner
 
 
 def get_captioner() -> Captioner:
@@ -14,14 +12,9 @@ def get_captioner() -> Captioner:
     return ml.load_captioner(settings.CAPTIONER)
 
 
-def caption_pictures(pictures: Sequence[PILImage.Image]) -> list[CaptionResult]:
-    """Describe RGB pictures, in their order."""
-    return get_captioner().caption(pictures)
-
-
 def warm() -> None:
     """Load the model and run it once, so that the first person doesn't wait."""
-    caption_pictures([PILImage.new("RGB", (64, 64))])
+    get_captioner().caption([PILImage.new("RGB", (64, 64))])
 
 
 def describe() -> str:

@@ -60,6 +60,11 @@ def describe() -> str:
     return f"{settings.ENCODER}: {encoder.info.key}, {encoder.dimension} dimensions"
 
 
+def forget_queries() -> None:
+    """Forget the vectors of texts that were asked for."""
+    _query_vector.cache_clear()
+
+
 def _encoder(name: str, key: str) -> ImageTextEncoder:
     encoder = ml.load_encoder(name)
     if encoder.info.key != key:

@@ -184,11 +184,6 @@ def save_snapshot_if_due() -> bool:
     return live is not None and live.save_snapshot_if_due()
 
 
-def is_loaded() -> bool:
-    """Whether this process has an index already; asking doesn't load it."""
-    return _current is not None
-
-
 def reset() -> None:
     """Forget this process's index; the next `get_index` makes a new one."""
     global _current  # noqa: PLW0603  the one place of this process that holds it

@@ -84,11 +84,6 @@ def images_like_picture(*, viewer: Viewer, picture: Picture, limit: int = 5) -> 
     return _search(viewer, ask, limit)
 
 
-def nearest_images(*, viewer: Viewer, vector: Vector, limit: int = 5) -> SearchResult:
-    """The pictures nearest to a vector, (d,), of the active version. See also `images_like_picture`."""
-    return _search(viewer, lambda version: (vector, None), limit)
-
-
 def coverage(*, version: ModelVersion) -> Coverage:
     """How many of the pictures have the version's vector."""
     vector = Embedding.objects.filter(image_id=OuterRef("pk"), model_version=version, vector__isnull=False)

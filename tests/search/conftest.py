@@ -1,0 +1,70 @@
+"""Two encoders that disagree about everything, and pictures that have been embedded."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+import ml
+from gallery.models import Image
+from ml.encoders.fake import FakeEncoder
+from ml.interfaces import Embeddings, ModelInfo
+from search import engine, index, services
+from search.models import ModelVersion
+
+
+class OtherEncoder(FakeEncoder):
+    """Knows colours too, but places them elsewhere: its vectors and FakeEncoder's, compared, are far apart."""
+
+    info = ModelInfo(name="other", revision="2", weights_hash="1" * 64, preprocessing="average")
+
+    def _embed(self, rows: Sequence[Embeddings]) -> Embeddings:
+        return np.ascontiguousarray(-np.roll(super()._embed(rows), 5, axis=1))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """No index and no remembered query of another test."""
+    index.reset()
+    engine.forget_queries()
+    yield
+    index.reset()
+    engine.forget_queries()
+
+
+@pytest.fixture
+def encoders(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeEncoder]:
+    """What is installed, by name; a test may put another one under a name."""
+    installed = {"fake": FakeEncoder(), "other": OtherEncoder()}
+    monkeypatch.setattr(ml, "load_encoder", installed.__getitem__)
+    return installed
+
+
+@pytest.fixture
+def version(db: None) -> ModelVersion:
+    """The active version, of the encoder `fake`."""
+    return services.model_version_ensure()
+
+
+@pytest.fixture
+def embed(version: ModelVersion) -> Callable[..., None]:
+    """Embeds `color` as what an image shows: `embed(image, "red")`."""
+
+    def embed(image: Image, color: str, by: ModelVersion | None = None) -> None:
+        picture = PILImage.new("RGB", (32, 32), color)
+        services.embeddings_write(version=by or version, image_ids=[image.pk], pictures=[picture])
+
+    return embed
+
+
+@pytest.fixture
+def embedded(make_image: Callable[..., Image], embed: Callable[..., None]) -> Callable[..., Image]:
+    """A picture of one colour that is ready for search: `embedded("red", owner=…, visibility=…)`."""
+
+    def make(color: str = "red", **kwargs: object) -> Image:
+        image = make_image(color, **kwargs)
+        embed(image, color)
+        return image
+
+    return make

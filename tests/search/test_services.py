@@ -1,0 +1,307 @@
+"""Vectors are written whole, in the order of their numbers, and for pictures that exist."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from PIL import Image as PILImage
+
+from gallery import services as gallery_services
+from gallery.models import Image, Stage
+from ml.errors import ModelError, ModelNotFound
+from search import selectors, services
+from search.exceptions import BadVector, ModelChanged
+from search.models import Embedding, ModelVersion
+from search.vectors import unpack
+from tests.search.conftest import OtherEncoder
+
+MakeImage = Callable[..., Image]
+D = 64
+
+
+def picture(color: str) -> PILImage.Image:
+    return PILImage.new("RGB", (32, 32), color)
+
+
+def states() -> dict[str, str]:
+    return dict(ModelVersion.objects.values_list("name", "state"))
+
+
+def kept(image: Image | int, version: ModelVersion) -> Embedding:
+    return Embedding.objects.get(image_id=getattr(image, "pk", image), model_version=version)
+
+
+class TestWrite:
+    def test_each_picture_gets_its_own_vector(
+        self, make_image: MakeImage, version: ModelVersion, encoders: dict[str, Any]
+    ) -> None:
+        blue, red = make_image("blue"), make_image("red")
+        services.embeddings_write(
+            version=version, image_ids=[red.pk, blue.pk], pictures=[picture("red"), picture("blue")]
+        )
+        for image, color in ((red, "red"), (blue, "blue")):
+            (expected,) = encoders["fake"].encode_images([picture(color)])
+            vector = unpack(kept(image, version).vector, dimension=D)
+            assert vector == pytest.approx(expected, abs=1e-3)
+
+    def test_an_encoder_that_loses_a_picture_writes_nothing(
+        self, make_image: MakeImage, version: ModelVersion, encoders: dict[str, Any], monkeypatch: Any
+    ) -> None:
+        images = [make_image("red"), make_image("blue")]
+        monkeypatch.setattr(
+            encoders["fake"], "encode_images", lambda pictures: np.ones((1, D), np.float32), raising=False
+        )
+        with pytest.raises(ValueError, match="zip"):
+            services.embeddings_write(
+                version=version, image_ids=[image.pk for image in images], pictures=[picture("red"), picture("blue")]
+            )
+        assert not Embedding.objects.exists()
+
+    def test_another_model_under_the_same_name_is_noticed(
+        self, make_image: MakeImage, version: ModelVersion, encoders: dict[str, Any]
+    ) -> None:
+        encoders["fake"] = OtherEncoder()
+        with pytest.raises(ModelChanged) as caught:
+            services.embeddings_write(version=version, image_ids=[make_image().pk], pictures=[picture("red")])
+        assert isinstance(caught.value, ModelError)  # so that the worker waits instead of blaming the picture
+        assert not Embedding.objects.exists()
+
+
+class TestRecord:
+    def test_vectors_are_normalised_before_they_are_rounded(self, make_image: MakeImage, version: ModelVersion) -> None:
+        image = make_image()
+        vector = np.linspace(1.0, 1e6, D)  # beyond float16 before it is normalised
+        services.embeddings_record(version=version, vectors={image.pk: vector})
+        stored = unpack(kept(image, version).vector, dimension=D).astype(np.float32)
+        assert np.linalg.norm(stored) == pytest.approx(1.0, abs=1e-3)
+        assert stored == pytest.approx(vector / np.linalg.norm(vector), abs=1e-3)
+        assert len(kept(image, version).vector) == 2 * D
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            np.ones(D + 1),
+            np.ones((1, D)),
+            np.zeros(D),
+            np.full(D, np.nan),
+            np.where(np.arange(D) == 3, np.inf, 1.0),
+        ],
+    )
+    def test_one_bad_vector_keeps_all_out(
+        self, make_image: MakeImage, version: ModelVersion, bad: np.ndarray[Any, Any]
+    ) -> None:
+        good, other = make_image("red"), make_image("blue")
+        with pytest.raises(BadVector):
+            services.embeddings_record(version=version, vectors={good.pk: np.ones(D), other.pk: bad})
+        assert not Embedding.objects.exists()
+
+    def test_a_new_vector_takes_the_place_of_the_old_with_a_new_number(
+        self, make_image: MakeImage, version: ModelVersion
+    ) -> None:
+        image = make_image()
+        services.embeddings_record(version=version, vectors={image.pk: np.eye(D)[0]})
+        first = kept(image, version)
+        services.embeddings_record(version=version, vectors={image.pk: np.eye(D)[1]})
+        second = kept(image, version)
+        assert first.pk == second.pk
+        assert second.seq > first.seq
+        assert unpack(second.vector, dimension=D)[1] == 1.0
+
+    def test_numbers_are_never_given_twice(self, make_image: MakeImage, version: ModelVersion) -> None:
+        images = [make_image(color) for color in ("red", "green", "blue")]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(D) for image in images})
+        services.embeddings_touch(image_ids=[images[0].pk])
+        services.embeddings_forget(image_ids=[images[1].pk])
+        seqs = list(Embedding.objects.values_list("seq", flat=True))
+        version.refresh_from_db()
+        assert len(set(seqs)) == 3
+        assert max(seqs) == version.last_seq
+
+    def test_a_picture_that_was_deleted_meanwhile_leaves_its_tombstone_alone(
+        self, make_image: MakeImage, version: ModelVersion
+    ) -> None:
+        never_embedded, gone, present = make_image("red"), make_image("green"), make_image("blue")
+        services.embeddings_record(version=version, vectors={gone.pk: np.ones(D)})
+        ids = [never_embedded.pk, gone.pk, present.pk]
+        gallery_services.images_delete(images=[never_embedded, gone])
+        services.embeddings_record(version=version, vectors=dict.fromkeys(ids, np.ones(D)))
+        assert kept(ids[1], version).vector is None
+        assert set(Embedding.objects.values_list("image_id", flat=True)) == set(ids[1:])
+
+    def test_more_than_fit_into_one_statement(
+        self, make_image: MakeImage, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "CHUNK", 2)
+        images = [make_image((shade, 0, 0)) for shade in range(0, 250, 50)]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(D) for image in images})
+        services.embeddings_forget(image_ids=[image.pk for image in images[:3]])
+        assert Embedding.objects.filter(vector__isnull=True).count() == 3
+        assert Embedding.objects.filter(vector__isnull=False).count() == 2
+
+
+class TestTouchAndForget:
+    def test_every_version_hears_of_it(
+        self, make_image: MakeImage, version: ModelVersion, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        image = make_image()
+        settings.ENCODER = "other"
+        building = services.model_version_ensure()
+        for each in (version, building):
+            services.embeddings_record(version=each, vectors={image.pk: np.ones(D)})
+        before = [kept(image, each).seq for each in (version, building)]
+        services.embeddings_touch(image_ids=[image.pk])
+        assert all(kept(image, each).seq > seq for each, seq in zip((version, building), before, strict=True))
+        assert all(kept(image, each).vector for each in (version, building))
+        services.embeddings_forget(image_ids=[image.pk])
+        assert [kept(image, each).vector for each in (version, building)] == [None, None]
+
+    def test_pictures_without_vectors_get_none(self, make_image: MakeImage, version: ModelVersion) -> None:
+        image = make_image()
+        services.embeddings_touch(image_ids=[image.pk, 404])
+        services.embeddings_forget(image_ids=[image.pk, 404])
+        assert not Embedding.objects.exists()
+
+
+class TestVersions:
+    def test_the_first_is_active_at_once(self, db: None, encoders: dict[str, Any]) -> None:
+        version = services.model_version_ensure()
+        info = encoders["fake"].info
+        assert version.state == ModelVersion.State.ACTIVE
+        assert (version.key, version.name, version.dimension) == (info.key, "fake", D)
+        assert version.weights_hash == info.weights_hash
+
+    def test_ensuring_again_changes_nothing(self, version: ModelVersion) -> None:
+        assert services.model_version_ensure() == version
+        assert states() == {"fake": "active"}
+
+    def test_another_is_built_in_the_shadow(
+        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        image = make_image()
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
+        settings.ENCODER = "other"
+        building = services.model_version_ensure()
+        assert states() == {"fake": "active", "other": "building"}
+        assert services.model_version_activate_when_covered() is None
+        services.embeddings_record(version=building, vectors={image.pk: np.ones(D)})
+        assert services.model_version_activate_when_covered() == building
+        assert states() == {"fake": "retired", "other": "active"}
+        assert services.model_version_activate_when_covered() is None
+
+    def test_and_flips_back(
+        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        image = make_image()
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
+        settings.ENCODER = "other"
+        other = services.model_version_ensure()
+        services.embeddings_record(version=other, vectors={image.pk: np.ones(D)})
+        services.model_version_activate_when_covered()
+        settings.ENCODER = "fake"
+        assert services.model_version_ensure() == version
+        assert services.model_version_activate_when_covered() == version
+        assert states() == {"fake": "active", "other": "retired"}
+
+    def test_one_that_nobody_wants_any_more_is_dropped(
+        self, version: ModelVersion, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        settings.ENCODER = "other"
+        services.model_version_ensure()
+        settings.ENCODER = "fake"
+        services.model_version_ensure()
+        assert states() == {"fake": "active", "other": "retired"}
+
+    def test_a_missing_encoder_is_said(self, db: None, settings: Any) -> None:
+        settings.ENCODER = "nobody/has-this"
+        with pytest.raises(ModelNotFound):
+            services.model_version_ensure()
+        assert not ModelVersion.objects.exists()
+
+    def test_pictures_that_failed_do_not_hold_a_version_back_for_ever(
+        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        images = [make_image((shade, 0, 0)) for shade in range(0, 200, 10)]
+        settings.ENCODER = "other"
+        building = services.model_version_ensure()
+        services.embeddings_record(version=building, vectors={image.pk: np.ones(D) for image in images[1:]})
+        assert services.model_version_activate_when_covered() is None
+        Stage.objects.update_or_create(
+            image=images[0], step="embedding", model=building.key, defaults={"state": Stage.State.FAILED}
+        )
+        assert selectors.coverage(version=building) == selectors.Coverage(embedded=19, given_up=1, pictures=20)
+        assert services.model_version_activate_when_covered() == building
+
+    def test_a_version_that_fails_on_everything_never_becomes_active(
+        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        image = make_image()
+        settings.ENCODER = "other"
+        building = services.model_version_ensure()
+        Stage.objects.create(image=image, step="embedding", model=building.key, state=Stage.State.FAILED)
+        assert services.model_version_activate_when_covered() is None
+        assert states() == {"fake": "active", "other": "building"}
+
+    def test_both_are_embedded_while_one_is_built(
+        self, version: ModelVersion, encoders: dict[str, Any], settings: Any
+    ) -> None:
+        settings.ENCODER = "other"
+        building = services.model_version_ensure()
+        assert selectors.versions_to_embed() == [version, building]
+
+    def test_a_version_whose_model_was_replaced_is_past_embedding(
+        self, version: ModelVersion, encoders: dict[str, Any]
+    ) -> None:
+        encoders["fake"] = OtherEncoder()  # as after an upgrade of the package
+        building = services.model_version_ensure()
+        assert building.state == ModelVersion.State.BUILDING
+        assert selectors.versions_to_embed() == [building]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_become_visible_in_the_order_of_their_numbers(make_image: MakeImage) -> None:
+    """Many writers at once, and a reader that only ever looks past the newest number it has seen: it misses nothing."""
+    version = services.model_version_ensure()
+    images = [make_image((shade, shade, 0)) for shade in range(0, 240, 20)]
+    seen: set[int] = set()
+    problems: list[Exception] = []
+    done = threading.Event()
+
+    def write(mine: list[Image]) -> None:
+        try:
+            for image in mine:
+                with transaction.atomic():
+                    services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
+                    services.embeddings_touch(image_ids=[image.pk])
+        except Exception as error:  # noqa: BLE001  told to the test below
+            problems.append(error)
+        finally:
+            connection.close()
+
+    def read() -> None:
+        newest = 0
+        try:
+            while True:
+                last_turn = done.is_set()
+                for seq, image_id in (
+                    Embedding.objects.filter(seq__gt=newest).order_by("seq").values_list("seq", "image_id")
+                ):
+                    newest = seq
+                    seen.add(image_id)
+                if last_turn:
+                    return
+        finally:
+            connection.close()
+
+    writers = [threading.Thread(target=write, args=(images[start::3],)) for start in range(3)]
+    reader = threading.Thread(target=read)
+    for thread in [reader, *writers]:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    assert problems == []
+    assert seen == {image.pk for image in images}

@@ -1,0 +1,149 @@
+"""The search page, with the fake encoder, which knows colours."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from gallery.models import Image, User, Visibility
+from ml import registry
+from ml.errors import ModelNotFound
+from mmsite import worker
+from search import engine, index
+from search.services import model_version_ensure
+from tests.gallery.test_views_library import listed
+
+MakeImage = Callable[..., Image]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_index() -> Iterator[None]:
+    index.reset()
+    yield
+    index.reset()
+
+
+@pytest.fixture
+def library(db: None, make_image: MakeImage) -> dict[str, Image]:
+    """Three colours, private, ready to be found."""
+    model_version_ensure()
+    images = {colour: make_image(colour, name=f"{colour}.jpg") for colour in ("red", "green", "blue")}
+    worker.work_until_idle()
+    return images
+
+
+def search(client: Client, **query: Any) -> str:
+    return client.get("/search/", query).content.decode()
+
+
+def test_words_find_the_picture_first(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    for colour, image in library.items():
+        page = search(client, q=f"a {colour} one")
+        assert listed(page)[0] == str(image.uuid)
+        assert f'value="a {colour} one"' in page
+        assert f'alt="a mostly {colour} picture"' in page
+
+
+def test_each_hit_has_its_score_in_words_and_as_a_bar(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    scores = re.findall(
+        r'<meter min="0" max="1" value="([0-9.-]+)"[^>]*></meter>\s*([0-9.-]+)', search(client, q="red")
+    )
+    assert len(scores) == 3
+    assert all(float(bar) == pytest.approx(float(words), abs=0.006) for bar, words in scores)
+    assert [float(bar) for bar, _ in scores] == sorted((float(bar) for bar, _ in scores), reverse=True)
+
+
+@pytest.mark.parametrize("visibility", Visibility.values)
+def test_others_find_what_is_public_alone(
+    client: Client, other_user: User, library: dict[str, Image], visibility: str
+) -> None:
+    from gallery import services
+
+    services.image_set_visibility(image=library["red"], visibility=visibility)
+    expected = [str(library["red"].uuid)] if visibility == Visibility.PUBLIC else []
+    assert listed(search(client, q="red")) == expected
+    client.force_login(other_user)
+    assert listed(search(client, q="red")) == expected
+
+
+def test_no_match_is_said_and_the_nearest_are_shown(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    page = search(client, q="zebra <crossing>")
+    assert "Nothing here matches “zebra &lt;crossing&gt;” well. The nearest are below." in page
+    assert len(listed(page)) == 3
+
+
+@pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}])
+def test_an_empty_query_is_an_invitation(client: Client, db: None, query: dict[str, str]) -> None:
+    page = search(client, **query)
+    assert "Say what the picture shows" in page
+    assert "autofocus" in page
+
+
+def test_an_empty_library_says_what_to_do(client: Client, user: User) -> None:
+    model_version_ensure()
+    assert "There is nothing to search yet" in search(client, q="red")
+    assert "/sign-in/?next=/search/%3Fq%3Dred" in search(client, q="red")
+    client.force_login(user)
+    assert "Upload pictures" in search(client, q="red")
+
+
+def test_not_ready_says_why(client: Client, db: None) -> None:
+    page = search(client, q="red")
+    assert "The search is not ready" in page
+    assert "Search has no model yet" in page
+
+
+def test_a_missing_model_says_why(
+    client: Client, user: User, library: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Any:
+        raise ModelNotFound("The folder with the model is gone.")
+
+    broken = registry.Registry("encoder", named={"fake": missing}, families={})
+    monkeypatch.setattr(registry, "encoders", broken)
+    engine._query_vector.cache_clear()
+    client.force_login(user)
+    page = search(client, q="red")
+    assert "The search is not ready" in page
+    assert "The folder with the model is gone." in page
+
+
+def test_how_many_to_show(client: Client, user: User, make_image: MakeImage) -> None:
+    model_version_ensure()
+    for shade in range(14):
+        make_image((shade * 15, 10, 10))
+    worker.work_until_idle()
+    client.force_login(user)
+    assert len(listed(search(client, q="red", show=12))) == 12
+    page = search(client, q="red", show=48)
+    assert len(listed(page)) == 14
+    assert '<option value="48" selected>' in page
+
+
+@pytest.mark.parametrize("query", [{"q": "red", "show": "13"}, {"q": "red", "show": "many"}, {"q": "x" * 301}])
+def test_what_makes_no_sense_is_said(client: Client, user: User, query: dict[str, str]) -> None:
+    response = client.get("/search/", query)
+    assert response.status_code == 400
+    assert "errorlist" in response.content.decode()
+
+
+def test_more_hits_take_no_more_statements(client: Client, user: User, make_image: MakeImage) -> None:
+    model_version_ensure()
+    client.force_login(user)
+    counts = []
+    for shade in range(4):
+        make_image((shade * 15, 10, 10))
+        worker.work_until_idle()
+        search(client, q="red")  # the index takes in what is new
+        with CaptureQueriesContext(connection) as queries:
+            assert len(listed(search(client, q="red"))) == shade + 1
+        counts.append(len(queries))
+    assert len(set(counts)) == 1, counts
+    assert counts[0] <= 7
