@@ -1,0 +1,155 @@
+"""Every address of the site, tried by everyone, on pictures of every visibility."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from PIL import Image as PILImage
+
+from gallery import services
+from gallery.models import Image, User, Visibility
+
+MakeImage = Callable[..., Image]
+
+# name -> status of GET for (strangers, people who are signed in)
+PAGES = {
+    "library": (200, 200),
+    "public": (200, 200),
+    "upload": (302, 200),
+    "image-states": (200, 200),
+    "sign-in": (200, 302),
+    "sign-up": (200, 302),
+    "sign-out": (405, 405),
+    "search": (200, 200),
+    "describe": (302, 200),
+    "describe-keep": (405, 405),
+    "healthz": (200, 200),
+}
+# name -> who is given it by GET; POST is refused
+SHOWN_TO = {
+    "image": "whoever may reach it",
+    "image-state": "whoever may reach it",
+    "rendition": "whoever may reach it",
+    "original": "the owner",
+}
+# name -> what the owner sends; nobody else may
+OWNER_POSTS: dict[str, dict[str, str]] = {
+    "image-retry": {},
+    "image-visibility": {"visibility": "public"},
+    "image-delete": {},
+}
+VIEWERS = ["a stranger", "somebody else", "the owner"]
+
+
+def url_names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != "admin":  # Django's own, with its own permissions
+                yield from url_names(pattern.url_patterns)
+        else:
+            assert pattern.name, f"{pattern} has no name"
+            yield pattern.name
+
+
+def address(name: str, uuid: Any) -> str:
+    return reverse(name, args=[uuid, "thumbnail"] if name == "rendition" else [uuid])
+
+
+@pytest.fixture
+def picture(make_image: MakeImage, user: User) -> Image:
+    image = make_image("red", owner=user)
+    services.renditions_create(image=image, picture=PILImage.new("RGB", (64, 48), "red"))
+    return image
+
+
+@pytest.fixture
+def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Client]:
+    def become(viewer: str) -> Client:
+        if viewer != "a stranger":
+            client.force_login(user if viewer == "the owner" else other_user)
+        return client
+
+    return become
+
+
+def test_no_address_is_missing_from_these_tables() -> None:
+    assert sorted(url_names(get_resolver().url_patterns)) == sorted([*PAGES, *SHOWN_TO, *OWNER_POSTS])
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_pages(client: Client, user: User, name: str, signed_in: bool) -> None:
+    if signed_in:
+        client.force_login(user)
+    assert client.get(reverse(name)).status_code == PAGES[name][signed_in]
+
+
+@pytest.mark.parametrize("visibility", Visibility.values)
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("name", SHOWN_TO)
+def test_what_is_shown(
+    sign_in: Callable[[str], Client], picture: Image, name: str, viewer: str, visibility: str
+) -> None:
+    services.image_set_visibility(image=picture, visibility=visibility)
+    open_to_all = SHOWN_TO[name] == "whoever may reach it" and visibility != Visibility.PRIVATE
+    client = sign_in(viewer)
+    response = client.get(address(name, picture.uuid))
+    assert response.status_code == (200 if open_to_all or viewer == "the owner" else 404)
+    assert response.getvalue()
+    assert client.post(address(name, picture.uuid)).status_code == 405
+
+
+@pytest.mark.parametrize("visibility", Visibility.values)
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("name", OWNER_POSTS)
+def test_what_owners_do(
+    sign_in: Callable[[str], Client], picture: Image, name: str, viewer: str, visibility: str
+) -> None:
+    services.image_set_visibility(image=picture, visibility=visibility)
+    before = Image.objects.filter(pk=picture.pk).values().get()
+    response = sign_in(viewer).post(address(name, picture.uuid), OWNER_POSTS[name])
+    if viewer == "somebody else":
+        assert response.status_code == 404
+    else:
+        assert response.status_code == 302
+    if viewer == "a stranger":
+        assert response["Location"] == f"{reverse('sign-in')}?next={picture.get_absolute_url()}"
+    if viewer != "the owner":
+        assert Image.objects.filter(pk=picture.pk).values().get() == before
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("name", [*SHOWN_TO, *OWNER_POSTS])
+def test_what_is_absent_looks_like_what_is_not_yours(
+    sign_in: Callable[[str], Client], make_image: MakeImage, other_user: User, name: str, viewer: str
+) -> None:
+    theirs = make_image("blue", owner=User.objects.create_user("alan"))
+    client = sign_in(viewer)
+    method = client.post if name in OWNER_POSTS else client.get
+    absent, foreign = (method(address(name, uuid)) for uuid in (uuid4(), theirs.uuid))
+    assert absent.status_code == foreign.status_code
+    assert absent.status_code in (302, 404)
+
+
+def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client], picture: Image) -> None:
+    services.image_set_visibility(image=picture, visibility=Visibility.PUBLIC)
+    url = address("image-delete", picture.uuid)
+    assert sign_in("a stranger").get(url).status_code == 302
+    assert sign_in("somebody else").get(url).status_code == 404
+    assert sign_in("the owner").get(url).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", [*OWNER_POSTS, "upload", "describe", "describe-keep", "sign-out", "sign-in", "sign-up"]
+)
+def test_forms_need_their_token(user: User, picture: Image, name: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    if name not in ("sign-in", "sign-up"):
+        client.force_login(user)
+    url = address(name, picture.uuid) if name in OWNER_POSTS else reverse(name)
+    response = client.post(url)
+    assert response.status_code == 403
+    assert "That form has expired" in response.content.decode()

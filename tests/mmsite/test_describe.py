@@ -1,0 +1,165 @@
+"""Describing a picture without keeping it, and keeping it after all."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from gallery.models import Image, User, Visibility
+from ml import registry
+from ml.errors import ModelNotFound
+from mmsite import held, worker
+from search import index
+from search.services import model_version_ensure
+from tests.conftest import MakeJpeg
+from tests.gallery.test_views_library import listed
+
+MakeImage = Callable[..., Image]
+
+
+@pytest.fixture(autouse=True)
+def held_dir(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    settings.HELD_DIR = tmp_path / "held"
+    index.reset()
+    yield settings.HELD_DIR
+    index.reset()
+
+
+@pytest.fixture
+def signed_in(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+def describe(client: Client, content: bytes, name: str = "seen.jpg") -> Any:
+    return client.post(reverse("describe"), {"file": SimpleUploadedFile(name, content)})
+
+
+def receipt_of(response: Any) -> str:
+    return str(response.context["keep_form"].initial["held"])
+
+
+def keep(client: Client, receipt: str, visibility: str = "private") -> Any:
+    return client.post(reverse("describe-keep"), {"held": receipt, "visibility": visibility}, follow=True)
+
+
+def test_a_picture_gets_its_caption_and_its_nearest_and_is_not_kept(
+    signed_in: Client, make_image: MakeImage, make_jpeg: MakeJpeg, other_user: User
+) -> None:
+    model_version_ensure()
+    shades = [make_image((150 + 15 * shade, 0, 0)) for shade in range(6)]
+    make_image("red", owner=other_user)
+    worker.work_until_idle()
+    page = describe(signed_in, make_jpeg("red")).content.decode()
+    assert "a mostly red picture" in page
+    assert 'src="data:image/webp;base64,' in page
+    assert len(listed(page)) == 5
+    assert set(listed(page)) <= {str(image.uuid) for image in shades}
+    assert Image.objects.count() == 7
+
+
+def test_an_unsure_caption_is_marked(signed_in: Client, make_jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.captioners.fake import FakeCaptioner
+
+    monkeypatch.setattr(FakeCaptioner, "unsure_below", 2.0)
+    assert "maybe:" in describe(signed_in, make_jpeg("red")).content.decode()
+
+
+def test_keeping_it(signed_in: Client, user: User, make_jpeg: MakeJpeg, held_dir: Path) -> None:
+    content = make_jpeg("red")
+    response = keep(signed_in, receipt_of(describe(signed_in, content)), "link")
+    image = Image.objects.get()
+    assert response.redirect_chain == [(image.get_absolute_url(), 302)]
+    assert (image.owner, image.file_name, image.visibility) == (user, "seen.jpg", Visibility.LINK)
+    with image.original.open("rb") as file:
+        assert file.read() == content
+    assert list(held_dir.iterdir()) == []
+
+
+def test_keeping_what_one_has_leads_to_it(signed_in: Client, make_image: MakeImage, make_jpeg: MakeJpeg) -> None:
+    image = make_image("red")
+    response = keep(signed_in, receipt_of(describe(signed_in, make_jpeg("red"))))
+    assert response.redirect_chain == [(image.get_absolute_url(), 302)]
+    assert "You have this picture already." in response.content.decode()
+    assert Image.objects.count() == 1
+
+
+def test_a_receipt_is_good_once(signed_in: Client, make_jpeg: MakeJpeg) -> None:
+    receipt = receipt_of(describe(signed_in, make_jpeg("red")))
+    keep(signed_in, receipt)
+    assert "no longer at hand" in keep(signed_in, receipt).content.decode()
+    assert Image.objects.count() == 1
+
+
+def test_a_receipt_is_of_no_use_to_others(signed_in: Client, make_jpeg: MakeJpeg, other_user: User) -> None:
+    receipt = receipt_of(describe(signed_in, make_jpeg("red")))
+    signed_in.force_login(other_user)
+    assert "no longer at hand" in keep(signed_in, receipt).content.decode()
+    assert not Image.objects.exists()
+
+
+def forged(user: User, tmp_path: Path) -> list[str]:
+    outside = tmp_path / "secret"
+    outside.write_bytes(b"bytes")
+    said = {"name": "../secret", "file_name": "a.jpg", "owner": user.pk}
+    return ["", "nonsense", signing.dumps(said), signing.dumps(said, key="a guess", salt="mmsite.held")]
+
+
+def test_forged_receipts_open_nothing(signed_in: Client, user: User, tmp_path: Path) -> None:
+    for receipt in forged(user, tmp_path):
+        assert "no longer at hand" in keep(signed_in, receipt).content.decode()
+    assert not Image.objects.exists()
+
+
+def test_what_is_held_is_forgotten_after_an_hour(signed_in: Client, make_jpeg: MakeJpeg, held_dir: Path) -> None:
+    receipt = receipt_of(describe(signed_in, make_jpeg("red")))
+    [old] = held_dir.iterdir()
+    past = time.time() - held.HOLD_SECONDS - 1
+    os.utime(old, (past, past))
+    describe(signed_in, make_jpeg("blue"))
+    assert not old.exists()
+    assert len(list(held_dir.iterdir())) == 1
+    assert "no longer at hand" in keep(signed_in, receipt).content.decode()
+
+
+def test_a_receipt_runs_out_even_if_the_file_is_still_there(
+    user: User, make_jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SimpleUploadedFile("a.jpg", make_jpeg())
+    receipt = held.hold(owner_id=user.pk, file=file, file_name="a.jpg")
+    assert held.held_picture(owner_id=user.pk, receipt=receipt).file_name == "a.jpg"
+    monkeypatch.setattr(held, "HOLD_SECONDS", -1)
+    with pytest.raises(held.NotHeld):
+        held.held_picture(owner_id=user.pk, receipt=receipt)
+
+
+def test_what_is_no_picture_is_refused_in_a_sentence(signed_in: Client, held_dir: Path) -> None:
+    for content, sentence in ((b"words", "not a picture that we know"), (b"", "This file is empty.")):
+        response = describe(signed_in, content)
+        assert response.status_code == 400
+        assert sentence in response.content.decode()
+    assert "Choose a picture." in signed_in.post(reverse("describe")).content.decode()
+    assert not held_dir.exists()
+
+
+def test_without_models_the_page_says_so_and_one_can_still_keep_it(
+    signed_in: Client, make_jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Any:
+        raise ModelNotFound("The captioner is not installed.")
+
+    broken = registry.Registry("captioner", named={"fake": missing}, families={})
+    monkeypatch.setattr(registry, "captioners", broken)
+    response = describe(signed_in, make_jpeg("red"))
+    page = response.content.decode()
+    assert "The captioner is not installed." in page
+    assert "Search has no model yet" in page
+    keep(signed_in, receipt_of(response))
+    assert Image.objects.count() == 1

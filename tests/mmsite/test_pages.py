@@ -1,0 +1,87 @@
+"""What is seen when something is wrong, and what watchers are told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from gallery.models import User
+from gallery.views import library
+from mmsite import errors
+from mmsite.middleware import content_security_policy
+from search import index
+from search.services import model_version_ensure
+
+
+@pytest.fixture(autouse=True)
+def _fresh_index() -> Iterator[None]:
+    index.reset()
+    yield
+    index.reset()
+
+
+def test_nothing_here_offers_strangers_to_sign_in_and_come_back(client: Client, user: User) -> None:
+    address = "/i/00000000-0000-0000-0000-000000000000/"
+    page = client.get(address)
+    assert page.status_code == 404
+    assert f"{reverse('sign-in')}?next={address}" in page.content.decode()
+    client.force_login(user)
+    assert reverse("sign-in") not in client.get(address).content.decode()
+
+
+def test_scripts_are_told_in_json(client: Client, db: None) -> None:
+    answer = client.get("/nowhere", headers={"Accept": "application/json"})
+    assert answer.status_code == 404
+    assert answer.json()["message"].startswith("Nothing here.")
+
+
+def test_a_fault_of_ours_has_a_page_that_needs_nothing(
+    client: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**kwargs: Any) -> Any:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(library, "images_page", fail)
+    client.raise_request_exception = False
+    page = client.get("/")
+    assert page.status_code == 500
+    assert "The fault is ours" in page.content.decode()
+
+
+@pytest.fixture
+def request_of_somebody(rf: RequestFactory, user: User) -> HttpRequest:
+    request = rf.get("/")
+    request.user = user
+    return request
+
+
+def test_forbidden_and_senseless_requests_have_pages(request_of_somebody: HttpRequest) -> None:
+    forbidden = errors.permission_denied(request_of_somebody, PermissionError())
+    assert (forbidden.status_code, "This is not for you" in forbidden.content.decode()) == (403, True)
+    senseless = errors.bad_request(request_of_somebody, ValueError())
+    assert (senseless.status_code, "makes no sense" in senseless.content.decode()) == (400, True)
+
+
+def test_health_says_whether_search_is_ready(client: Client, db: None) -> None:
+    before = client.get("/healthz")
+    assert before.status_code == 200
+    assert before.json()["status"] == "ok"
+    assert before.json()["search"] == {"ready": False, "sentence": before.json()["search"]["sentence"]}
+    assert before.json()["search"]["sentence"]
+    model_version_ensure()
+    assert client.get("/healthz").json()["search"] == {"ready": True, "sentence": ""}
+
+
+def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: RequestFactory) -> None:
+    def crash(request: HttpRequest) -> Any:
+        from django.http import HttpResponse
+
+        return HttpResponse(status=500)
+
+    answer = content_security_policy(crash)
+    assert "Content-Security-Policy" in answer(rf.get("/"))
+    settings.DEBUG = True
+    assert "Content-Security-Policy" not in answer(rf.get("/"))
