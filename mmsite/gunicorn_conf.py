@@ -30,11 +30,13 @@ def on_starting(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """In the worker, before its first request: the first query must not wait for the model."""
+    from django.db import DatabaseError
+
     from ml.errors import ModelError
     from search import engine, index
 
     try:
         engine.warm()
         index.get_index()
-    except ModelError as error:
-        logging.getLogger(__name__).warning("Search has no encoder: %s", error)
+    except (ModelError, DatabaseError) as error:
+        logging.getLogger(__name__).warning("Search is not ready: %s", error)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django_q.tasks import async_task
 
 from gallery import stages
 from mmsite import children, pipeline
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.2
 # How long children may take to end: gunicorn finishes its requests (its graceful_timeout), the worker the step at hand.
 GRACE_SECONDS = 10.0
+# For a worker that is stuck: it has hardly anything to bring to an end.
+STUCK_GRACE_SECONDS = 2.0
 
 
 class Supervisor:
@@ -50,7 +53,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
-            pipeline.wake()  # the worker warms its models
+            async_task("mmsite.tasks.sweep")  # which warms the models too
             for child in self._children:
                 child.start()
             self._watch()
@@ -69,7 +72,7 @@ class Supervisor:
                 self._say(f"mmsite is ready at http://{settings.WEB_ADDRESS}/  (Ctrl-C stops it)")
             if self._watchdog.finds_worker_stuck():
                 logger.error("Work is due but does not move: the worker is restarted")
-                children.stop([self._worker], grace=GRACE_SECONDS)
+                children.stop([self._worker], grace=STUCK_GRACE_SECONDS)
             time.sleep(TICK_SECONDS)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

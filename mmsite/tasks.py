@@ -9,5 +9,6 @@ def work() -> None:
 
 
 def sweep() -> None:
-    """Scheduled each minute by `manage.py setup`."""
+    """Put right what was left undone. Queued when the supervisor starts, and each minute (`manage.py setup`)."""
+    worker.warm_models()
     pipeline.sweep()

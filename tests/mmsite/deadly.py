@@ -1,0 +1,31 @@
+"""A fake captioner that does what no captioner should."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+from PIL.Image import Image as Picture
+
+from ml.captioners.fake import FakeCaptioner
+from ml.interfaces import CaptionResult
+
+
+class DeadlyCaptioner(FakeCaptioner):
+    """A purple picture kills its process; a white one hangs as long as the file `hang` lies in the data folder.
+
+    The file `pid` tells which process captions.
+    """
+
+    def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
+        folder = Path(settings.DATA_DIR)
+        (folder / "pid").write_text(str(os.getpid()))
+        for result in super().caption(images):
+            if "purple" in result.text:
+                os.kill(os.getpid(), signal.SIGKILL)
+            while "white" in result.text and (folder / "hang").exists():
+                (folder / "hanging").touch()
+                time.sleep(0.05)
+        return super().caption(images)

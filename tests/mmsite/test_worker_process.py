@@ -1,0 +1,235 @@
+"""Real worker and web processes, killed and frozen."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+
+from captioning.models import Caption
+from gallery import stages
+from gallery.models import Image, Rendition, Stage
+from mmsite import pipeline
+from mmsite.supervisor import is_healthy
+from search import services as search_services
+from search.models import Embedding
+
+pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
+
+MakeImage = Callable[..., Image]
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Child processes work on this test's database and files."""
+    search_services.model_version_ensure()
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{name}"
+    else:
+        url = "postgres://{USER}@{HOST}:{PORT}/".format(**connection.settings_dict) + name
+    return {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "tests.mmsite.process_settings",
+        "MMSITE_DATA_DIR": str(tmp_path),
+        "MMSITE_DATABASE_URL": url,
+        "MMSITE_SECRET_KEY": django_settings.SECRET_KEY,
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`manage.py ARGUMENTS`, in a group of its own, of which nothing is left afterwards."""
+    with Path(environment["MMSITE_DATA_DIR"], "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=django_settings.BASE_DIR,
+            env=environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        for group in [*child_groups(process.pid), process.pid]:
+            if members(group):
+                os.killpg(group, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}; stages: {states()}"
+        time.sleep(0.1)
+
+
+def states() -> Counter[str]:
+    return Counter(Stage.objects.values_list("state", flat=True))
+
+
+def nothing_open() -> bool:
+    return stages.counts().open == 0
+
+
+def processes() -> list[tuple[int, int, int]]:
+    """(pid, parent, group) of everything that runs, but for zombies."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = path.parent.name, path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if rest[0] != "Z":
+            found.append((int(pid), int(rest[1]), int(rest[2])))
+    return found
+
+
+def members(group: int) -> list[int]:
+    return [pid for pid, _parent, its_group in processes() if its_group == group]
+
+
+def child_groups(supervisor: int) -> list[int]:
+    return [pid for pid, parent, group in processes() if parent == supervisor and pid == group]
+
+
+def work_goes_on_until_done() -> None:
+    """Wakes the worker when work becomes due, as the supervisor and the sweep do."""
+
+    def is_done() -> bool:
+        if stages.any_due():
+            pipeline.wake()
+        return nothing_open()
+
+    wait_for(is_done, "all work is done")
+
+
+def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    (tmp_path / "hang").touch()
+    for colour in ("red", "green", "white", "blue"):
+        make_image(colour)
+    with running(environment, "qcluster"):
+        wait_for((tmp_path / "hanging").exists, "the worker is in mid-batch")
+        assert states()["running"] > 0
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        (tmp_path / "hang").unlink()
+        work_goes_on_until_done()
+    assert states() == {"done": 12}
+    assert Stage.objects.filter(attempts__gt=2).count() == 0
+    assert (Rendition.objects.count(), Caption.objects.count(), Embedding.objects.count()) == (8, 4, 4)
+    assert set(Image.objects.values_list("description", flat=True)) == {
+        f"a mostly {colour} picture" for colour in ("red", "green", "white", "blue")
+    }
+
+
+def test_a_poisoned_picture_fails_alone_after_three_attempts(
+    environment: dict[str, str], make_image: MakeImage
+) -> None:
+    poisoned, *others = [make_image(colour) for colour in ("purple", "red", "green", "blue")]
+    with running(environment, "qcluster"):
+        work_goes_on_until_done()
+    assert states() == {"failed": 1, "done": 11}
+    failed = Stage.objects.get(state="failed")
+    assert (failed.image, failed.step, failed.attempts) == (poisoned, "caption", 3)
+    assert failed.error == "The worker stopped while working on this picture, 3 times."
+    assert Caption.objects.count() == len(others)
+    assert poisoned.renditions.count() == 2
+    assert Embedding.objects.filter(image=poisoned, vector__isnull=False).exists()
+
+
+def test_a_worker_asked_to_stop_gives_back_its_work_within_seconds(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    (tmp_path / "hang").touch()
+    make_image("white")
+    with running(environment, "qcluster") as cluster:
+        wait_for((tmp_path / "hanging").exists, "the worker is in mid-batch")
+        cluster.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        (tmp_path / "hang").unlink()
+        wait_for(lambda: not members(cluster.pid) or cluster.poll() is not None, "the worker has stopped")
+        assert cluster.wait() == 0
+        assert members(cluster.pid) == []
+    by_step = dict(Stage.objects.values_list("step", "state"))
+    assert by_step == {"renditions": "done", "caption": "done", "embedding": "pending"}
+    assert Stage.objects.get(state="pending").attempts == 0
+
+
+@pytest.fixture
+def site(environment: dict[str, str]) -> dict[str, str]:
+    """The environment for a whole site, at a free address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return environment | {"MMSITE_ADDRESS": f"127.0.0.1:{port}"}
+
+
+def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
+    site: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    make_image("red")
+    with running(site, "run") as supervisor:
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
+        wait_for(nothing_open, "the first picture is done")
+        # Idle, it waits for the next task with the lock of the queue in its hands, which nobody gets from then on.
+        time.sleep(1)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        make_image("blue")
+        wait_for(nothing_open, "the second picture is done by a new worker")
+        assert "Work is due but does not move: the worker is restarted" in (tmp_path / "log").read_text()
+        assert is_healthy(site["MMSITE_ADDRESS"])
+
+        groups = child_groups(supervisor.pid)
+        assert len(groups) == 2
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(timeout=PATIENCE_SECONDS) == 0
+        assert [members(group) for group in groups] == [[], []]
+    assert states() == {"done": 6}
+
+
+def test_children_do_not_outlive_a_supervisor_that_was_killed(site: dict[str, str]) -> None:
+    with running(site, "run") as supervisor:
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
+        groups = child_groups(supervisor.pid)
+        assert all(members(group) for group in groups)
+        supervisor.kill()
+        wait_for(lambda: not any(members(group) for group in groups), "its children have ended")
+
+
+def test_a_web_server_that_died_is_started_again(site: dict[str, str]) -> None:
+    with running(site, "run") as supervisor:
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
+        web, _worker = sorted(child_groups(supervisor.pid))
+        os.kill(web, signal.SIGKILL)
+        wait_for(lambda: web not in child_groups(supervisor.pid), "it is gone")
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers again")
+        assert supervisor.poll() is None
+
+
+def test_an_address_in_use_is_told_in_a_sentence(site: dict[str, str]) -> None:
+    host, port = site["MMSITE_ADDRESS"].split(":")
+    with socket.socket() as other:
+        other.bind((host, int(port)))
+        other.listen()
+        command = [sys.executable, "manage.py", "run"]
+        run = subprocess.run(
+            command, cwd=django_settings.BASE_DIR, env=site, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert run.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in run.stderr
+    assert "Traceback" not in run.stderr
