@@ -22,6 +22,8 @@ from gallery.validators import PictureFacts, digest_upload, inspect_upload
 
 logger = logging.getLogger(__name__)
 
+DELETED_AT_ONCE = 500  # databases bound the number of parameters in a statement
+
 
 class ImageCreation(NamedTuple):
     """`created` is False when the owner had a picture of the very same bytes: `image` is that one."""
@@ -120,16 +122,26 @@ def image_describe(*, image_id: int, text: str, unsure: bool) -> None:
 def images_delete(*, images: Iterable[Image]) -> int:
     """Deletes pictures with all that is known of them, and their files once that is certain; how many there were."""
     image_ids = [image.pk for image in images]
+    count, names = 0, []
     with transaction.atomic():
-        # Locked, so that no worker adds a rendition between the reading of the names and the deletion.
-        found = list(Image.objects.select_for_update().filter(pk__in=image_ids).values_list("pk", "original"))
-        image_ids = [pk for pk, _ in found]
-        names = [original for _, original in found]
-        names += Rendition.objects.filter(image__in=image_ids).values_list("file", flat=True)
-        get_pipeline().forget(image_ids=image_ids)
-        Image.objects.filter(pk__in=image_ids).delete()
+        for start in range(0, len(image_ids), DELETED_AT_ONCE):
+            originals, rendered = _rows_delete(image_ids[start : start + DELETED_AT_ONCE])
+            count += len(originals)
+            names += originals + rendered
         transaction.on_commit(partial(_files_delete, names), robust=True)
-    return len(image_ids)
+    return count
+
+
+def _rows_delete(image_ids: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Deletes the rows of those pictures that are there; the files that were theirs, originals and renditions."""
+    # Locked, so that no worker adds a rendition between the reading of the names and the deletion.
+    found = dict(
+        Image.objects.select_for_update().filter(pk__in=image_ids).order_by("pk").values_list("pk", "original")
+    )
+    rendered = list(Rendition.objects.filter(image__in=found).values_list("file", flat=True))
+    get_pipeline().forget(image_ids=list(found))
+    Image.objects.filter(pk__in=found).delete()
+    return list(found.values()), rendered
 
 
 def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:

@@ -196,10 +196,19 @@ class TestDelete:
         assert not Rendition.objects.exists()
         assert told == [("forget", [image.pk])]
 
-    def test_many_and_a_query(self, user: User) -> None:
+    def test_more_than_one_statement_takes(
+        self,
+        user: User,
+        stored_files: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        monkeypatch.setattr(services, "DELETED_AT_ONCE", 2)
         for color in ("red", "green", "blue"):
             create(user, encode(plain(color)))
-        assert services.images_delete(images=Image.objects.filter(owner=user)) == 3
+        with django_capture_on_commit_callbacks(execute=True):
+            assert services.images_delete(images=Image.objects.filter(owner=user)) == 3
+        assert stored_files() == []
 
     def test_what_is_gone_already(self, user: User) -> None:
         image = create(user, encode(plain())).image
