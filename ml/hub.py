@@ -129,11 +129,11 @@ def pull(name: str) -> Checkpoint:
 
 def cached() -> list[str]:
     """The names under which the models in the hub's cache on this machine can be loaded."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
     return sorted(
