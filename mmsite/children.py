@@ -30,6 +30,7 @@ class Child:
     command: Sequence[str]
     lifeline: Lifeline
     restarts: bool = True
+    stop_signal: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -67,7 +68,7 @@ class Child:
     def terminate(self) -> None:
         """Ask the leader to end; it sees to the others."""
         if self.process is not None and self.alive:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
 
     def kill(self) -> None:
         """End every process of the group that is left."""

@@ -41,6 +41,13 @@ def _positive(text: str) -> int:
     raise ValueError(text)
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if host and 0 < int(port) < 1 << 16:
+        return text
+    raise ValueError(text)
+
+
 def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
@@ -68,3 +75,8 @@ def items(name: str, default: list[str]) -> list[str]:
 def path(name: str, default: Path) -> Path:
     """A path; `~` is expanded, a relative one is taken from the current folder."""
     return _read(name, default, lambda value: Path(value).expanduser().absolute(), "a path")
+
+
+def address(name: str, default: str) -> str:
+    """Where to listen: `host:port`, `[IPv6]:port`."""
+    return _read(name, default, _address, "an address such as 127.0.0.1:8000")

@@ -43,7 +43,13 @@ class Supervisor:
         self._children = [self._web, self._worker]
         if import_options is not None:
             self._children.append(
-                Child("import", _manage("import_folder", *import_options), self._lifeline, restarts=False)
+                Child(
+                    "import",
+                    _manage("import_folder", *import_options),
+                    self._lifeline,
+                    restarts=False,
+                    stop_signal=signal.SIGINT,  # as from the terminal: it says how far it came
+                )
             )
         self._watchdog = Watchdog()
         self._stopping = False

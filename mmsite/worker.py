@@ -52,8 +52,12 @@ def work_batch() -> bool:
     """Claim the next batch and do it; False when nothing is due."""
     claimed = stages.claim(worker=f"{socket.gethostname()}:{os.getpid()}"[-80:], limit=settings.STAGE_BATCH)
     if claimed:
-        with _held(claimed):
-            batch.run(claimed, should_stop=should_stop)
+        try:
+            with _held(claimed):
+                batch.run(claimed, should_stop=should_stop)
+        except KeyboardInterrupt:
+            stages.release(claimed)  # somebody at a terminal had enough; the pictures are not to blame
+            raise
     return bool(claimed)
 
 

@@ -139,7 +139,8 @@ Q_CLUSTER: dict[str, Any] = {
     "max_attempts": 3,
     "ack_failures": True,
     "recycle": 1_000_000,
-    "save_limit": 100,
+    "save_limit": 20,
+    "save_limit_per": "func",  # else the last sweep, the worker's proof of life, is soon forgotten among many uploads
     "catch_up": False,
     "label": "Wake-ups",
 }
@@ -179,7 +180,7 @@ INDEX_DIR = DATA_DIR / "index"
 # Pictures that were described without being kept, each for an hour.
 HELD_DIR = DATA_DIR / "held"
 
-WEB_ADDRESS = env.text("ADDRESS", "127.0.0.1:8000")
+WEB_ADDRESS = env.address("ADDRESS", "127.0.0.1:8000")
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
 

@@ -18,7 +18,7 @@ from django.db import connection
 
 from captioning.models import Caption
 from gallery import stages
-from gallery.models import Image, Rendition, Stage
+from gallery.models import Image, Rendition, Stage, User
 from mmsite import pipeline
 from mmsite.supervisor import is_healthy
 from search import services as search_services
@@ -219,6 +219,22 @@ def test_a_web_server_that_died_is_started_again(site: dict[str, str]) -> None:
         wait_for(lambda: web not in child_groups(supervisor.pid), "it is gone")
         wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers again")
         assert supervisor.poll() is None
+
+
+def test_a_folder_is_imported_while_the_site_runs(
+    site: dict[str, str], user: User, make_jpeg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for colour in ("red", "blue"):
+        (photos / f"{colour}.jpg").write_bytes(make_jpeg(colour))
+    with running(site, "run", "--photos", str(photos)) as supervisor:
+        wait_for(lambda: states() == {"done": 6}, "both pictures are done")
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
+        wait_for(lambda: len(child_groups(supervisor.pid)) == 2, "the import has ended, and only web and worker run on")
+    assert "2 taken in" in (tmp_path / "log").read_text()
+    assert set(Image.objects.values_list("owner", flat=True)) == {user.pk}
 
 
 def test_an_address_in_use_is_told_in_a_sentence(site: dict[str, str]) -> None:

@@ -1,0 +1,85 @@
+"""Settings from the environment: typed, and refused in a sentence when they are wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from mmsite import env
+from mmsite.secret_key import read_or_create_secret_key
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def give(text: str) -> None:
+        monkeypatch.setenv("MMSITE_THING", text)
+
+    return give
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_variable_counts_as_absent(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    assert env.text("THING", "default") == "default"
+    assert env.positive("THING", 7) == 7
+    assert env.boolean("THING", default=True) is True
+
+
+def test_an_absent_variable_gives_the_default() -> None:
+    assert env.items("ABSENT", ["a"]) == ["a"]
+    assert env.path("ABSENT", Path("/here")) == Path("/here")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("FALSE", False), ("off", False)]
+)
+def test_booleans(given: Callable[[str], None], text: str, value: bool) -> None:
+    given(text)
+    assert env.boolean("THING", default=not value) is value
+
+
+def test_numbers_lists_and_paths(given: Callable[[str], None]) -> None:
+    given(" 12 ")
+    assert env.positive("THING", 1) == 12
+    given("a.example, b.example,,")
+    assert env.items("THING", []) == ["a.example", "b.example"]
+    given("~/photos")
+    assert env.path("THING", Path()) == Path.home() / "photos"
+    given("photos")
+    assert env.path("THING", Path()).is_absolute()
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
+def test_a_wrong_number_is_named_with_what_was_expected(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    with pytest.raises(ImproperlyConfigured, match=f"MMSITE_THING='{text}' is not a whole number above zero"):
+        env.positive("THING", 1)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:8000", "[::1]:80", "gallery.example:65535"])
+def test_addresses(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    assert env.address("THING", "") == text
+
+
+@pytest.mark.parametrize("text", ["8000", "localhost", ":8000", "localhost:http", "localhost:0", "localhost:70000"])
+def test_a_wrong_address_is_refused(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    with pytest.raises(ImproperlyConfigured, match="not an address such as"):
+        env.address("THING", "")
+
+
+def test_a_wrong_boolean_is_refused(given: Callable[[str], None]) -> None:
+    given("maybe")
+    with pytest.raises(ImproperlyConfigured, match="not one of 1, 0, true"):
+        env.boolean("THING", default=False)
+
+
+def test_the_secret_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    key = read_or_create_secret_key(path)
+    assert len(key) >= 50
+    assert read_or_create_secret_key(path) == key
+    assert path.stat().st_mode & 0o077 == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["secret_key"]
