@@ -119,7 +119,7 @@ def pull(name: str) -> Checkpoint:
         raise ModelNotFound(f"{name} is only given to those who accepted its terms on the hub.") from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise ModelNotFound(f"The hub has no model {name}.") from error
-    except OSError as error:
+    except Exception as error:  # what the client, its transports and the disk raise has no common root
         raise ModelNotFound(f"{name} could not be fetched: {_first_line(error)}") from error
     checkpoint = locate(name)
     if not list(checkpoint.folder.glob("*.safetensors")):

@@ -189,7 +189,7 @@ def test_weights_of_another_size_are_corrupt(checkpoint: Any) -> None:
     folder = checkpoint("clip")
     checkpoints.rewrite(folder / "config.json", projection_dim=9)
 
-    with pytest.raises(ModelCorrupt, match="clip cannot be read: .*size"):
+    with pytest.raises(ModelCorrupt, match=r"clip cannot be read: .*size"):
         ml.load_encoder(str(folder))
 
 

@@ -196,6 +196,20 @@ def test_pull_of_a_model_that_the_hub_does_not_have(hub_server: HubServer, cache
     assert (result.returncode, result.stderr) == (1, "The hub has no model someone/else.\n")
 
 
+def test_pull_that_breaks_off_leaves_nothing_that_looks_whole(hub_server: HubServer, cache: Path) -> None:
+    hub_server.breaks_off = True
+    broken = run_ml("pull", REPO, home=cache.parent, endpoint=hub_server.url)
+
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert f"{REPO} could not be fetched: " in broken.stderr
+    with pytest.raises(ModelNotFound, match="fetch it with"):
+        ml.load_encoder(REPO)
+
+    hub_server.breaks_off = False
+    assert run_ml("pull", REPO, home=cache.parent, endpoint=hub_server.url).returncode == 0
+    assert ml.load_encoder(REPO).dimension == 8
+
+
 def test_pull_where_no_hub_can_be_reached(cache: Path) -> None:
     result = run_ml("pull", REPO, home=cache.parent, endpoint="http://127.0.0.1:9")
 
