@@ -17,7 +17,7 @@ from gallery import renditions, stages
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
-from gallery.storage import kept_on_success, original_name, rendition_name
+from gallery.storage import kept_if_used, original_name, rendition_name
 from gallery.validators import PictureFacts, digest_upload, inspect_upload
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _image_store(
         latitude=facts.gps.latitude if facts.gps else None,
         longitude=facts.gps.longitude if facts.gps else None,
     )
-    with kept_on_success() as stored:
+    with kept_if_used(lambda name: Image.objects.filter(uuid=image.uuid).exists()) as stored:
         image.original.name = _bytes_store(original_name(image.uuid, facts.format.extension), file)
         stored.append(image.original.name)
         with transaction.atomic():
@@ -152,7 +152,7 @@ def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Renditio
     fails.
     """
     made = renditions.render_all(image=image, picture=picture)
-    with kept_on_success() as stored:
+    with kept_if_used(lambda name: image.renditions.filter(file=name).exists()) as stored:
         for rendition in made:
             rendition.row.file.name = default_storage.save(
                 rendition_name(image.uuid, rendition.row.kind), rendition.content

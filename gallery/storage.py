@@ -3,7 +3,7 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -24,8 +24,12 @@ def rendition_name(uuid: UUID, kind: str) -> str:
 
 
 @contextmanager
-def kept_on_success() -> Iterator[list[str]]:
-    """Gives a list for the names of files stored in the block; they are deleted when the block doesn't end well."""
+def kept_if_used(in_use: Callable[[str], bool]) -> Iterator[list[str]]:
+    """Gives a list for the names of files stored in the block. When it fails, those not `in_use` by a row are deleted.
+
+    A failure alone proves nothing: Ctrl-C or a lost connection can come when the rows are committed already, and a
+    file without a row is litter, but a row without its file is a lost picture.
+    """
     names: list[str] = []
     succeeded = False
     try:
@@ -34,7 +38,8 @@ def kept_on_success() -> Iterator[list[str]]:
     finally:
         if not succeeded:
             for name in names:
-                default_storage.delete(name)
+                if not in_use(name):
+                    default_storage.delete(name)
 
 
 @deconstructible(path="gallery.storage.DurableFileSystemStorage")

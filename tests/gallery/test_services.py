@@ -17,6 +17,7 @@ from gallery import pictures, services, stages
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.services import image_create
+from tests.gallery import recording
 from tests.gallery.making import encode, exif_of, plain, upload
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -126,6 +127,36 @@ class TestCreate:
             create(user, encode(plain()))
         assert str(caught.value) == sentence
         assert (Image.objects.count(), stored_files()) == (0, [])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_interrupted_right_after_the_commit_the_picture_stays_whole(
+    user: User, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch, stored_files: Any
+) -> None:
+    def stop() -> None:
+        raise interrupt
+
+    monkeypatch.setattr(recording, "wake", stop)
+    with pytest.raises(interrupt):
+        create(user, encode(plain()))
+    assert stored_files() == [Image.objects.get().original.name]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_renditions_interrupted_right_after_the_commit(
+    user: User, monkeypatch: pytest.MonkeyPatch, stored_files: Any
+) -> None:
+    image = create(user, encode(plain())).image
+
+    def stop(names: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(services, "_files_delete", stop)
+    with pytest.raises(KeyboardInterrupt):
+        with_renditions(image)
+    assert stored_files() == sorted([image.original.name, *(row.file.name for row in image.renditions.all())])
+    assert image.renditions.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

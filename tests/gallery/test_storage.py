@@ -14,7 +14,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
-from gallery.storage import kept_on_success, original_name, rendition_name
+from gallery.storage import kept_if_used, original_name, rendition_name
 
 
 @pytest.fixture
@@ -131,12 +131,13 @@ class TestFailures:
         assert stored_files() == ["folder/x.bin"]
 
     def test_a_block_that_fails_takes_its_files_along(self, stored_files: Any) -> None:
-        with kept_on_success() as names:
+        with kept_if_used(lambda name: False) as names:
             names.append(default_storage.save("kept.bin", ContentFile(b"bytes")))
-        with pytest.raises(KeyboardInterrupt), kept_on_success() as names:
+        with pytest.raises(KeyboardInterrupt), kept_if_used(lambda name: name == "used.bin") as names:
             names.append(default_storage.save("lost.bin", ContentFile(b"bytes")))
+            names.append(default_storage.save("used.bin", ContentFile(b"bytes")))
             raise KeyboardInterrupt
-        assert stored_files() == ["kept.bin"]
+        assert stored_files() == ["kept.bin", "used.bin"]
 
 
 def test_names_tell_nothing() -> None:
