@@ -1,6 +1,6 @@
 """What django-q2 runs. The tasks carry no data: the truth is in `gallery.Stage`."""
 
-from mmsite import pipeline, worker
+from mmsite import held, pipeline, worker
 
 
 def work() -> None:
@@ -12,3 +12,4 @@ def sweep() -> None:
     """Put right what was left undone. Queued when the supervisor starts, and each minute (`manage.py setup`)."""
     worker.warm_models()
     pipeline.sweep()
+    held.discard_expired()

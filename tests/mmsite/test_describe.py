@@ -15,7 +15,7 @@ from django.urls import reverse
 from gallery.models import Image, User, Visibility
 from ml import registry
 from ml.errors import ModelNotFound
-from mmsite import held, worker
+from mmsite import held, tasks, worker
 from search import index
 from search.services import model_version_ensure
 from tests.conftest import MakeJpeg
@@ -127,6 +127,17 @@ def test_what_is_held_is_forgotten_after_an_hour(signed_in: Client, make_jpeg: M
     assert not old.exists()
     assert len(list(held_dir.iterdir())) == 1
     assert "no longer at hand" in keep(signed_in, receipt).content.decode()
+
+
+def test_the_sweep_forgets_what_nobody_came_back_for(user: User, make_jpeg: MakeJpeg, held_dir: Path) -> None:
+    for colour in ("red", "blue"):
+        file = SimpleUploadedFile("a.jpg", make_jpeg(colour))
+        held.hold(owner_id=user.pk, file=file, file_name="a.jpg")
+    old, young = held_dir.iterdir()
+    past = time.time() - held.HOLD_SECONDS - 1
+    os.utime(old, (past, past))
+    tasks.sweep()
+    assert list(held_dir.iterdir()) == [young]
 
 
 def test_a_receipt_runs_out_even_if_the_file_is_still_there(
