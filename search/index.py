@@ -174,6 +174,7 @@ def get_index() -> LiveIndex | None:
     if live is None or live.version.pk != version.pk:
         live = _switch()
     if live is not None and live.version.pk == version.pk:
+        live.version = version  # the same one; its encoder may go by another name now
         live.follow(version.last_seq)
     return live
 

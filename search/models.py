@@ -18,7 +18,7 @@ class ModelVersion(models.Model):
         RETIRED = "retired", "Retired"
 
     key = models.CharField(max_length=150, unique=True, help_text="ml.ModelInfo.key")
-    name = models.CharField(max_length=100, help_text="The name by which ml.load_encoder finds it.")
+    name = models.CharField(max_length=255, help_text="The name by which ml.load_encoder finds it.")
     revision = models.CharField(max_length=50)
     weights_hash = models.CharField(max_length=64)
     preprocessing = models.CharField(max_length=100)

@@ -129,7 +129,7 @@ def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | 
         .prefetch_related("stages")
         .in_bulk([hit.key for hit in found])
     )
-    hits = [SearchHit(listed[hit.key], min(hit.score, 1.0)) for hit in found if hit.key in listed][:limit]
+    hits = [SearchHit(listed[hit.key], max(-1.0, min(hit.score, 1.0))) for hit in found if hit.key in listed][:limit]
     if not hits:
         return _nothing_found(viewer)
     if floor is not None and hits[0].score < floor:

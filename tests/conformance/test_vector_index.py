@@ -177,6 +177,35 @@ class TestDelete:
         assert found(index) == {3}
 
 
+def test_a_long_life_against_the_simplest_index_there_is(index: VectorIndex) -> None:
+    """Hundreds of random writes; after each, the answer is that of a dictionary that is sorted for every question."""
+    random = np.random.default_rng(7)
+    vectors = cloud(40).astype(np.float16)
+    truth: dict[int, tuple[npt.NDArray[np.float16], int]] = {}
+    for _ in range(300):
+        some = [int(key) for key in random.integers(0, 60, size=random.integers(0, 12))]
+        if random.random() < 0.4:
+            index.delete(some)
+            for key in some:
+                truth.pop(key, None)
+        else:
+            batch = [(key, vectors[random.integers(40)], int(random.integers(4))) for key in some]
+            index.upsert([point(key, vector, owner=owner) for key, vector, owner in batch])
+            truth.update({key: (vector, owner) for key, vector, owner in batch})
+
+        query = axis(int(random.integers(D)))
+        expected = sorted(
+            (
+                (-float(vector.astype(np.float32) @ query), key)
+                for key, (vector, owner) in truth.items()
+                if owner in (1, 3)
+            )
+        )
+        hits = index.search(query, limit=7, where=Match("owner", (1, 3)))
+        assert [(-hit.score, hit.key) for hit in hits] == expected[:7]
+        assert index.count() == len(truth)
+
+
 class TestFilters:
     @pytest.fixture(autouse=True)
     def _points(self, index: VectorIndex) -> None:
