@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 from django_q.models import Schedule
 
-import ml
 from captioning import engine as captioning_engine
 from gallery.models import Image, User
 from gallery.samples import load_samples
@@ -97,7 +96,7 @@ class Command(BaseCommand):
 
 def _models_mark() -> str:
     """Changes when other models are configured, or the files of the built-in ones or of a folder change."""
-    folders = [Path(ml.__file__).parent, Path(settings.CAPTIONER), Path(settings.ENCODER)]
+    folders = [settings.BASE_DIR / "ml", Path(settings.CAPTIONER), Path(settings.ENCODER)]
     files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
     return stamps.fingerprint(
         settings.CAPTIONER, settings.ENCODER, files=[path for path in files if path.suffix != ".pyc"]
