@@ -85,8 +85,9 @@ def _image_store(
         longitude=facts.gps.longitude if facts.gps else None,
     )
     with kept_if_used(lambda name: Image.objects.filter(uuid=image.uuid).exists()) as stored:
-        image.original.name = _bytes_store(original_name(image.uuid, facts.format.extension), file)
-        stored.append(image.original.name)
+        name = original_name(image.uuid, facts.format.extension)
+        stored.append(name)  # before it is there: an interrupt may come while it is being stored
+        image.original.name = _bytes_store(name, file)
         with transaction.atomic():
             image.save(force_insert=True)
             stages.open_for(images=[image], priority=priority)
@@ -147,11 +148,17 @@ def _rows_delete(image_ids: Sequence[int]) -> tuple[list[str], list[str]]:
 def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:
     """Makes and stores every rendition of `image`, given as `pictures.open_picture` returns it.
 
-    Replaces those of an earlier run; two workers at once end with one set. Empty when the picture was deleted
-    meanwhile. Raises UploadRefused when the original of an animation can't be read any more, OSError when the disk
-    fails.
+    See `renditions_store`. Raises UploadRefused when the original of an animation can't be read any more.
     """
-    made = renditions.render_all(image=image, picture=picture)
+    return renditions_store(image=image, made=renditions.render_all(image=image, picture=picture))
+
+
+def renditions_store(*, image: Image, made: Sequence[renditions.Made]) -> list[Rendition]:
+    """Stores what `renditions.render_all` made, which needs no database and so may be done by any thread.
+
+    Replaces those of an earlier run; two workers at once end with one set. Empty when the picture was deleted
+    meanwhile. Raises OSError when the disk fails.
+    """
     with kept_if_used(lambda name: image.renditions.filter(file=name).exists()) as stored:
         for rendition in made:
             rendition.row.file.name = default_storage.save(
