@@ -9,12 +9,12 @@ Lite variant (no squeeze-and-excitation, ReLU6).
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image as PILImage
-from torch import nn
 
 from ml.errors import ModelNotFound
 from ml.files import verify_sha256
@@ -32,7 +32,8 @@ def preprocess(images: Sequence[PILImage.Image]) -> torch.Tensor:
     """Squash RGB pictures to (n, 3, 224, 224) float32, scaled to about [-1, 1] as the weights were trained."""
     pixels = np.empty((len(images), SIDE, SIDE, 3), dtype=np.float32)
     for row, image in zip(pixels, images, strict=True):
-        row[:] = image.convert("RGB").resize((SIDE, SIDE), PILImage.Resampling.BICUBIC, reducing_gap=2.0)
+        square = image.convert("RGB").resize((SIDE, SIDE), PILImage.Resampling.BICUBIC, reducing_gap=2.0)
+        row[:] = np.asarray(square)
     return torch.from_numpy((pixels - 127.0) / 128.0).permute(0, 3, 1, 2)
 
 
@@ -44,7 +45,7 @@ def pool(maps: torch.Tensor) -> torch.Tensor:
 class EfficientNetLite2:
     """Turns pictures into feature maps."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:  # an nn.Module of a package without types
         self._network = network.eval().to(memory_format=torch.channels_last)
 
     @classmethod
@@ -65,13 +66,13 @@ class EfficientNetLite2:
     def feature_maps(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
         """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order."""
         pixels = preprocess(images).contiguous(memory_format=torch.channels_last)
-        maps: torch.Tensor = self._network.extract_features(pixels)  # type: ignore[operator]
+        maps: torch.Tensor = self._network.extract_features(pixels)
         return maps.flatten(2).transpose(1, 2).contiguous()
 
     def classifier(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Weight (1000, 1280) and bias (1000,) of the ImageNet classifier over pooled features."""
         layer = self._network._fc
-        return layer.weight.detach().numpy(), layer.bias.detach().numpy()  # type: ignore[union-attr, operator]
+        return layer.weight.detach().numpy(), layer.bias.detach().numpy()
 
 
 def weights_path() -> Path:

@@ -37,7 +37,7 @@ def _compute(photos: Sequence[Path], target: Path, *, mirrored: bool) -> None:
     shape = (len(photos), GRID * GRID, CHANNELS)
     maps = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     for start in tqdm(range(0, len(photos), BATCH), desc=target.stem, unit="batch"):
-        images = [PILImage.open(photo) for photo in photos[start : start + BATCH]]
+        images: list[PILImage.Image] = [PILImage.open(photo) for photo in photos[start : start + BATCH]]
         if mirrored:
             images = [ImageOps.mirror(image) for image in images]
         maps[start : start + len(images)] = tower.feature_maps(images).numpy()
