@@ -305,3 +305,38 @@ def test_changes_become_visible_in_the_order_of_their_numbers(make_image: MakeIm
     reader.join()
     assert problems == []
     assert seen == {image.pk for image in images}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_vector_that_arrives_while_its_picture_is_deleted_does_not_outlive_it(make_image: MakeImage) -> None:
+    """The deletion is under way when the vector is written: whoever is first, no vector stays behind."""
+    version = services.model_version_ensure()
+    image = make_image("red")
+    image_id = image.pk
+    deleting, writing = threading.Event(), threading.Event()
+    problems: list[Exception] = []
+
+    def delete() -> None:
+        with transaction.atomic():
+            gallery_services.images_delete(images=[image])
+            deleting.set()
+            writing.wait(timeout=60)
+        connection.close()
+
+    def write() -> None:
+        deleting.wait(timeout=60)
+        writing.set()
+        try:
+            services.embeddings_record(version=version, vectors={image_id: np.ones(D)})
+        except Exception as error:  # noqa: BLE001  told to the test below
+            problems.append(error)
+        connection.close()
+
+    threads = [threading.Thread(target=work) for work in (delete, write)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert not Image.objects.exists()
+    assert not Embedding.objects.filter(vector__isnull=False).exists()
