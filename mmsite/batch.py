@@ -7,9 +7,11 @@ each of them alone, and a failed step stops neither the other steps of the pictu
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from PIL.Image import Image as Picture
@@ -19,9 +21,10 @@ from captioning.exceptions import CaptioningError
 from gallery import services as gallery_services
 from gallery import stages
 from gallery.exceptions import GalleryError, UploadRefused
-from gallery.models import Image, Stage
+from gallery.models import Stage
 from gallery.pictures import flatten, open_picture
 from gallery.pipeline import Step
+from gallery.renditions import Made, render_all
 from ml.errors import ModelError
 from mmsite import pipeline
 from search import services as search_services
@@ -30,11 +33,8 @@ from search.models import ModelVersion
 
 logger = logging.getLogger(__name__)
 
-Pictures = dict[int, Picture]
-"""Image id -> its pixels, RGB or RGBA, no side above WORKING_SIDE."""
-
-Work = Callable[[str, Sequence[Image], Sequence[Picture]], object]
-"""Does a step: (model, images, their pictures in that order)."""
+Work = Callable[[Sequence[Stage]], object]
+"""Does one step for all of these stages, or raises and has done it for none."""
 
 # Pixels on the longer side that the steps work from. The largest rendition needs them, no model needs more; it keeps a
 # batch of 16 below 130 MB.
@@ -45,6 +45,15 @@ LARGE_PIXELS = 50_000_000
 _large = threading.Lock()
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """What a thread made of a picture without the database: its pixels (RGB or RGBA, no side above WORKING_SIDE) and,
+    where they are due, its renditions; or what prevented it."""
+
+    picture: Picture | Exception
+    renditions: list[Made] | Exception
+
+
 def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     """Do these stages and report on each to `gallery.stages`. Asked to stop, it gives back what it has not begun."""
     wanted = set(pipeline.steps())
@@ -52,29 +61,61 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     stages.skip(replaced, stages.REPLACED)
     todo = [stage for stage in claimed if stage not in replaced]
 
-    pictures = _decode(todo)
-    todo = [stage for stage in todo if stage.image_id in pictures]
-    for group, work in _in_order(todo):
-        if should_stop():
-            stages.release(group)
-        else:
-            _do(work, group, pictures)
-
-
-def _in_order(todo: Sequence[Stage]) -> Iterable[tuple[list[Stage], Work]]:
-    """The stages in groups that one call can do, in the order of the pipeline."""
-    # One by one, so that each thumbnail is on the page as soon as it exists.
-    for stage in todo:
-        if stage.step == pipeline.RENDITIONS:
-            yield [stage], _make_renditions
-    for step, work in ((pipeline.CAPTION, _write_captions), (pipeline.EMBEDDING, _write_embeddings)):
+    pictures = _store_renditions(todo, should_stop)
+    for step, write in ((pipeline.CAPTION, _write_captions), (pipeline.EMBEDDING, _write_embeddings)):
         for model in sorted({stage.model for stage in todo if stage.step == step}):
-            yield [stage for stage in todo if stage.step == step and stage.model == model], work
+            group = [stage for stage in todo if (stage.step, stage.model) == (step, model)]
+            if should_stop():
+                stages.release(group)
+            else:
+                _do(partial(write, pictures), [stage for stage in group if stage.image_id in pictures])
 
 
-def _do(work: Work, group: Sequence[Stage], pictures: Pictures) -> None:
+def _store_renditions(todo: Sequence[Stage], should_stop: Callable[[], bool]) -> dict[int, Picture]:
+    """Image id -> pixels, of those that could be decoded; all stages of the others fail.
+
+    Each picture's renditions are stored as soon as they are made, while threads prepare the next ones.
+    """
+    groups: dict[int, list[Stage]] = {}
+    for stage in todo:
+        groups.setdefault(stage.image_id, []).append(stage)
+    pictures: dict[int, Picture] = {}
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for (image_id, group), prepared in zip(groups.items(), pool.map(_prepare, groups.values()), strict=True):
+            rendering = [stage for stage in group if stage.step == pipeline.RENDITIONS]
+            if isinstance(prepared.picture, Exception):
+                for stage in group:
+                    _report(stage, prepared.picture)
+                continue
+            pictures[image_id] = prepared.picture
+            if should_stop():
+                stages.release(rendering)
+            else:
+                _do(partial(_write_renditions, prepared.renditions), rendering)
+    return pictures
+
+
+def _prepare(group: Sequence[Stage]) -> _Prepared:
+    """Decode a picture and, where they are due, render it smaller: all that takes time but not the database."""
+    image = group[0].image
     try:
-        work(group[0].model, [stage.image for stage in group], [pictures[stage.image_id] for stage in group])
+        with _large if image.width * image.height > LARGE_PIXELS else nullcontext(), image.original.open("rb") as file:
+            picture = open_picture(file, max_side=WORKING_SIDE)
+    except Exception as error:  # noqa: BLE001 -- decoders raise anything; the caller records it on the picture's stages
+        return _Prepared(error, [])
+    if all(stage.step != pipeline.RENDITIONS for stage in group):
+        return _Prepared(picture, [])
+    try:
+        return _Prepared(picture, render_all(image=image, picture=picture))
+    except Exception as error:  # noqa: BLE001 -- as above, of that step alone
+        return _Prepared(picture, error)
+
+
+def _do(work: Work, group: Sequence[Stage]) -> None:
+    if not group:
+        return
+    try:
+        work(group)
     except ModelError as error:
         stages.postpone(group, str(error), delay=settings.STAGE_POSTPONE_SECONDS)
     except Exception as error:  # noqa: BLE001 -- a boundary: one picture must not stop the others; logged and recorded
@@ -82,47 +123,30 @@ def _do(work: Work, group: Sequence[Stage], pictures: Pictures) -> None:
             _report(group[0], error)
         else:
             for stage in group:
-                _do(work, [stage], pictures)
+                _do(work, [stage])
     else:
         stages.finish(group)
 
 
-def _make_renditions(model: str, images: Sequence[Image], pictures: Sequence[Picture]) -> None:
-    for image, picture in zip(images, pictures, strict=True):
-        gallery_services.renditions_create(image=image, picture=picture)
+def _write_renditions(made: list[Made] | Exception, group: Sequence[Stage]) -> None:
+    if isinstance(made, Exception):
+        raise made
+    for stage in group:
+        gallery_services.renditions_store(image=stage.image, made=made)
 
 
-def _write_captions(model: str, images: Sequence[Image], pictures: Sequence[Picture]) -> None:
+def _write_captions(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> None:
     captioning_services.captions_write(
-        image_ids=[image.pk for image in images], pictures=[flatten(picture) for picture in pictures]
+        image_ids=[stage.image_id for stage in group], pictures=[flatten(pictures[stage.image_id]) for stage in group]
     )
 
 
-def _write_embeddings(model: str, images: Sequence[Image], pictures: Sequence[Picture]) -> None:
+def _write_embeddings(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> None:
     search_services.embeddings_write(
-        version=ModelVersion.objects.get(key=model),
-        image_ids=[image.pk for image in images],
-        pictures=[flatten(picture) for picture in pictures],
+        version=ModelVersion.objects.get(key=group[0].model),
+        image_ids=[stage.image_id for stage in group],
+        pictures=[flatten(pictures[stage.image_id]) for stage in group],
     )
-
-
-def _decode(todo: Sequence[Stage]) -> Pictures:
-    """The pixels of each picture; where they can't be had, all of its stages fail."""
-    images = list({stage.image_id: stage.image for stage in todo}.values())
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        outcomes = dict(zip([image.pk for image in images], pool.map(_load, images), strict=True))
-    for stage in todo:
-        if isinstance(outcome := outcomes[stage.image_id], Exception):
-            _report(stage, outcome)
-    return {pk: outcome for pk, outcome in outcomes.items() if not isinstance(outcome, Exception)}
-
-
-def _load(image: Image) -> Picture | Exception:
-    try:
-        with _large if image.width * image.height > LARGE_PIXELS else nullcontext(), image.original.open("rb") as file:
-            return open_picture(file, max_side=WORKING_SIDE)
-    except Exception as error:  # noqa: BLE001 -- decoders raise anything; the caller records it on the picture's stages
-        return error
 
 
 def _report(stage: Stage, error: Exception) -> None:
