@@ -15,20 +15,19 @@ class Format:
     name: str
     label: str
     extension: str
-    content_type: str
     animates: bool = False
 
 
 FORMATS = {
     kind.name: kind
     for kind in (
-        Format("JPEG", "JPEG", "jpg", "image/jpeg"),
-        Format("PNG", "PNG", "png", "image/png", animates=True),
-        Format("WEBP", "WebP", "webp", "image/webp", animates=True),
-        Format("GIF", "GIF", "gif", "image/gif", animates=True),
-        Format("AVIF", "AVIF", "avif", "image/avif", animates=True),
-        Format("HEIF", "HEIC", "heic", "image/heic"),
-        Format("TIFF", "TIFF", "tif", "image/tiff"),
+        Format("JPEG", "JPEG", "jpg"),
+        Format("PNG", "PNG", "png", animates=True),
+        Format("WEBP", "WebP", "webp", animates=True),
+        Format("GIF", "GIF", "gif", animates=True),
+        Format("AVIF", "AVIF", "avif", animates=True),
+        Format("HEIF", "HEIC", "heic"),
+        Format("TIFF", "TIFF", "tif"),
     )
 }
 _LABELS = [kind.label for kind in FORMATS.values()]

@@ -76,7 +76,7 @@ class DurableFileSystemStorage(FileSystemStorage):
 
     def _reserve(self, name: str) -> str:
         """Takes the name, or another where it is taken, with an empty file: renaming alone would overwrite silently,
-        and hard links, which don't, are missing on some file systems."""
+        and hard links, which don't, are missing on some file systems. A crash right then leaves it, known to no row."""
         while True:
             try:
                 os.close(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
