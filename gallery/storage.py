@@ -66,7 +66,7 @@ class DurableFileSystemStorage(FileSystemStorage):
             target = Path(self.path(name))
             try:
                 os.replace(temporary, target)
-                _sync_folder(target.parent)
+                self._sync_folders(target.parent)
             except OSError:
                 target.unlink(missing_ok=True)
                 raise
@@ -94,6 +94,15 @@ class DurableFileSystemStorage(FileSystemStorage):
         if self.directory_permissions_mode is not None:
             folder.chmod(self.directory_permissions_mode)
         _sync_folder(folder.parent)
+
+    def _sync_folders(self, folder: Path) -> None:
+        """Makes names durable from `folder` up to the root: somebody else may have made one of the folders between
+        just now, and not have synced it yet. Syncing what is unchanged costs next to nothing."""
+        root = Path(self.location)
+        for each in (folder, *folder.parents):
+            _sync_folder(each)
+            if each == root:
+                break
 
 
 def _sync_folder(folder: Path) -> None:

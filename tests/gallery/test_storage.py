@@ -36,7 +36,7 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return calls
 
 
-def test_bytes_then_name_then_folder(journal: list[tuple[str, str]], settings: Any) -> None:
+def test_bytes_then_name_then_folders(journal: list[tuple[str, str]], settings: Any) -> None:
     settings.MEDIA_ROOT.mkdir(parents=True)
     default_storage.save("originals/ab/x.jpg", ContentFile(b"bytes"))
     calls = [(call, "temporary" if name.endswith(".part") else name) for call, name in journal]
@@ -46,6 +46,8 @@ def test_bytes_then_name_then_folder(journal: list[tuple[str, str]], settings: A
         ("fsync", "temporary"),
         ("rename", "x.jpg"),
         ("fsync", "ab"),
+        ("fsync", "originals"),
+        ("fsync", "media"),
     ]
 
 
