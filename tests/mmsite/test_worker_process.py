@@ -38,7 +38,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     if connection.vendor == "sqlite":
         url = f"sqlite:///{name}"
     else:
-        url = "postgres://{USER}@{HOST}:{PORT}/".format(**connection.settings_dict) + name
+        url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**connection.settings_dict) + name
     return {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "tests.mmsite.process_settings",
