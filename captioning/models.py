@@ -20,7 +20,7 @@ class Caption(models.Model):
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="captions")
     text = models.TextField()
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.MODEL)
-    model = models.CharField(max_length=150, blank=True, help_text="ml.ModelInfo.key of the captioner that wrote it.")
+    model = models.CharField(max_length=300, blank=True, help_text="ml.ModelInfo.key of the captioner that wrote it.")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     confidence = models.FloatField(default=1.0, help_text="How sure the model was, 0 to 1.")
     unsure = models.BooleanField(default=False, help_text="Below the model's own threshold: not to be stated as fact.")

@@ -146,7 +146,7 @@ class Stage(models.Model):
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="stages")
     step = models.CharField(max_length=20)
-    model = models.CharField(max_length=150, blank=True, help_text="The model (version) that does it, where one does.")
+    model = models.CharField(max_length=300, blank=True, help_text="The model (version) that does it, where one does.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.INTERACTIVE)
     due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")

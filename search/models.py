@@ -17,7 +17,7 @@ class ModelVersion(models.Model):
         ACTIVE = "active", "Active: searches use it"
         RETIRED = "retired", "Retired"
 
-    key = models.CharField(max_length=150, unique=True, help_text="ml.ModelInfo.key")
+    key = models.CharField(max_length=300, unique=True, help_text="ml.ModelInfo.key")
     name = models.CharField(max_length=255, help_text="The name by which ml.load_encoder finds it.")
     revision = models.CharField(max_length=50)
     weights_hash = models.CharField(max_length=64)

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('text', models.TextField()),
                 ('source', models.CharField(choices=[('model', 'Model'), ('person', 'Person')], default='model', max_length=10)),
-                ('model', models.CharField(blank=True, help_text='ml.ModelInfo.key of the captioner that wrote it.', max_length=150)),
+                ('model', models.CharField(blank=True, help_text='ml.ModelInfo.key of the captioner that wrote it.', max_length=300)),
                 ('confidence', models.FloatField(default=1.0, help_text='How sure the model was, 0 to 1.')),
                 ('unsure', models.BooleanField(default=False, help_text="Below the model's own threshold: not to be stated as fact.")),
                 ('is_current', models.BooleanField(default=True)),

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('step', models.CharField(max_length=20)),
-                ('model', models.CharField(blank=True, help_text='The model (version) that does it, where one does.', max_length=150)),
+                ('model', models.CharField(blank=True, help_text='The model (version) that does it, where one does.', max_length=300)),
                 ('state', models.CharField(choices=[('pending', 'Pending'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('skipped', 'Skipped')], default='pending', max_length=10)),
                 ('priority', models.PositiveSmallIntegerField(choices=[(0, 'Interactive'), (1, 'Backfill')], default=0)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now, help_text='Not to be tried before.')),

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='ModelVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='ml.ModelInfo.key', max_length=150, unique=True)),
+                ('key', models.CharField(help_text='ml.ModelInfo.key', max_length=300, unique=True)),
                 ('name', models.CharField(help_text='The name by which ml.load_encoder finds it.', max_length=255)),
                 ('revision', models.CharField(max_length=50)),
                 ('weights_hash', models.CharField(max_length=64)),
