@@ -1,10 +1,14 @@
 """For the tests: everything below a folder of this run, the fake models, quick password hashes."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("MMSITE_DATA_DIR", tempfile.mkdtemp(prefix="mmsite-test-"))
+if "MMSITE_DATA_DIR" not in os.environ:  # the first process of a run; the others inherit its folder
+    os.environ["MMSITE_DATA_DIR"] = tempfile.mkdtemp(prefix="mmsite-test-")
+    atexit.register(shutil.rmtree, os.environ["MMSITE_DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("MMSITE_CAPTIONER", "fake")
 os.environ.setdefault("MMSITE_ENCODER", "fake")
 
