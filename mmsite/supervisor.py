@@ -26,6 +26,7 @@ TICK_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 # For a worker that is stuck: it has hardly anything to bring to an end.
 STUCK_GRACE_SECONDS = 2.0
+LONGEST_PATIENCE_SECONDS = 900.0
 
 
 class Supervisor:
@@ -95,7 +96,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._interval = min(5.0, settings.WATCHDOG_SECONDS / 4)
         self._next_look = 0.0
-        self._patient_until = time.monotonic() + settings.WATCHDOG_SECONDS
+        self._be_patient(settings.WATCHDOG_SECONDS)
 
     def finds_worker_stuck(self) -> bool:
         """Time to restart the worker? Wakes it when work became due meanwhile: a retry, or a claim that ran out."""
@@ -104,18 +105,25 @@ class Watchdog:
             return False
         self._next_look = now + self._interval
         try:
-            if not stages.any_due():
-                return False
-            pipeline.wake()
-            stuck = now > self._patient_until and stages.stalled(for_seconds=settings.WATCHDOG_SECONDS)
+            if stages.any_due():
+                pipeline.wake()
+            stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS)
         except DatabaseError:
             logger.warning("The database did not answer the watchdog", exc_info=True)
             return False
         finally:
             connection.close()
-        if stuck:
-            self._patient_until = now + settings.WATCHDOG_SECONDS
-        return stuck
+        if not stalled:
+            self._patience, self._patient_until = float(settings.WATCHDOG_SECONDS), now
+        elif now > self._patient_until:
+            # Twice as long each time: a worker that takes minutes to load its model is to come to an end with it.
+            self._be_patient(min(2 * self._patience, LONGEST_PATIENCE_SECONDS))
+            return True
+        return False
+
+    def _be_patient(self, seconds: float) -> None:
+        self._patience = seconds
+        self._patient_until = time.monotonic() + seconds
 
 
 def why_not_free(address: str) -> str:

@@ -152,6 +152,19 @@ def test_a_poisoned_picture_fails_alone_after_three_attempts(
     assert Embedding.objects.filter(image=poisoned, vector__isnull=False).exists()
 
 
+def test_a_picture_that_hangs_its_worker_fails_alone_too(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    (tmp_path / "hang").touch()
+    hanging, *_others = [make_image(colour) for colour in ("white", "red", "blue")]
+    with running(environment | {"MMSITE_TEST_TASK_SECONDS": "2"}, "qcluster"):
+        work_goes_on_until_done()
+    assert states() == {"failed": 1, "done": 8}
+    failed = Stage.objects.get(state="failed")
+    assert (failed.image, failed.step) == (hanging, "caption")
+    assert failed.error == "The worker stopped while working on this picture, 3 times."
+
+
 def test_a_worker_asked_to_stop_gives_back_its_work_within_seconds(
     environment: dict[str, str], make_image: MakeImage, tmp_path: Path
 ) -> None:
@@ -235,6 +248,22 @@ def test_a_folder_is_imported_while_the_site_runs(
         wait_for(lambda: len(child_groups(supervisor.pid)) == 2, "the import has ended, and only web and worker run on")
     assert "2 taken in" in (tmp_path / "log").read_text()
     assert set(Image.objects.values_list("owner", flat=True)) == {user.pk}
+
+
+def test_a_database_that_was_not_set_up_is_told_in_a_sentence(site: dict[str, str], tmp_path: Path) -> None:
+    fresh = site | {"MMSITE_DATABASE_URL": f"sqlite:///{tmp_path}/fresh.sqlite3"}
+    run = subprocess.run(
+        [sys.executable, "manage.py", "run"],
+        cwd=django_settings.BASE_DIR,
+        env=fresh,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 1
+    assert "Run `manage.py setup`." in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_an_address_in_use_is_told_in_a_sentence(site: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from gallery.models import User
+from mmsite.checkup import check_database
 from mmsite.supervisor import Supervisor, why_not_free
 
 
@@ -22,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, photos: Path | None, **options: Any) -> None:
         if problem := why_not_free(settings.WEB_ADDRESS):
             raise CommandError(problem)
+        if not (database := check_database()).is_well:
+            raise CommandError(f"The database {database.sentence}. {database.advice}")
         Supervisor(say=self.stdout.write, import_options=None if photos is None else _import_options(photos)).run()
 
 
