@@ -21,7 +21,7 @@ from ml.files import verify_sha256
 from ml.interfaces import CaptionResult, ModelInfo
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_captioner.safetensors"
-WEIGHTS_SHA256 = "0" * 64
+WEIGHTS_SHA256 = "5f9a8f9f0ad06d2db8a6cd0957388bc81a8264d4bb3bbfeef339f1527644da33"
 
 BATCH = 32  #: pictures that go through the towers together; bounds the memory
 
