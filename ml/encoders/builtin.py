@@ -1,0 +1,188 @@
+"""The built-in dual encoder: two frozen towers, and two small heads that this project trained to meet in one space.
+
+The picture's head sees the pooled features of EfficientNet-Lite2 and, beside them, what that network's own ImageNet
+classifier believes of the picture. So what the classifier learnt from a million photos of single objects reaches the
+embedding as it is, although the heads were trained on Flickr8k alone (`ml.training.dual_encoder`, and the card
+`ml/weights/builtin_encoder.md`).
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL.Image import Image
+from safetensors import safe_open
+from torch import nn
+from torch.nn.functional import normalize
+
+from ml.backbones import efficientnet_lite, minilm
+from ml.backbones.shared import shared_image_tower
+from ml.files import verify_sha256
+from ml.interfaces import Embeddings, ModelInfo
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
+WEIGHTS_SHA256 = "568b3ca1b58688a3ebc80bb9bc9ebcc1cab8d8259af553191d4f311700117775"
+PREPROCESSING = "squash-224-bicubic"
+
+CLASSES = 1000
+HIDDEN = 1536
+SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
+KIND = 128  #: dimensions that the classifier's belief fills
+DIMENSION = SCENE + KIND
+KIND_SHARE = 0.3  #: of a picture's cosine with a text, how much the belief can decide at most
+IMAGE_BATCH = 32  #: pictures decoded to pixels at a time; more costs memory and gains nothing
+
+
+class Head(nn.Module):
+    """A linear layer beside one hidden layer, over standardised features.
+
+    The linear path is what carries over to words and things that training never showed.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(
+        self, features: int, dimension: int, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.dropout = nn.Dropout(input_dropout)
+        self.linear = nn.Linear(features, dimension)
+        self.hidden = nn.Sequential(
+            nn.Linear(features, HIDDEN), nn.GELU(), nn.Dropout(hidden_dropout), nn.Linear(HIDDEN, dimension)
+        )
+
+    def standardise_by(self, features: torch.Tensor) -> None:
+        """Take mean and deviation of each feature from a sample, (n, features)."""
+        self.mean.copy_(features.mean(dim=0))
+        self.deviation.copy_(features.std(dim=0).clamp_min(1e-2 * features.std()))  # a dead feature stays quiet
+
+    def project(self, features: torch.Tensor) -> torch.Tensor:
+        """Map (n, features) to (n, dimension), not normalised."""
+        standardised = self.dropout((features - self.mean) / self.deviation)
+        projected: torch.Tensor = self.linear(standardised) + self.hidden(standardised)
+        return projected
+
+
+class TextHead(Head):
+    """Projects MiniLM's sentence vectors; how long either block comes out says what the text is about."""
+
+    def __init__(self, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
+        super().__init__(minilm.DIMENSION, DIMENSION, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
+
+    def forward(self, sentences: torch.Tensor) -> torch.Tensor:
+        """Embed (n, 384) sentence vectors: (n, 512), L2-normalised."""
+        return normalize(self.project(sentences).float(), dim=-1)
+
+
+class ImageHead(Head):
+    """Projects pooled image features to one block of the embedding, the classifier's belief to the other.
+
+    Two blocks, each of fixed length: what the classifier knows cannot drown in what Flickr8k taught.
+    """
+
+    def __init__(self, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
+        super().__init__(efficientnet_lite.CHANNELS, SCENE, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
+        self.kinds = nn.Linear(CLASSES, KIND, bias=False)
+
+    def forward(self, pooled: torch.Tensor, beliefs: torch.Tensor) -> torch.Tensor:
+        """Embed (n, 1280) pooled features and (n, 1000) class probabilities: (n, 512), L2-normalised.
+
+        Probabilities enter as square roots: vectors of length one, whose products are Bhattacharyya coefficients.
+        """
+        scene = normalize(self.project(pooled).float(), dim=-1)
+        kind = normalize(self.kinds(beliefs.sqrt()).float(), dim=-1)
+        return torch.cat([math.sqrt(1 - KIND_SHARE) * scene, math.sqrt(KIND_SHARE) * kind], dim=-1)
+
+
+class Classifier:
+    """The ImageNet classifier of the image tower, over pooled features."""
+
+    def __init__(self, tower: efficientnet_lite.EfficientNetLite2) -> None:
+        self.weight, self.bias = (torch.from_numpy(array) for array in tower.classifier())
+
+    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Class probabilities (n, 1000) of pooled features (n, 1280)."""
+        return torch.softmax(pooled @ self.weight.T + self.bias, dim=-1)
+
+
+class BuiltinEncoder:
+    """An ImageTextEncoder that needs no model hub. Safe to share between threads: encoding changes nothing in it."""
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        match_floor: float,
+        image_tower: efficientnet_lite.EfficientNetLite2,
+        text_tower: minilm.MiniLM,
+        heads: tuple[ImageHead, TextHead],
+    ) -> None:
+        self._info = info
+        self._match_floor = match_floor
+        self._image_tower = image_tower
+        self._text_tower = text_tower
+        self._classifier = Classifier(image_tower)
+        self._image_head, self._text_head = (head.eval() for head in heads)
+
+    @classmethod
+    def load(cls) -> "BuiltinEncoder":
+        """Load the towers from their packages and the heads from this project.
+
+        Raises ModelNotFound where a file is missing, ModelCorrupt where its hash differs.
+        """
+        verify_sha256(WEIGHTS, WEIGHTS_SHA256)
+        image_head, text_head, header = load_heads(WEIGHTS)
+        info = ModelInfo(
+            name="builtin",
+            revision=header["revision"],
+            weights_hash=WEIGHTS_SHA256,
+            preprocessing=PREPROCESSING,
+        )
+        return cls(
+            info, float(header["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), (image_head, text_head)
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        """Towers and heads are pinned by hash in this code; the heads' hash stands for all three."""
+        return self._info
+
+    @property
+    def dimension(self) -> int:
+        """512."""
+        return DIMENSION
+
+    @property
+    def match_floor(self) -> float:
+        """Cosine that 95 % of true pairs of Flickr8k's dev split exceed."""
+        return self._match_floor
+
+    @torch.inference_mode()
+    def encode_images(self, images: Sequence[Image]) -> Embeddings:
+        """Embed RGB pictures of any size: (n, 512) float32, L2-normalised."""
+        embeddings = torch.empty(len(images), DIMENSION)
+        for start in range(0, len(images), IMAGE_BATCH):
+            pooled = efficientnet_lite.pool(self._image_tower.feature_maps(images[start : start + IMAGE_BATCH]))
+            embeddings[start : start + len(pooled)] = self._image_head(pooled, self._classifier(pooled))
+        array: Embeddings = embeddings.numpy()
+        return array
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts: (n, 512) float32, L2-normalised. What is longer than 256 tokens is cut."""
+        array: Embeddings = self._text_head(self._text_tower.encode(texts)).numpy()
+        return array
+
+
+def load_heads(path: Path) -> tuple[ImageHead, TextHead, dict[str, str]]:
+    """Both heads and the facts that training wrote into the file's header (revision, match_floor, recipe)."""
+    heads = ImageHead(), TextHead()
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["builtin_encoder"])
+        for name, head in zip(("image", "text"), heads, strict=True):
+            head.load_state_dict({key: file.get_tensor(f"{name}.{key}").float() for key in head.state_dict()})
+    return *heads, header
