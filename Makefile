@@ -35,7 +35,7 @@ lint: install-dev ## Style, import contracts, templates, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --check --target-version 5.2
-	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml --check --tabwidth 2
+	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml --check
 	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
 	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py check --fail-level WARNING
 
@@ -46,7 +46,7 @@ format: install-dev ## Rewrite the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2
-	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml --tabwidth 2
+	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml
 
 bench: install-dev browser ## Measure the whole path; writes docs/performance.md
 	$(BIN)/python -m bench
