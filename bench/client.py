@@ -26,7 +26,7 @@ class Client:
         fields = {
             "csrfmiddlewaretoken": self._token,
             "visibility": "private",
-            "files": (name, content, "image/jpeg"),
+            "pictures": (name, content, "image/jpeg"),
         }
         self._request("POST", "/upload/", fields=fields, accept="application/json")
 

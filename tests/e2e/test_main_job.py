@@ -62,7 +62,7 @@ def test_upload_watch_search_find(
     not_a_picture.write_text("Buy milk.", encoding="utf-8")
     photos = [sample_photo(each) for each in ("chelsea.png", "coffee.png", "rocket.jpg")]
     browser.get(f"{site}/upload/")
-    browser.find_element(By.NAME, "files").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
+    browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
 
     # Every file gets its row; the text file a sentence, the photos their captions while we watch.
     rows = WebDriverWait(browser, 10).until(
