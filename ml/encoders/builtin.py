@@ -23,11 +23,10 @@ from ml.files import verify_sha256
 from ml.interfaces import Embeddings, ModelInfo
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
-WEIGHTS_SHA256 = "568b3ca1b58688a3ebc80bb9bc9ebcc1cab8d8259af553191d4f311700117775"
+WEIGHTS_SHA256 = "4053ddeb7b714ad844e40b726be709e8023cdee200b9727b98722d73b6d20b39"
 PREPROCESSING = "squash-224-bicubic"
 
 CLASSES = 1000
-HIDDEN = 1536
 SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
 KIND = 128  #: dimensions that the classifier's belief fills
 DIMENSION = SCENE + KIND
@@ -35,7 +34,7 @@ KIND_SHARE = 0.3  #: of a picture's cosine with a text, how much the belief can 
 IMAGE_BATCH = 32  #: pictures decoded to pixels at a time; more costs memory and gains nothing
 
 
-class Head(nn.Module):
+class Projection(nn.Module):
     """A linear layer beside one hidden layer, over standardised features.
 
     The linear path is what carries over to words and things that training never showed.
@@ -44,59 +43,67 @@ class Head(nn.Module):
     mean: torch.Tensor
     deviation: torch.Tensor
 
-    def __init__(
-        self, features: int, dimension: int, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0
-    ) -> None:
+    def __init__(self, features: int, dimension: int, *, hidden: int, dropout: tuple[float, float]) -> None:
+        """`dropout` of the features and of the hidden layer; only training knows it."""
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
-        self.dropout = nn.Dropout(input_dropout)
+        self.dropout = nn.Dropout(dropout[0])
         self.linear = nn.Linear(features, dimension)
         self.hidden = nn.Sequential(
-            nn.Linear(features, HIDDEN), nn.GELU(), nn.Dropout(hidden_dropout), nn.Linear(HIDDEN, dimension)
+            nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout[1]), nn.Linear(hidden, dimension)
         )
 
-    def standardise_by(self, features: torch.Tensor) -> None:
+    def standardise_by(self, sample: torch.Tensor) -> None:
         """Take mean and deviation of each feature from a sample, (n, features)."""
-        self.mean.copy_(features.mean(dim=0))
-        self.deviation.copy_(features.std(dim=0).clamp_min(1e-2 * features.std()))  # a dead feature stays quiet
+        self.mean.copy_(sample.mean(dim=0))
+        self.deviation.copy_(sample.std(dim=0).clamp_min(1e-2 * sample.std()))  # a dead feature stays quiet
 
-    def project(self, features: torch.Tensor) -> torch.Tensor:
-        """Map (n, features) to (n, dimension), not normalised."""
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map (n, features) to (n, dimension) float32, not normalised."""
         standardised = self.dropout((features - self.mean) / self.deviation)
         projected: torch.Tensor = self.linear(standardised) + self.hidden(standardised)
-        return projected
+        return projected.float()
 
 
-class TextHead(Head):
-    """Projects MiniLM's sentence vectors; how long either block comes out says what the text is about."""
+class TextHead(nn.Module):
+    """Projects MiniLM's sentence vectors to both blocks; how long either comes out says what the text is about."""
 
-    def __init__(self, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
-        super().__init__(minilm.DIMENSION, DIMENSION, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Projection(minilm.DIMENSION, SCENE, hidden=1536, dropout=(0.3, 0.3))
+        self.kind = Projection(minilm.DIMENSION, KIND, hidden=1024, dropout=(0.1, 0.1))
 
     def forward(self, sentences: torch.Tensor) -> torch.Tensor:
         """Embed (n, 384) sentence vectors: (n, 512), L2-normalised."""
-        return normalize(self.project(sentences).float(), dim=-1)
+        return normalize(torch.cat([self.scene(sentences), self.kind(sentences)], dim=-1), dim=-1)
 
 
-class ImageHead(Head):
+class ImageHead(nn.Module):
     """Projects pooled image features to one block of the embedding, the classifier's belief to the other.
 
     Two blocks, each of fixed length: what the classifier knows cannot drown in what Flickr8k taught.
     """
 
-    def __init__(self, *, input_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
-        super().__init__(efficientnet_lite.CHANNELS, SCENE, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
-        self.kinds = nn.Linear(CLASSES, KIND, bias=False)
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Projection(efficientnet_lite.CHANNELS, SCENE, hidden=1536, dropout=(0.5, 0.3))
+        self.kind = nn.Linear(CLASSES, KIND, bias=False)
+        nn.init.normal_(self.kind.weight, std=KIND**-0.5)  # a random direction of length one for each class
 
     def forward(self, pooled: torch.Tensor, beliefs: torch.Tensor) -> torch.Tensor:
         """Embed (n, 1280) pooled features and (n, 1000) class probabilities: (n, 512), L2-normalised.
 
         Probabilities enter as square roots: vectors of length one, whose products are Bhattacharyya coefficients.
         """
-        scene = normalize(self.project(pooled).float(), dim=-1)
-        kind = normalize(self.kinds(beliefs.sqrt()).float(), dim=-1)
+        scene = normalize(self.scene(pooled), dim=-1)
+        kind = normalize(self.kind(beliefs.sqrt()).float(), dim=-1)
         return torch.cat([math.sqrt(1 - KIND_SHARE) * scene, math.sqrt(KIND_SHARE) * kind], dim=-1)
+
+
+def kind_of(embeddings: torch.Tensor) -> torch.Tensor:
+    """The block of (n, 512) embeddings that tells the kind of thing, (n, 128), L2-normalised by itself."""
+    return normalize(embeddings[:, SCENE:], dim=-1)
 
 
 class Classifier:
