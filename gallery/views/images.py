@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import services, stages
 from gallery.forms import VisibilityForm
-from gallery.models import Image, ImageQuerySet, Rendition, Visibility
+from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
 from gallery.templatetags.gallery import step_label, step_words
@@ -60,7 +60,8 @@ def _list_around(image: Image, *, is_owner: bool) -> ImageQuerySet:
 @never_cache
 def image_state(request: HttpRequest, uuid: UUID) -> JsonResponse:
     """How far the work on a picture is."""
-    return JsonResponse(_state(reachable_image(viewer=request.user, uuid=uuid)))
+    image = reachable_image(viewer=request.user, uuid=uuid)
+    return JsonResponse(_state(image, request.user))
 
 
 @require_safe
@@ -75,7 +76,7 @@ def image_states(request: HttpRequest) -> JsonResponse:
             continue
     images = Image.objects.reachable_by(request.user).filter(uuid__in=uuids)
     cards = {
-        str(image.uuid): _state(image) | {"card": _card(image)}
+        str(image.uuid): _state(image, request.user) | {"card": _card(image)}
         for image in images.with_renditions().prefetch_related("stages")
     }
     return JsonResponse({"images": cards})
@@ -85,8 +86,9 @@ def _card(image: Image) -> str:
     return render_to_string("gallery/_card.html", {"image": image})
 
 
-def _state(image: Image) -> dict[str, Any]:
+def _state(image: Image, viewer: Viewer) -> dict[str, Any]:
     work = image_work(image)
+    is_owner = may_change(viewer=viewer, image=image)
     return {
         "uuid": str(image.uuid),
         "state": work.state,
@@ -100,7 +102,7 @@ def _state(image: Image) -> dict[str, Any]:
                 "label": step_label(step),
                 "state": step.state,
                 "words": step_words(step),
-                "error": step.error,
+                "error": step.error if is_owner else "",  # may tell how this machine is set up
             }
             for step in work.steps
         ],

@@ -112,6 +112,13 @@ def test_a_failure_is_readable_and_can_be_tried_again(client: Client, image: Ima
     page = page_of(client, image)
     assert "The file of the original picture is missing." in page
     assert retry in page
+    state = reverse("image-state", args=[image.uuid])
+    assert "missing" in client.get(state).content.decode()
+    client.force_login(other_user)
+    assert "failed" in client.get(state).content.decode()
+    for seen_by_others in (page_of(client, image), client.get(state).content.decode()):
+        assert "missing" not in seen_by_others
+    client.force_login(image.owner)
     client.post(retry)
     assert not Stage.objects.filter(image=image).exclude(state=Stage.State.PENDING, attempts=0).exists()
     assert retry not in page_of(client, image)
