@@ -157,9 +157,9 @@ def _model_changed() -> str:
     if building is None:
         return "The search model changed: the worker will embed the pictures again when it starts."
     progress = coverage(version=building)
-    return (
-        f"The search model changed: pictures are being embedded again ({progress.embedded:,} of {progress.pictures:,})."
-    )
+    # A share, not numbers: these are everybody's pictures, and how many there are is not for every visitor.
+    share = progress.embedded / max(progress.pictures, 1)
+    return f"The search model changed: pictures are being embedded again ({share:.0%} done)."
 
 
 def _nothing_found(viewer: Viewer) -> SearchResult:

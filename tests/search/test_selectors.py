@@ -138,7 +138,7 @@ class TestStates:
 
         new = services.model_version_ensure()
         services.embeddings_write(version=new, image_ids=[images[0].pk], pictures=[PILImage.new("RGB", (8, 8), "red")])
-        assert "(1 of 2)" in search_images(viewer=user, query="red").sentence
+        assert "(50% done)" in search_images(viewer=user, query="red").sentence
 
         services.embeddings_write(version=new, image_ids=[images[1].pk], pictures=[PILImage.new("RGB", (8, 8), "blue")])
         services.model_version_activate_when_covered()
