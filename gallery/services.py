@@ -110,7 +110,8 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     """Says who may see a picture. Raises ValueError for a visibility that there isn't."""
     image.visibility = Visibility(visibility)
     with transaction.atomic():
-        image.save(update_fields=["visibility"])
+        # not save(): a picture that was deleted meanwhile is nobody's any more
+        Image.objects.filter(pk=image.pk).update(visibility=image.visibility)
         get_pipeline().changed(image_ids=[image.pk])
     return image
 
@@ -122,27 +123,20 @@ def image_describe(*, image_id: int, text: str, unsure: bool) -> None:
 
 def images_delete(*, images: Iterable[Image]) -> int:
     """Deletes pictures with all that is known of them, and their files once that is certain; how many there were."""
-    image_ids = [image.pk for image in images]
-    count, names = 0, []
+    image_ids = sorted(image.pk for image in images)
+    chunks = [image_ids[start : start + DELETED_AT_ONCE] for start in range(0, len(image_ids), DELETED_AT_ONCE)]
     with transaction.atomic():
-        for start in range(0, len(image_ids), DELETED_AT_ONCE):
-            originals, rendered = _rows_delete(image_ids[start : start + DELETED_AT_ONCE])
-            count += len(originals)
-            names += originals + rendered
+        # Locked, so that no worker adds a rendition between the reading of the names and the deletion; all of them
+        # before anything else, in one order, so that no two writers wait for each other.
+        locked = Image.objects.select_for_update().order_by("pk").values_list("pk", "original")
+        found = {pk: name for chunk in chunks for pk, name in locked.filter(pk__in=chunk)}
+        names = list(found.values())
+        for chunk in chunks:
+            names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
+            get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
+            Image.objects.filter(pk__in=chunk).delete()
         transaction.on_commit(partial(_files_delete, names), robust=True)
-    return count
-
-
-def _rows_delete(image_ids: Sequence[int]) -> tuple[list[str], list[str]]:
-    """Deletes the rows of those pictures that are there; the files that were theirs, originals and renditions."""
-    # Locked, so that no worker adds a rendition between the reading of the names and the deletion.
-    found = dict(
-        Image.objects.select_for_update().filter(pk__in=image_ids).order_by("pk").values_list("pk", "original")
-    )
-    rendered = list(Rendition.objects.filter(image__in=found).values_list("file", flat=True))
-    get_pipeline().forget(image_ids=list(found))
-    Image.objects.filter(pk__in=found).delete()
-    return list(found.values()), rendered
+    return len(found)
 
 
 def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:
