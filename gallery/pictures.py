@@ -16,13 +16,15 @@ from typing import IO
 
 from django.conf import settings
 from PIL import Image as PILImage
-from PIL import ImageChops, ImageCms, ImageFile
+from PIL import ImageChops, ImageCms, ImageFile, PngImagePlugin
 
 from gallery.exceptions import UploadRefused
 from gallery.formats import Format, identify, refuse_raw
 from gallery.metadata import read_orientation
 
 PILImage.MAX_IMAGE_PIXELS = None
+# Editors keep megabytes of history in PNG texts. What guards the memory is the limit on all texts together (64 MB).
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 # Everything that Pillow and pillow-heif raise for a file that is damaged, cut short or malicious. (OSError with an
 # errno is the disk's fault, not the file's, and is let through.)
