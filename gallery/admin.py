@@ -183,7 +183,6 @@ def _do_again(model_admin: ImageAdmin, request: HttpRequest, images: QuerySet[Im
     for start in range(0, len(image_ids), CHUNK):
         chunk = image_ids[start : start + CHUNK]
         opened += stages.requeue(image_ids=chunk, step=step, priority=Stage.Priority.BACKFILL)
-    get_pipeline().wake()
     model_admin.message_user(request, f"{AGAIN.get(step, step)}: {opened} to do.", messages.SUCCESS)
 
 
@@ -216,5 +215,4 @@ class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Stage]) -> None:
         failed = queryset.filter(state=Stage.State.FAILED)
         opened = sum(stages.retry(image=image) for image in Image.objects.filter(stages__in=failed).distinct())
-        get_pipeline().wake()
         self.message_user(request, f"{opened} to try again.", messages.SUCCESS)

@@ -5,7 +5,6 @@ import io
 from dataclasses import dataclass, field
 from typing import IO
 
-from django.db.models import prefetch_related_objects
 from PIL.Image import Image as Picture
 
 from captioning.selectors import picture_describe
@@ -55,7 +54,6 @@ def _add_caption(description: Description, picture: Picture) -> None:
 
 def _add_nearest(description: Description, picture: Picture, viewer: Viewer) -> None:
     found = images_like_picture(viewer=viewer, picture=picture, limit=NEAREST)
-    prefetch_related_objects([hit.image for hit in found.hits], "stages")
     description.hits = found.hits
     if found.state == "not_ready":
         description.problems.append(f"There are no nearest pictures: {found.sentence}")

@@ -1,6 +1,5 @@
 """The search page."""
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -17,6 +16,5 @@ def search(request: HttpRequest) -> HttpResponse:
     if form.is_valid() and form.cleaned_data["q"]:
         query = form.cleaned_data["q"]
         result = search_images(viewer=request.user, query=query, limit=form.cleaned_data["show"])
-        prefetch_related_objects([hit.image for hit in result.hits], "stages")
     context = {"form": form, "query": query, "result": result}
     return render(request, "search/search.html", context, status=200 if form.is_valid() else 400)

@@ -26,7 +26,7 @@ def public(request: HttpRequest) -> HttpResponse:
 
 def _grid(request: HttpRequest, images: ImageQuerySet, *, heading: str, is_library: bool = False) -> HttpResponse:
     cursor = request.GET.get("after")
-    page = images_page(images=images.prefetch_related("stages"), cursor=cursor, size=PAGE_SIZE)
+    page = images_page(images=images, cursor=cursor, size=PAGE_SIZE)
     context = {
         "heading": heading,
         "is_library": is_library,
