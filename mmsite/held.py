@@ -34,7 +34,7 @@ def hold(*, owner_id: int, file: IO[bytes], file_name: str) -> str:
     """Hold a picture's bytes; gives the receipt that `held_picture` takes."""
     discard_expired()
     folder: Path = settings.HELD_DIR
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = secrets.token_hex(32)
     file.seek(0)
     with (folder / name).open("xb") as target:

@@ -3,9 +3,12 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
 from django.core.files import File
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -52,9 +55,11 @@ def _describe_page(
 
 
 @require_POST
-@login_required
 def describe_keep(request: SignedInRequest) -> HttpResponse:
-    """Takes a held picture into the library, as an upload would."""
+    """Takes a held picture into the library, as an upload would. Strangers are asked to sign in and come back to the
+    page, since this address only takes POST."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse("describe"))
     form = KeepForm(request.POST)
     try:
         if not form.is_valid():
@@ -76,6 +81,12 @@ def describe_keep(request: SignedInRequest) -> HttpResponse:
     discard(held)
     messages.success(request, "Kept." if creation.created else "You have this picture already.")
     return redirect(creation.image)
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look when a page names no icon, as those of the admin."""
+    return redirect(static("logo.svg"))
 
 
 @require_safe

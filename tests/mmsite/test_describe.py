@@ -98,6 +98,19 @@ def test_a_receipt_is_good_once(signed_in: Client, make_jpeg: MakeJpeg) -> None:
     assert Image.objects.count() == 1
 
 
+def test_signed_out_meanwhile_one_comes_back_to_the_page(signed_in: Client, make_jpeg: MakeJpeg) -> None:
+    receipt = receipt_of(describe(signed_in, make_jpeg("red")))
+    signed_in.logout()
+    response = keep(signed_in, receipt)
+    assert response.redirect_chain == [(f"{reverse('sign-in')}?next={reverse('describe')}", 302)]
+    assert not Image.objects.exists()
+
+
+def test_what_is_held_is_for_the_sites_own_user_alone(signed_in: Client, make_jpeg: MakeJpeg, held_dir: Path) -> None:
+    describe(signed_in, make_jpeg("red"))
+    assert held_dir.stat().st_mode & 0o077 == 0
+
+
 def test_a_receipt_is_of_no_use_to_others(signed_in: Client, make_jpeg: MakeJpeg, other_user: User) -> None:
     receipt = receipt_of(describe(signed_in, make_jpeg("red")))
     signed_in.force_login(other_user)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -85,3 +86,7 @@ def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: Reque
     assert "Content-Security-Policy" in answer(rf.get("/"))
     settings.DEBUG = True
     assert "Content-Security-Policy" not in answer(rf.get("/"))
+
+
+def test_browsers_find_an_icon_where_a_page_names_none(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == static("logo.svg")
