@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from gallery.pipeline import get_pipeline
 
-LIMITS = ("bytes", "pixels", "side", "frames", "animation_pixels")
+LIMITS = ("request", "bytes", "pixels", "side", "frames", "animation_pixels")
 # A decoded picture takes 4 bytes a pixel, and turning it upright takes a second copy.
 BYTES_PER_PIXEL = 8
 

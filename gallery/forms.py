@@ -9,7 +9,10 @@ from django.core.files.uploadedfile import UploadedFile
 
 from gallery.models import User, Visibility
 
-PICTURE_TYPES = "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff"
+# With extensions where some systems know no type.
+PICTURE_TYPES = (
+    "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff,.heic,.heif,.avif"
+)
 
 
 if TYPE_CHECKING:  # generic for the type checker alone

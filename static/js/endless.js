@@ -36,7 +36,7 @@ function add(page, pager) {
   const next = page.querySelector(".pager");
   if (next) pager.replaceWith(document.adoptNode(next));
   else pager.remove();
-  status.textContent = `${cards.length} more pictures`;
+  status.textContent = `${cards.length} more ${cards.length === 1 ? "picture" : "pictures"}`;
   document.dispatchEvent(new Event("pictures-added"));
   watch();
 }

@@ -25,7 +25,7 @@ def test_a_media_folder_that_is_none(told: Any, settings: Any, tmp_path: Any) ->
 
 
 def test_limits_that_make_no_sense(told: Any, settings: Any) -> None:
-    settings.GALLERY_LIMITS = {"bytes": 0, "pixels": "many", "side": 5, "frames": 1}
+    settings.GALLERY_LIMITS = {"request": 9, "bytes": 0, "pixels": "many", "side": 5, "frames": 1}
     messages = run_checks(tags=["gallery"])
     assert [message.id for message in messages] == ["gallery.E002"]
     assert "bytes, pixels, animation_pixels" in messages[0].msg
