@@ -23,14 +23,14 @@ from ml.files import verify_sha256
 from ml.interfaces import Embeddings, ModelInfo
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
-WEIGHTS_SHA256 = "4053ddeb7b714ad844e40b726be709e8023cdee200b9727b98722d73b6d20b39"
+WEIGHTS_SHA256 = "02c3eb66198c07fed1ebec4643e97bef42b538c3b3011961954e15a1977b0d6e"
 PREPROCESSING = "squash-224-bicubic"
 
 CLASSES = 1000
 SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
 KIND = 128  #: dimensions that the classifier's belief fills
 DIMENSION = SCENE + KIND
-KIND_SHARE = 0.3  #: of a picture's cosine with a text, how much the belief can decide at most
+KIND_SHARE = 0.4  #: of a picture's cosine with a text, how much the belief can decide at most
 IMAGE_BATCH = 32  #: pictures decoded to pixels at a time; more costs memory and gains nothing
 
 

@@ -41,7 +41,7 @@ CAPTIONS = 5  #: of each photo of Flickr8k
 class Recipe:
     """What was chosen on the dev split."""
 
-    steps: int = 220
+    steps: int = 320
     batch: int = 1000  #: photos, each with one of its captions
     prompts: int = 600  #: classes asked for in each step
     class_pictures: int = 300  #: pictures of these classes in each step, beside the photos
