@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, Model, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
 from django.shortcuts import get_object_or_404
@@ -65,8 +64,11 @@ class PicturesGoAlongMixin:
         self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         found: Any = super().get_deleted_objects(objs, request)  # type: ignore[misc]  # a mixin of ModelAdmin
-        to_delete, counts, _, protected = found
-        return to_delete, counts, set(), protected
+        to_delete, counts, _, images = found
+        # A person's pictures are protected from everything but services.users_delete, which is what comes next.
+        if images:
+            to_delete, counts = [*to_delete, images], {**counts, "images": len(images)}
+        return to_delete, counts, set(), []
 
 
 @admin.register(User)
@@ -82,14 +84,10 @@ class UserAdmin(PicturesGoAlongMixin, _UserAdmin):
         return int(user.pictures)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        with transaction.atomic():
-            services.images_delete(images=obj.images.all())
-            super().delete_model(request, obj)
+        services.users_delete(users=[obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        with transaction.atomic():
-            services.images_delete(images=Image.objects.filter(owner__in=queryset))
-            super().delete_queryset(request, queryset)
+        services.users_delete(users=queryset)
 
 
 @admin.register(Image)

@@ -47,7 +47,8 @@ class Image(models.Model):
     """A picture that somebody gave us. `id` is for joins and indexes, `uuid` for addresses and file names."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="images")
+    # Protected, since a cascade knows neither the files nor the search: services.users_delete takes all of it along.
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="images")
     visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
 
     original = models.FileField(max_length=200, editable=False)

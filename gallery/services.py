@@ -139,6 +139,14 @@ def images_delete(*, images: Iterable[Image]) -> int:
     return len(found)
 
 
+def users_delete(*, users: Iterable[User]) -> None:
+    """Deletes people with all of their pictures."""
+    user_ids = [user.pk for user in users]
+    with transaction.atomic():
+        images_delete(images=Image.objects.filter(owner__in=user_ids))
+        User.objects.filter(pk__in=user_ids).delete()
+
+
 def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:
     """Makes and stores every rendition of `image`, given as `pictures.open_picture` returns it.
 

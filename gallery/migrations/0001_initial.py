@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('longitude', models.FloatField(blank=True, help_text='Degrees; shown to the owner alone.', null=True)),
                 ('description', models.TextField(blank=True, help_text='The current caption: the alt text (see captioning).')),
                 ('description_unsure', models.BooleanField(default=False, help_text='The captioner was not sure of it.')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to=settings.AUTH_USER_MODEL)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='images', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(

@@ -220,6 +220,12 @@ def test_deleting_many_pictures_goes_the_same_way(
 def test_deleting_a_person_takes_their_pictures_along(
     admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any, at_once: bool
 ) -> None:
+    asked = (
+        act(admin_client, User, "delete_selected", image.owner)
+        if at_once
+        else admin_client.get(address(User, "delete", image.owner_id))
+    )
+    assert image.file_name in asked.content.decode()
     with django_capture_on_commit_callbacks(execute=True):
         if at_once:
             act(admin_client, User, "delete_selected", image.owner, post="yes")

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import connection
+from django.db.models import ProtectedError
 from PIL import ExifTags
 
 from gallery import pictures, services, stages
@@ -330,3 +331,22 @@ def test_two_workers_at_once_end_with_one_set_of_renditions(make_image: Any, sto
 def test_any_file_that_django_knows(user: User) -> None:
     file = ContentFile(encode(plain()), name="x.png")
     assert image_create(owner=user, file=file, file_name="x.png").created
+
+
+class TestPeopleGo:
+    def test_with_their_pictures_and_files(
+        self, user: User, other_user: User, make_image: Any, stored_files: Any, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        make_image("red")
+        kept = make_image("red", owner=other_user)
+        with django_capture_on_commit_callbacks(execute=True):
+            services.users_delete(users=[user])
+        assert list(User.objects.all()) == [other_user]
+        assert list(Image.objects.all()) == [kept]
+        assert len(stored_files()) == 1
+
+    def test_but_never_past_the_files(self, user: User, make_image: Any) -> None:
+        image = make_image("red")
+        with pytest.raises(ProtectedError):
+            user.delete()
+        assert default_storage.exists(image.original.name)
