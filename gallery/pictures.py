@@ -7,9 +7,10 @@ warns up to twice its number, and knows one number for every program.
 import io
 import math
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from itertools import chain, product
 from typing import IO
@@ -50,6 +51,9 @@ _UPRIGHT = {
     7: PILImage.Transpose.TRANSVERSE,
     8: PILImage.Transpose.ROTATE_90,
 }
+# Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns in this process.
+_LARGE_PIXELS = 25_000_000
+_large = threading.Lock()
 _SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
 _IMPERCEPTIBLE = 2  # of 255
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}
@@ -66,8 +70,9 @@ def open_picture(file: IO[bytes], *, max_side: int | None = None) -> PILImage.Im
     with refusing_broken(kind):
         if max_side is not None and kind.name == "JPEG":
             source.draft(None, fit(source.size, max_side))
-        source.load()
-        return render(source, max_side=max_side)
+        with in_turn(source.size):
+            source.load()
+            return render(source, max_side=max_side)
 
 
 def open_source(file: IO[bytes]) -> tuple[ImageFile.ImageFile, Format]:
@@ -114,6 +119,11 @@ def decode_fully(source: ImageFile.ImageFile, kind: Format) -> Iterator[PILImage
         yield source
         if not kind.animates:
             return
+
+
+def in_turn(size: tuple[int, int]) -> AbstractContextManager[object]:
+    """Wait until no other thread decodes a large picture, when one of this size (pixels) is large itself."""
+    return _large if size[0] * size[1] > _LARGE_PIXELS else nullcontext()
 
 
 def check_size(width: int, height: int) -> None:

@@ -3,9 +3,7 @@
 import hashlib
 import math
 import re
-import threading
 import unicodedata
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, NamedTuple
@@ -18,9 +16,6 @@ from gallery.formats import Format
 from gallery.metadata import Camera, Position, read_metadata
 
 _CHUNK = 1 << 20
-# Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns in this process.
-_LARGE_PIXELS = 25_000_000
-_large = threading.Lock()
 _LONGEST_NAME = 255
 # Control characters, lone surrogates (names that weren't UTF-8), and marks that turn the direction of reading, by
 # which `gpj.exe` can be made to look like `exe.jpg`.
@@ -62,7 +57,7 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
     if kind.name == "JPEG":
         # Every byte is still read, but only one pixel of 64 computed: a third of the time.
         source.draft(None, (1, 1))
-    with _large if size[0] * size[1] > _LARGE_PIXELS else nullcontext():
+    with pictures.in_turn(size):
         decoded = pictures.decode_fully(source, kind)
         metadata = read_metadata(next(decoded))
         frames = 1 + sum(1 for _ in decoded)
