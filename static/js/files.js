@@ -24,7 +24,11 @@ async function readFolder(entry) {
 }
 
 async function readEntry(entry) {
-  return entry.isDirectory ? readFolder(entry) : [await readFile(entry)];
+  try {
+    return entry.isDirectory ? await readFolder(entry) : [await readFile(entry)];
+  } catch {
+    return [new File([], entry.name)]; // may not be read: the server refuses it by name, the others go on
+  }
 }
 
 /** The files of a drop or a paste. Entries must be taken at once: the browser empties the list after the event. */
