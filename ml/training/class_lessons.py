@@ -42,7 +42,7 @@ class ClassPictures:
         directions = rows @ torch.cov(photos.T)
         directions *= photos.std(dim=0).norm() / directions.norm(dim=1, keepdim=True)
         pieces = _pieces(maps)
-        beliefs = torch.cat([classifier(chunk.float()) for chunk in pieces.split(9 * CHUNK)])
+        beliefs = torch.cat([classifier(chunk.float()) for chunk in torch.split(pieces, 9 * CHUNK)])
         likelihood, rows_of_class = beliefs.topk(PIECES_PER_CLASS, dim=0)
         return cls(photos, photos.mean(dim=0), directions, pieces[rows_of_class.T], likelihood.T.contiguous())
 
@@ -70,7 +70,7 @@ def _pieces(maps: FeatureMaps) -> torch.Tensor:
     chunks = []
     for start in range(0, len(maps), CHUNK):
         chunk = torch.from_numpy(maps[start : start + CHUNK]).float()
-        grid = chunk.transpose(1, 2).unflatten(2, (GRID, GRID))
+        grid = chunk.transpose(1, 2).reshape(len(chunk), -1, GRID, GRID)
         chunks.append(avg_pool2d(grid, PIECE, stride=STRIDE).flatten(2).transpose(1, 2).flatten(0, 1).half())
     return torch.cat(chunks)
 

@@ -94,11 +94,11 @@ class Lessons:
         return cls(
             photos=photos,
             mirrored=pooled(feature_maps(data, "train", cache, mirrored=True)),
-            captions=sentence_vectors(captions, cache, "flickr8k-train-text", tower).unflatten(0, (-1, CAPTIONS)),
+            captions=sentence_vectors(captions, cache, "flickr8k-train-text", tower).view(len(photos), CAPTIONS, -1),
             shortened=sentence_vectors(
                 [shorten(caption, dice) for caption in captions], cache, "flickr8k-train-shortened", tower
-            ).unflatten(0, (-1, CAPTIONS)),
-            prompts=prompts.split([len(class_) * len(imagenet.TEMPLATES) for class_ in names]),
+            ).view(len(photos), CAPTIONS, -1),
+            prompts=torch.split(prompts, [len(class_) * len(imagenet.TEMPLATES) for class_ in names]),
             class_pictures=ClassPictures.learn(maps, photos, classifier),
             classifier=classifier,
         )
@@ -143,20 +143,21 @@ def fit(lessons: Lessons, recipe: Recipe, *, seed: int) -> DualHeads:
     for step in (progress := tqdm(range(recipe.steps), desc="heads", unit="step")):
         loss = batch_loss(heads, lessons, next(batches), recipe, generator)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         progress.set_postfix(loss=f"{loss.item():.3f}")
         if step >= recipe.average_from * recipe.steps:
             averaged.update_parameters(heads)
-    result: DualHeads = averaged.module.eval()
-    return result
+    heads.load_state_dict(averaged.module.state_dict())
+    return heads.eval()
 
 
 def photo_batches(photos: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Row numbers of full batches, shuffled anew for each epoch, without end."""
     while True:
-        yield from (rows for rows in torch.randperm(photos, generator=generator).split(batch) if len(rows) == batch)
+        order = torch.randperm(photos, generator=generator)
+        yield from (rows for rows in torch.split(order, batch) if len(rows) == batch)
 
 
 def class_batch(classes: int, recipe: Recipe, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
