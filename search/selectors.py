@@ -118,7 +118,7 @@ def versions_to_embed() -> list[ModelVersion]:
 def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | None]], limit: int) -> SearchResult:
     """`ask` gives the vector to look for, and the score under which nothing really matches, for a version."""
     try:
-        live, (vector, floor) = _ready(ask)
+        live, (vector, floor) = _ready(viewer, ask)
     except SearchNotReady as reason:
         return SearchResult("not_ready", sentence=str(reason))
     found = live.search(vector, limit=limit + SPARE_HITS, where=index.listed_for(viewer))
@@ -138,6 +138,7 @@ def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | 
 
 
 def _ready(
+    viewer: Viewer,
     ask: Callable[[ModelVersion], tuple[Vector, float | None]],
 ) -> tuple[index.LiveIndex, tuple[Vector, float | None]]:
     """An index, and what `ask` says for its version: the two always belong together. Raises SearchNotReady."""
@@ -149,7 +150,8 @@ def _ready(
     except ModelChanged:
         raise SearchNotReady(_model_changed()) from None
     except ModelError as error:
-        raise SearchNotReady(f"The search model can't be used: {error}") from error
+        reason = f": {error}" if viewer.pk else "."  # the reason may name folders of this machine
+        raise SearchNotReady(f"The search model can't be used{reason}") from error
 
 
 def _model_changed() -> str:

@@ -128,6 +128,8 @@ class TestStates:
         result = search_images(viewer=user, query="red")
         assert result.state == "not_ready"
         assert "nobody/has-this" in result.sentence
+        for_strangers = search_images(viewer=AnonymousUser(), query="red")
+        assert (for_strangers.state, for_strangers.sentence) == ("not_ready", "The search model can't be used.")
 
     def test_a_model_that_was_replaced(self, embedded: Embedded, user: User, encoders: dict[str, Any]) -> None:
         images = [embedded("red"), embedded("blue")]
