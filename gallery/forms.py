@@ -1,6 +1,5 @@
 """What people fill in: accounts, uploads, who may see a picture."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -40,10 +39,9 @@ class ManyFilesField(forms.FileField):
     widget = ManyFilesInput
 
     def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
-        files = list(data) if isinstance(data, Iterable) else [data]
-        if not files or files == [None]:
+        if not data:
             raise forms.ValidationError("Choose at least one picture.", code="required")
-        return files
+        return list(data)
 
 
 class UploadForm(forms.Form):
