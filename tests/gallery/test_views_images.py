@@ -57,7 +57,8 @@ def test_captions_sure_and_unsure(client: Client, image: Image) -> None:
     assert 'alt="a red square"' in page_of(client, image)
     assert "maybe:" not in page_of(client, image)
     services.image_describe(image_id=image.pk, text="a red square", unsure=True)
-    assert "maybe:" in page_of(client, image)
+    assert "<title>maybe: a red square" in page_of(client, image)
+    assert "<i>maybe:</i>" in page_of(client, image)
     assert "the describer was not sure" in page_of(client, image)
 
 
@@ -86,6 +87,7 @@ def test_a_shared_link_leads_nowhere_else(client: Client, image: Image, make_ima
     make_image("green", visibility=Visibility.PUBLIC)
     client.logout()
     assert not re.findall(r'rel="(?:prev|next)"', page_of(client, image))
+    assert '<meta name="robots" content="noindex">' in page_of(client, image)
 
 
 def test_the_state_tells_each_step_in_words(client: Client, image: Image) -> None:
