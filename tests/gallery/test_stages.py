@@ -353,7 +353,10 @@ def test_the_index_gives_the_order_of_the_queue(user: User) -> None:
     waiting = Stage.objects.filter(stages._waiting(timezone.now())).order_by("priority", "due_at", "id")[:64]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            # A table of no rows is sorted as cheaply as not: ask whether the index can do it alone.
+            cursor.execute(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+            )
     plan = waiting.explain().lower()
     assert "stage_next" in plan
     assert "sort" not in plan
