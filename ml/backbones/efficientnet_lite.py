@@ -26,6 +26,7 @@ WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f85
 SIDE = 224  #: pixels; the whole picture is squashed to this square, as in training
 GRID = 7  #: cells a side of the feature map
 CHANNELS = 1280
+CHUNK = 4  #: pictures that go through the network together; larger activations cost page faults (docs/why.md)
 
 
 def preprocess(images: Sequence[PILImage.Image]) -> torch.Tensor:
@@ -65,9 +66,11 @@ class EfficientNetLite2:
     @torch.inference_mode()
     def feature_maps(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
         """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order."""
-        pixels = preprocess(images).contiguous(memory_format=torch.channels_last)
-        maps: torch.Tensor = self._network.extract_features(pixels)
-        return maps.flatten(2).transpose(1, 2).contiguous()
+        maps = torch.empty(len(images), GRID * GRID, CHANNELS)
+        for start in range(0, len(images), CHUNK):
+            pixels = preprocess(images[start : start + CHUNK]).contiguous(memory_format=torch.channels_last)
+            maps[start : start + CHUNK] = self._network.extract_features(pixels).flatten(2).transpose(1, 2)
+        return maps
 
     def classifier(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Weight (1000, 1280) and bias (1000,) of the ImageNet classifier over pooled features."""
