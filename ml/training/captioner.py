@@ -12,9 +12,11 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from ml.backbones.shared import shared_image_tower
 from ml.captioners.attention_gru import AttentionGRU
 from ml.captioners.builtin import Manner, certainty, speak, write
-from ml.captioners.vocabulary import END, START, UNKNOWN, Vocabulary
+from ml.captioners.naming import Namer, log_odds, mentions
+from ml.captioners.vocabulary import END, START, UNKNOWN, Vocabulary, split_words
 from ml.datasets import flickr8k
 from ml.evaluation.captions import CaptionScores, rouge_l, score
 from ml.files import sha256
@@ -145,7 +147,8 @@ def train(*, data: Path, cache: Path, output: Path, seed: int = 0, recipe: Recip
     best = network
     for best in fit(network, Pictures(sides), captions, dev, recipe=recipe, generator=np.random.default_rng(seed)):
         write(output, best, vocabulary, Manner())
-    write(output, best, vocabulary, calibrate(best, dev))
+    manner = calibrate_names(calibrate(best, dev), examples, sides[0])
+    write(output, best, vocabulary, manner)
     tqdm.write(f"{output} has SHA-256 {sha256(output)}: pin it in ml/captioners/builtin.py.")
 
 
@@ -233,3 +236,21 @@ def calibrate(network: AttentionGRU, dev: Dev) -> Manner:
         f"of the others {good[~unsure].sum()} are"
     )
     return manner
+
+
+def calibrate_names(manner: Manner, examples: Sequence[flickr8k.Example], maps: FeatureMaps) -> Manner:
+    """The manner whose confidence in a name is the probability that people who describe the picture mention the thing.
+
+    Fitted on the training photos, which the classifier never saw. Dogs are left out: it knows them best of all, and
+    the decoder tells them anyway.
+    """
+    namer = Namer(shared_image_tower())
+    pooled = torch.from_numpy(maps.mean(axis=1, dtype=np.float32))
+    probabilities, kinds = (column.tolist() for column in namer.likeliest(namer.classes(pooled)))
+    odds, mentioned = [], []
+    for example, probability, kind in zip(examples, probabilities, (namer.kinds[kind] for kind in kinds), strict=True):
+        if kind != "a dog":
+            odds.append(log_odds(probability))
+            mentioned.append(any(mentions(" ".join(split_words(caption)), kind) for caption in example.captions))
+    slope, offset = fit_logistic(np.array(odds), np.array(mentioned, dtype=bool))
+    return replace(manner, name_slope=slope, name_offset=offset)

@@ -7,12 +7,15 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
+from ml.backbones.shared import shared_image_tower
 from ml.captioners.attention_gru import AttentionGRU
-from ml.captioners.builtin import Manner, read
+from ml.captioners.builtin import Manner, name_confidence, read
+from ml.captioners.naming import noun
 from ml.captioners.vocabulary import END, Vocabulary
 from ml.datasets.flickr8k import Example
+from ml.datasets.imagenet import everyday_kinds
 from ml.errors import DatasetError
-from ml.training.captioner import Averaged, Captions, Dev, Pictures, Recipe, fit, loss_of, train
+from ml.training.captioner import Averaged, Captions, Dev, Pictures, Recipe, calibrate_names, fit, loss_of, train
 
 TEXTS = [("a dog runs", "a dog is running on grass"), ("two men ride bikes", "men ride"), ("a boat", "a red boat is")]
 RECIPE = Recipe(epochs=40, pictures=1, learning_rate=0.01, average=0.5, word_dropout=0.0, bfloat16=False)
@@ -115,13 +118,29 @@ def test_the_average_follows_the_weights() -> None:
 
 
 @pytest.mark.models
+def test_a_name_is_as_sure_as_people_often_mention_the_thing() -> None:
+    weight, _ = shared_image_tower().classifier()
+    zebra = np.maximum(weight[340] - weight.mean(axis=0), 0.0)
+    maps = np.stack([np.tile(strength * zebra, (49, 1)) for strength in np.linspace(5.0, 20.0, 20)]).astype(np.float16)
+    kinds = ", ".join(noun(kind) for kind in everyday_kinds())
+
+    def told(texts: tuple[str, ...]) -> float:
+        manner = calibrate_names(Manner(), [Example(Path(), texts)] * len(maps), maps)
+        return name_confidence(0.95, manner)
+
+    silent, telling = told(("nothing to see",)), told(("nothing to see", kinds))
+    assert silent < 0.2
+    assert telling > 0.8
+
+
+@pytest.mark.models
 def test_trains_from_pictures_to_a_file_that_loads(tiny_flickr8k: Path, tmp_path: Path) -> None:
     output = tmp_path / "captioner.safetensors"
     recipe = Recipe(epochs=1, pictures=2, seen=1)
     train(data=tiny_flickr8k, cache=tmp_path / "features", output=output, recipe=recipe)
     _, vocabulary, manner = read(output)
     assert "dog" in vocabulary.words
-    assert np.isfinite([manner.slope, manner.offset]).all()
+    assert np.isfinite([manner.slope, manner.offset, manner.name_slope, manner.name_offset]).all()
 
 
 def test_says_that_the_data_set_is_not_there(tmp_path: Path) -> None:
