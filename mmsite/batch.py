@@ -6,10 +6,8 @@ each of them alone, and a failed step stops neither the other steps of the pictu
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,10 +37,6 @@ Work = Callable[[Sequence[Stage]], object]
 # Pixels on the longer side that the steps work from. The largest rendition needs them, no model needs more; it keeps a
 # batch of 16 below 130 MB.
 WORKING_SIDE = 1_600
-# A picture above this many pixels is decoded while no other one is: 50 million are 200 MB in RGBA.
-LARGE_PIXELS = 50_000_000
-
-_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ def _prepare(group: Sequence[Stage]) -> _Prepared:
     """Decode a picture and, where they are due, render it smaller: all that takes time but not the database."""
     image = group[0].image
     try:
-        with _large if image.width * image.height > LARGE_PIXELS else nullcontext(), image.original.open("rb") as file:
+        with image.original.open("rb") as file:
             picture = open_picture(file, max_side=WORKING_SIDE)
     except Exception as error:  # noqa: BLE001 -- decoders raise anything; the caller records it on the picture's stages
         return _Prepared(error, [])

@@ -15,7 +15,6 @@ from django_q.tasks import async_task
 from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
-from mmsite import held
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
@@ -64,7 +63,6 @@ def sweep() -> stages.SweepReport:
     report = stages.sweep()
     search_services.model_version_activate_when_covered()
     search_index.save_snapshot_if_due()
-    held.discard_expired()
     if stages.any_due():
         wake()
     return report
