@@ -10,7 +10,7 @@ FLICKR8K ?= $(HOME)/data/flickr8k
 CACHE ?= $(HOME)/.cache/mmsite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format install install-dev browser bench train evaluate clean
+.PHONY: help run test lint types format install install-dev browser bench screenshots train evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,11 @@ format: install-dev ## Rewrite the code in the house's format
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2
 	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml
 
-bench: install-dev browser ## Measure the whole path; writes docs/performance.md
+bench: install-dev ## Measure the whole path; writes docs/performance.md
 	$(BIN)/python -m bench
+
+screenshots: install-dev browser ## Take the pictures of the README anew
+	$(BIN)/python -m bench.screenshots
 
 train: install-dev ## Train the built-in models on Flickr8k (FLICKR8K=folder)
 	$(BIN)/python -m ml train encoder --data "$(FLICKR8K)" --cache "$(CACHE)" --output ml/weights/builtin_encoder.safetensors

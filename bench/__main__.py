@@ -50,10 +50,11 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
         processes = memory.descendants(site.supervisor.pid)
     print("Measuring the baselines…", flush=True)
     bare = query.bare_seconds()
-    alone = upload.one_at_a_time(pictures[:BASELINE_PHOTOS])
+    baseline_pictures = pictures[:BASELINE_PHOTOS]
+    alone = upload.one_at_a_time(baseline_pictures)
     return [
         *heading(),
-        *upload_lines(uploaded, alone, photo_count),
+        *upload_lines(uploaded, alone, photo_count, len(baseline_pictures)),
         *query_lines(page, bare, vector_count),
         *memory_lines(processes),
         *start_lines(site.start_seconds),
@@ -71,7 +72,7 @@ def heading() -> list[str]:
     ]
 
 
-def upload_lines(site: float, alone: float, count: int) -> list[str]:
+def upload_lines(site: float, alone: float, count: int, baseline_count: int) -> list[str]:
     width, height = SIZE
     return [
         "",
@@ -79,7 +80,7 @@ def upload_lines(site: float, alone: float, count: int) -> list[str]:
         "",
         f"{count} JPEGs of {width} x {height} through the upload page's own requests, until each has its renditions,",
         "caption and vector. Baseline: the same models in a script that opens the picture anew for every step and",
-        f"gives the models one picture a call, without web, database or queue ({BASELINE_PHOTOS} of the same photos).",
+        f"gives the models one picture a call, without web, database or queue ({baseline_count} of the same photos).",
         "",
         "| | seconds a picture | ratio |",
         "|---|---|---|",

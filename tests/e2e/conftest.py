@@ -1,15 +1,14 @@
 """A whole installation, started as a newcomer would, and a browser in front of it."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 
 from bench import installation
+from bench.browser import DESKTOP, PHONE, NoBrowser, chromium
 
 
 @pytest.fixture(scope="session")
@@ -19,32 +18,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.url
 
 
-@pytest.fixture(params=[(390, 844), (1280, 900)], ids=["phone", "desktop"])
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
 def browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chrome]:
     """Headless Chromium with a fresh profile, at phone and at desktop width."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed here (`make browser` installs them as root)")
-    width, height = request.param
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(argument)
-    chrome = Chrome(options=options, service=Service(driver))
-    chrome.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    yield chrome
-    chrome.quit()
+    try:
+        with chromium(tmp_path / "profile", request.param) as chrome:
+            yield chrome
+    except NoBrowser as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
