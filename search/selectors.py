@@ -26,10 +26,11 @@ Vector = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A picture found, and the cosine between it and what was asked for, in [-1, 1]."""
+    """A picture found, the cosine between it and what was asked for, in [-1, 1], and whether that is enough."""
 
     image: Image
     score: float
+    is_match: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class SearchResult:
     state: Literal["ok", "no_match", "empty_library", "not_ready"]
     hits: list[SearchHit] = field(default_factory=list)
     sentence: str = ""
+
+    @property
+    def matches(self) -> list[SearchHit]:
+        return [hit for hit in self.hits if hit.is_match]
+
+    @property
+    def others(self) -> list[SearchHit]:
+        """The nearest of what rather doesn't match."""
+        return [hit for hit in self.hits if not hit.is_match]
 
 
 @dataclass(frozen=True)
@@ -129,12 +139,14 @@ def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | 
         .prefetch_related("stages")
         .in_bulk([hit.key for hit in found])
     )
-    hits = [SearchHit(listed[hit.key], max(-1.0, min(hit.score, 1.0))) for hit in found if hit.key in listed][:limit]
+    hits = [
+        SearchHit(listed[hit.key], max(-1.0, min(hit.score, 1.0)), is_match=floor is None or hit.score >= floor)
+        for hit in found
+        if hit.key in listed
+    ][:limit]
     if not hits:
         return _nothing_found(viewer)
-    if floor is not None and hits[0].score < floor:
-        return SearchResult("no_match", hits)
-    return SearchResult("ok", hits)
+    return SearchResult("ok" if hits[0].is_match else "no_match", hits)
 
 
 def _ready(

@@ -79,6 +79,14 @@ def test_no_match_is_said_and_the_nearest_are_shown(client: Client, user: User, 
     assert len(listed(page)) == 3
 
 
+def test_what_rather_does_not_match_stands_apart_below(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    matches, _, others = search(client, q="red").partition("Less likely")
+    assert "1 match for “red”" in matches
+    assert listed(matches) == [str(library["red"].uuid)]
+    assert len(listed(others)) == 2
+
+
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}])
 def test_an_empty_query_is_an_invitation(client: Client, db: None, query: dict[str, str]) -> None:
     page = search(client, **query)
