@@ -62,7 +62,7 @@ def sweep() -> stages.SweepReport:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
     search_services.model_version_activate_when_covered()
-    search_index.save_snapshot_if_due()
     if stages.any_due():
         wake()
+    search_index.save_snapshot_if_due()  # last: a full disk must not keep the work waiting
     return report
