@@ -4,7 +4,7 @@ Every variable is named MMSITE_*. An empty value counts as absent.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,6 +55,17 @@ def _items(text: str) -> list[str]:
 def text(name: str, default: str = "") -> str:
     """The text of a variable."""
     return _read(name, default, str, "a text")
+
+
+def one_of(name: str, default: str, allowed: Collection[str], expected: str) -> str:
+    """One of these texts; `expected` names their kind."""
+
+    def parse(text: str) -> str:
+        if text in allowed:
+            return text
+        raise ValueError(text)
+
+    return _read(name, default, parse, expected)
 
 
 def boolean(name: str, default: bool) -> bool:

@@ -1,10 +1,12 @@
 """What every installation shares. The environment is read here and nowhere else."""
 
 import os
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from mmsite import env
 from mmsite.secret_key import read_or_create_secret_key
@@ -17,7 +19,9 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY") or read_or_create_secret_key(DATA_DIR / "secret_key")
-ALLOWED_HOSTS = env.items("HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+WEB_ADDRESS = env.address("ADDRESS", "127.0.0.1:8000")
+# The supervisor and people at this machine call the site by these, whatever its public names are.
+ALLOWED_HOSTS = [*env.items("HOSTS", []), "localhost", "127.0.0.1", "[::1]", WEB_ADDRESS.rpartition(":")[0]]
 HTTPS = env.boolean("HTTPS", default=False)
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -76,7 +80,10 @@ TEMPLATES: list[dict[str, Any]] = [
 def database(url: str) -> dict[str, Any]:
     """Connection settings for a URL. SQLite gets WAL and IMMEDIATE transactions, so that several processes can write:
     with DEFERRED ones, six writers fail at once with "database is locked" (docs/why.md)."""
-    config: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
+    try:
+        config: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
+    except ValueError as error:  # not shown: it may hold a password
+        raise ImproperlyConfigured("MMSITE_DATABASE_URL is not such as postgres://user@host:5432/name.") from error
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
@@ -104,7 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.one_of("TIME_ZONE", "UTC", zoneinfo.available_timezones(), "a time zone such as Europe/Berlin")
 USE_I18N = False
 USE_TZ = True
 
@@ -180,15 +187,15 @@ INDEX_DIR = DATA_DIR / "index"
 # Pictures that were described without being kept, each for an hour.
 HELD_DIR = DATA_DIR / "held"
 
-WEB_ADDRESS = env.address("ADDRESS", "127.0.0.1:8000")
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
 
+LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "a level such as INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"django": {"level": "INFO"}, "django-q": {"level": "WARNING"}, "faiss": {"level": "WARNING"}},
 }

@@ -189,7 +189,8 @@ def site(environment: dict[str, str]) -> dict[str, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    return environment | {"MMSITE_ADDRESS": f"127.0.0.1:{port}"}
+    # The supervisor finds the site well by its own address, whatever its public name is.
+    return environment | {"MMSITE_ADDRESS": f"127.0.0.1:{port}", "MMSITE_HOSTS": "photos.example"}
 
 
 def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
@@ -263,6 +264,23 @@ def test_a_database_that_was_not_set_up_is_told_in_a_sentence(site: dict[str, st
     )
     assert run.returncode == 1
     assert "Run `manage.py setup`." in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("variable", ["MMSITE_MAX_SIDE", "MMSITE_TIME_ZONE", "MMSITE_LOG_LEVEL", "MMSITE_DATABASE_URL"])
+def test_a_wrong_setting_is_told_in_a_sentence(site: dict[str, str], variable: str) -> None:
+    command = [sys.executable, "manage.py", "run"]
+    run = subprocess.run(
+        command,
+        cwd=django_settings.BASE_DIR,
+        env=site | {variable: "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 1
+    assert f"The settings are wrong. {variable}" in run.stderr
     assert "Traceback" not in run.stderr
 
 
