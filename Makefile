@@ -65,11 +65,12 @@ evaluate: install-dev ## Score the built-in models on the Flickr8k test split (F
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# pip comes last into a new environment: an interrupted start has none, and is done again.
+$(BIN)/pip:
+	$(PYTHON) -m venv --clear $(VENV)
 
 # torch goes first and alone: its pin in constraints.txt decides which build everything else sees.
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing mmsite into $(VENV) (a minute or two the first time)…"
 	@$(PIP) install --quiet --constraint constraints.txt torch
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples]'

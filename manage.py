@@ -13,3 +13,5 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are wrong. {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # as shells say of a program that Ctrl-C ended

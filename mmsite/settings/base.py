@@ -23,7 +23,8 @@ WEB_ADDRESS = env.address("ADDRESS", "127.0.0.1:8000")
 # The supervisor and people at this machine call the site by these, whatever its public names are.
 ALLOWED_HOSTS = [*env.items("HOSTS", []), "localhost", "127.0.0.1", "[::1]", WEB_ADDRESS.rpartition(":")[0]]
 HTTPS = env.boolean("HTTPS", default=False)
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
+# `.example.com` stands for all names below it here, `*.example.com` there
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
