@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _COMMANDS[options.command](options)
-    except (ModelError, _Unreadable) as error:
+    except (ModelError, _Unreadable, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -41,6 +41,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
         encoder = ml.load_encoder(options.model)
         table = retrieval.evaluate(encoder, data=options.data, split=options.split).table()
+    elif options.role == "classes":
+        from ml.evaluation import classes
+
+        encoder = ml.load_encoder(options.model)
+        table = classes.evaluate(encoder, data=options.data, split=options.split).table()
     else:
         from ml.evaluation import captions
 
@@ -104,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0)
 
     evaluate = commands.add_parser("evaluate", help="score a model on Flickr8k and print the table")
-    evaluate.add_argument("role", choices=["encoder", "captioner"])
+    evaluate.add_argument(
+        "role", choices=["encoder", "classes", "captioner"], help="classes: how well an encoder knows single things"
+    )
     evaluate.add_argument("--data", type=Path, required=True, help="folder of Flickr8k")
     evaluate.add_argument("--split", choices=["train", "dev", "test"], default="test")
 

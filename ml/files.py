@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ml.errors import ModelCorrupt, ModelNotFound
 
+REINSTALL = "remove the folder .venv and run `make install`, or check the files of this project out again"
+
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file."""
@@ -15,6 +17,6 @@ def sha256(path: Path) -> str:
 def verify_sha256(path: Path, expected: str) -> None:
     """Raise ModelNotFound or ModelCorrupt unless the file is there with the expected SHA-256."""
     if not path.is_file():
-        raise ModelNotFound(f"{path} is missing; reinstall the models with `make install`.")
+        raise ModelNotFound(f"{path} is missing; {REINSTALL}.")
     if (actual := sha256(path)) != expected:
-        raise ModelCorrupt(f"{path} has SHA-256 {actual[:12]}…, expected {expected[:12]}…; reinstall it.")
+        raise ModelCorrupt(f"{path} has SHA-256 {actual[:12]}…, expected {expected[:12]}…; {REINSTALL}.")

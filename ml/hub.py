@@ -5,6 +5,7 @@ Loading never touches the network, runs no code that comes with a model, and rea
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +92,16 @@ def locate(name: str) -> Checkpoint:
     Raises ModelNotFound where it is not here; nothing is fetched.
     """
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():
+    folder = Path(os.path.expanduser(name))  # unlike Path.expanduser, leaves `~nobody` as it is
+    if name and os.path.isdir(folder):  # unlike Path.is_dir, says no to a name that is too long
         return Checkpoint(folder.resolve().name, "local", folder)
     repo, revision = _parse(name)
-    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    try:
+        config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    except HFValidationError as error:
+        raise ModelNotFound(f"{name} cannot be the id of a model on the hub: {_first_line(error)}") from error
     if not isinstance(config, str):
         raise ModelNotFound(f"{name} is not on this machine; fetch it with `python -m ml pull {name}`.")
     snapshot = Path(config).parent

@@ -1,7 +1,7 @@
 """Opens checkpoints with transformers so that what comes out is what was published, or an error of this library."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,6 +96,26 @@ def _middle(image: Image) -> Image:
         return image
     left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
     return image.crop((left, top, left + min(width, longest), top + min(height, longest)))
+
+
+def load_parts(
+    checkpoint: Checkpoint, architecture: Callable[..., Any], model_types: Collection[str]
+) -> dict[str, Any]:
+    """Open a checkpoint of one of these architectures: its `network`, `image_processor`, `tokenizer` and `info`.
+
+    Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture.
+    """
+    if checkpoint.model_type not in model_types:
+        expected = " or ".join(sorted(model_types))
+        raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model; this needs {expected}.")
+    network = load_model(checkpoint, architecture)
+    image_processor = load_image_processor(checkpoint)
+    return {
+        "network": network,
+        "image_processor": image_processor,
+        "tokenizer": load_tokenizer(checkpoint),
+        "info": model_info(checkpoint, image_processor),
+    }
 
 
 @contextmanager

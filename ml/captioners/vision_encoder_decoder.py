@@ -11,9 +11,9 @@ import torch
 from PIL.Image import Image
 from transformers import GenerationConfig, VisionEncoderDecoderModel
 
-from ml.errors import ModelCorrupt, ModelUnsupported
+from ml.errors import ModelCorrupt
 from ml.hub import Checkpoint
-from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
+from ml.huggingface import load_parts, pixels
 from ml.interfaces import CaptionResult, ModelInfo
 
 BATCH = 8  #: pictures in one pass; with GPT-2's vocabulary, each takes up to 32 MB while its beams are scored
@@ -45,16 +45,7 @@ class VisionEncoderDecoderCaptioner:
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "VisionEncoderDecoderCaptioner":
         """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        if checkpoint.model_type not in MODEL_TYPES:
-            raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model, not an image captioner.")
-        network = load_model(checkpoint, VisionEncoderDecoderModel.from_pretrained)
-        image_processor = load_image_processor(checkpoint)
-        return cls(
-            network=network,
-            image_processor=image_processor,
-            tokenizer=load_tokenizer(checkpoint),
-            info=model_info(checkpoint, image_processor),
-        )
+        return cls(**load_parts(checkpoint, VisionEncoderDecoderModel.from_pretrained, MODEL_TYPES))
 
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Describe RGB pictures of any size, one result a picture, in their order."""

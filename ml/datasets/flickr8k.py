@@ -31,6 +31,8 @@ def read(root: Path, split: Split) -> list[Example]:
             key, _, caption = line.partition("\t")
             captions[key.partition("#")[0]].append(caption.strip())
         names = (root / f"Flickr_8k.{split}Images.txt").read_text(encoding="utf-8").split()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{error.filename} is missing: {root} is not Flickr8k in its usual layout.") from error
+    if not names:
+        raise DatasetError(f"The {split} split of {root} lists no photo.")
     return [Example(root / "Flicker8k_Dataset" / name, tuple(captions[name])) for name in names]

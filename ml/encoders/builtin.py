@@ -24,7 +24,6 @@ from ml.interfaces import Embeddings, ModelInfo
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
 WEIGHTS_SHA256 = "02c3eb66198c07fed1ebec4643e97bef42b538c3b3011961954e15a1977b0d6e"
-PREPROCESSING = "squash-224-bicubic"
 
 CLASSES = 1000
 SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
@@ -106,17 +105,6 @@ def kind_of(embeddings: torch.Tensor) -> torch.Tensor:
     return normalize(embeddings[:, SCENE:], dim=-1)
 
 
-class Classifier:
-    """The ImageNet classifier of the image tower, over pooled features."""
-
-    def __init__(self, tower: efficientnet_lite.EfficientNetLite2) -> None:
-        self.weight, self.bias = (torch.from_numpy(array) for array in tower.classifier())
-
-    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Class probabilities (n, 1000) of pooled features (n, 1280)."""
-        return torch.softmax(pooled @ self.weight.T + self.bias, dim=-1)
-
-
 class BuiltinEncoder:
     """An ImageTextEncoder that needs no model hub. Safe to share between threads: encoding changes nothing in it."""
 
@@ -132,7 +120,7 @@ class BuiltinEncoder:
         self._match_floor = match_floor
         self._image_tower = image_tower
         self._text_tower = text_tower
-        self._classifier = Classifier(image_tower)
+        self._classifier = image_tower.classifier()
         self._image_head, self._text_head = (head.eval() for head in heads)
 
     @classmethod
@@ -147,7 +135,7 @@ class BuiltinEncoder:
             name="builtin",
             revision=header["revision"],
             weights_hash=WEIGHTS_SHA256,
-            preprocessing=PREPROCESSING,
+            preprocessing=efficientnet_lite.PREPROCESSING,
         )
         return cls(
             info, float(header["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), (image_head, text_head)

@@ -13,9 +13,8 @@ from PIL.Image import Image
 from torch.nn import functional
 from transformers import AutoModel
 
-from ml.errors import ModelUnsupported
 from ml.hub import Checkpoint
-from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
+from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
 
 BATCH = 32  #: pictures or texts in one pass, to bound memory
@@ -44,16 +43,7 @@ class ClipEncoder:
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "ClipEncoder":
         """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        if checkpoint.model_type not in MODEL_TYPES:
-            raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model, not CLIP or SigLIP.")
-        network = load_model(checkpoint, AutoModel.from_pretrained)
-        image_processor = load_image_processor(checkpoint)
-        return cls(
-            network=network,
-            image_processor=image_processor,
-            tokenizer=load_tokenizer(checkpoint),
-            info=model_info(checkpoint, image_processor),
-        )
+        return cls(**load_parts(checkpoint, AutoModel.from_pretrained, MODEL_TYPES))
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Embed RGB pictures of any size: (n, d)."""

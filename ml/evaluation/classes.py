@@ -2,11 +2,9 @@
 
 There is no ImageNet photo here, so the image tower's own classifier says what stands on real photos of Flickr8k. That
 favours the built-in encoder, which listens to this classifier: read the scores as "how much of the classifier's
-knowledge can be reached by words", not as accuracy. Run as `python -m ml.evaluation.classes FLICKR8K`.
+knowledge can be reached by words", not as accuracy.
 """
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from tqdm import tqdm
 from ml.backbones.efficientnet_lite import pool
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import flickr8k, imagenet
-from ml.encoders.builtin import Classifier
+from ml.errors import DatasetError
 from ml.interfaces import Embeddings, ImageTextEncoder
 
 BATCH = 32
@@ -50,11 +48,11 @@ class ClassScores:
         )
 
 
-def evaluate(encoder: ImageTextEncoder, *, data: Path, split: flickr8k.Split = "dev") -> ClassScores:
+def evaluate(encoder: ImageTextEncoder, *, data: Path, split: flickr8k.Split) -> ClassScores:
     """Score an encoder on a split of Flickr8k in `data`. Raises DatasetError where that is not Flickr8k."""
     photos = [example.path for example in flickr8k.read(data, split)]
     tower = shared_image_tower()
-    classifier = Classifier(tower)
+    classifier = tower.classifier()
     embeddings, beliefs = [], []
     for start in tqdm(range(0, len(photos), BATCH), desc="photos", unit="batch"):
         images = [PILImage.open(photo).convert("RGB") for photo in photos[start : start + BATCH]]
@@ -68,12 +66,12 @@ def evaluate(encoder: ImageTextEncoder, *, data: Path, split: flickr8k.Split = "
 def score(images: Embeddings, prompts: Embeddings, beliefs: npt.NDArray[np.float32]) -> ClassScores:
     """Score embeddings of photos (n, d) and of one prompt a class (c, d) by the classifier's beliefs (n, c).
 
-    Raises ValueError where no class is shown, or none is absent.
+    Raises DatasetError where no class is shown, or none is absent.
     """
     best, strength = beliefs.argmax(axis=0), beliefs.max(axis=0)
     shown, absent = np.flatnonzero(strength > SHOWN), np.flatnonzero(strength < ABSENT)
     if not (len(shown) and len(absent)):
-        raise ValueError("These photos show no class, or all of them.")
+        raise DatasetError("These photos show no class, or all of them.")
     pool_similarities = prompts[shown] @ images[best[shown]].T
     own = pool_similarities.diagonal()[:, None]
     rivals = (pool_similarities > own).sum(axis=1)  # two classes may share a photo, which is a tie and no rival
@@ -86,18 +84,3 @@ def score(images: Embeddings, prompts: Embeddings, beliefs: npt.NDArray[np.float
         shown_cosine=float(np.median(nearest[shown])),
         absent_cosine=float(np.median(nearest[absent])),
     )
-
-
-def main() -> None:
-    """Print the table of one encoder."""
-    import ml
-
-    parser = argparse.ArgumentParser(description="Score how well an encoder knows single things.")
-    parser.add_argument("data", type=Path, help="folder of Flickr8k")
-    parser.add_argument("--model", default="builtin", help="builtin, fake, a hub id or a folder")
-    options = parser.parse_args()
-    sys.stdout.write(evaluate(ml.load_encoder(options.model), data=options.data).table() + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import avg_pool2d
 
-from ml.backbones.efficientnet_lite import GRID
-from ml.encoders.builtin import Classifier
+from ml.backbones.efficientnet_lite import GRID, Classifier
 from ml.training.features import FeatureMaps
 
 PIECE = 3  #: cells a side of a piece of a photo

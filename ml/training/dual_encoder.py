@@ -7,7 +7,6 @@ last steps are averaged (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407)
 """
 
 import json
-import logging
 import math
 import random
 from collections.abc import Iterator
@@ -22,16 +21,16 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from ml.backbones.efficientnet_lite import Classifier
 from ml.backbones.minilm import MiniLM
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import flickr8k, imagenet
-from ml.encoders.builtin import Classifier, ImageHead, TextHead, kind_of
+from ml.encoders.builtin import ImageHead, TextHead, kind_of
 from ml.evaluation.retrieval import RetrievalScores, score
+from ml.files import sha256
 from ml.training.class_lessons import ClassPictures, ranking_loss
 from ml.training.features import FeatureMaps, feature_maps
 from ml.training.text_vectors import sentence_vectors
-
-logger = logging.getLogger(__name__)
 
 REVISION = "1"
 CAPTIONS = 5  #: of each photo of Flickr8k
@@ -82,7 +81,7 @@ class Lessons:
     def read(cls, data: Path, cache: Path, seed: int) -> "Lessons":
         """Compute or load them. Raises DatasetError where `data` is not Flickr8k."""
         tower = MiniLM.load()
-        classifier = Classifier(shared_image_tower())
+        classifier = shared_image_tower().classifier()
         maps = feature_maps(data, "train", cache)
         photos = pooled(maps)
         captions = [caption for example in flickr8k.read(data, "train") for caption in example.captions]
@@ -119,10 +118,9 @@ def train(*, data: Path, cache: Path, output: Path, seed: int = 0) -> None:
     scores = score(images.numpy(), texts.numpy(), owner.numpy())
     floor = match_floor(images, texts, owner)
     strangers = strangers_above(floor, images, texts, owner)
-    logger.info(
-        "Flickr8k dev:\n%s\nmatch floor %.3f, exceeded by %.1f %% of strangers", scores.table(), floor, strangers
-    )
     save(heads, output, recipe=recipe, floor=floor, scores=scores)
+    tqdm.write(f"Flickr8k dev:\n{scores.table()}\nmatch floor {floor:.3f}, exceeded by {strangers:.1f} % of strangers")
+    tqdm.write(f"{output} has SHA-256 {sha256(output)}: pin it in ml/encoders/builtin.py.")
 
 
 def fit(lessons: Lessons, recipe: Recipe, *, seed: int) -> DualHeads:

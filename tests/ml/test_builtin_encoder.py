@@ -12,7 +12,7 @@ from ml.backbones import efficientnet_lite
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import imagenet
 from ml.encoders import builtin
-from ml.encoders.builtin import BuiltinEncoder, Classifier, ImageHead, TextHead, kind_of
+from ml.encoders.builtin import BuiltinEncoder, ImageHead, TextHead, kind_of
 from ml.errors import ModelCorrupt, ModelNotFound
 from ml.interfaces import ImageTextEncoder
 
@@ -87,7 +87,7 @@ def test_the_floor_lies_between_what_belongs_and_what_does_not(
 def test_the_classifier_knows_its_classes_in_the_order_of_their_names(photos: dict[str, PILImage.Image]) -> None:
     tower = shared_image_tower()
     pooled = efficientnet_lite.pool(tower.feature_maps([photos["cat"], photos["coffee"]]))
-    cat, coffee = (imagenet.class_names()[row] for row in Classifier(tower)(pooled).argmax(dim=1).tolist())
+    cat, coffee = (imagenet.class_names()[row] for row in tower.classifier()(pooled).argmax(dim=1).tolist())
     assert cat[0] in {"Egyptian Mau", "tiger cat", "tabby cat"}
     assert coffee[0] == "espresso"
 

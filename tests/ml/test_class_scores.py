@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ml.errors import DatasetError
 from ml.evaluation.classes import score
 
 BELIEFS = np.array([[0.9, 0.0, 0.0, 0.1], [0.0, 0.8, 0.0, 0.1], [0.0, 0.1, 0.01, 0.1]], dtype=np.float32)
@@ -20,5 +21,5 @@ def test_classes_that_find_their_photo_count_and_those_between_do_not() -> None:
 
 
 def test_photos_without_any_known_thing_are_refused() -> None:
-    with pytest.raises(ValueError, match="no class"):
+    with pytest.raises(DatasetError, match="no class"):
         score(IMAGES, np.ones((4, 3), dtype=np.float32), np.zeros((3, 4), dtype=np.float32))

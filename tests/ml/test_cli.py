@@ -62,6 +62,7 @@ def test_what_cannot_be_done_is_one_sentence(
         ("match", "red", str(tmp_path / "absent.jpg"), "--model", "fake"): "absent.jpg cannot be read as a picture",
         ("pull", "nonsense"): "nonsense is neither a folder nor the id of a model on the hub",
         ("evaluate", "captioner", "--model", "fake", "--data", str(tmp_path)): "is not Flickr8k in its usual layout",
+        ("evaluate", "encoder", "--model", "fake", "--data", str(text)): "is not Flickr8k in its usual layout",
     }.items():
         assert main(arguments) == 1
         output = capsys.readouterr()

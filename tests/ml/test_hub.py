@@ -87,6 +87,12 @@ def test_a_name_that_is_no_hub_id_is_refused(name: str) -> None:
             function(name)
 
 
+@pytest.mark.parametrize("name", ["~nobody-here/x", "x" * 5_000, "-a/b", "a/b--c", "a/.b", "a/b.git"])
+def test_a_name_that_nobody_can_have_is_not_found(name: str) -> None:
+    with pytest.raises(ModelNotFound, match=r"neither a folder nor the id of a model|cannot be the id of a model"):
+        hub.locate(name)
+
+
 def test_damage_in_the_cache_is_noticed(written_checkpoint: Any, cache: Path) -> None:
     weights = put_in_cache(written_checkpoint("clip"), cache) / "model.safetensors"
     content = bytearray(weights.read_bytes())

@@ -17,7 +17,7 @@ def namer() -> Namer:
 
 def things(*cells: tuple[int, int]) -> torch.Tensor:
     """A feature map, (1, 49, 1280), on which given cells look as the classifier's picture of given classes."""
-    weight = torch.from_numpy(shared_image_tower().classifier()[0])
+    weight = shared_image_tower().classifier().weight
     maps = torch.zeros(1, GRID * GRID, CHANNELS)
     for cell, number in cells:
         maps[0, cell] = 400.0 * (weight[number] - weight.mean(dim=0)).clamp_min(0.0)

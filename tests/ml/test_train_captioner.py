@@ -119,7 +119,7 @@ def test_the_average_follows_the_weights() -> None:
 
 @pytest.mark.models
 def test_a_name_is_as_sure_as_people_often_mention_the_thing() -> None:
-    weight, _ = shared_image_tower().classifier()
+    weight = shared_image_tower().classifier().weight.numpy()
     zebra = np.maximum(weight[340] - weight.mean(axis=0), 0.0)
     maps = np.stack([np.tile(strength * zebra, (49, 1)) for strength in np.linspace(5.0, 20.0, 20)]).astype(np.float16)
     kinds = ", ".join(noun(kind) for kind in everyday_kinds())

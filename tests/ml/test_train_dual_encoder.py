@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.backbones.efficientnet_lite import CHANNELS
-from ml.encoders.builtin import CLASSES, Classifier, load_heads
+from ml.backbones.efficientnet_lite import CHANNELS, Classifier
+from ml.encoders.builtin import CLASSES, load_heads
 from ml.errors import DatasetError
 from ml.evaluation.retrieval import RetrievalScores
 from ml.training.class_lessons import ClassPictures, ranking_loss
@@ -34,13 +34,10 @@ PHOTOS = 24
 RECIPE = replace(Recipe(), steps=25, batch=PHOTOS, prompts=40, class_pictures=40)
 
 
-class RandomClassifier(Classifier):
+def random_classifier() -> Classifier:
     """Classes in random directions of the feature space."""
-
-    def __init__(self) -> None:
-        generator = torch.Generator().manual_seed(1)
-        self.weight = torch.randn(CLASSES, CHANNELS, generator=generator) / 8
-        self.bias = torch.zeros(CLASSES)
+    generator = torch.Generator().manual_seed(1)
+    return Classifier(torch.randn(CLASSES, CHANNELS, generator=generator) / 8, torch.zeros(CLASSES))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +49,7 @@ def lessons() -> Lessons:
     ).astype(np.float16)
     photos = pooled(maps)
     captions = torch.nn.functional.normalize(torch.randn(PHOTOS, 5, 384, generator=torch.manual_seed(2)), dim=-1)
-    classifier = RandomClassifier()
+    classifier = random_classifier()
     return Lessons(
         photos=photos,
         mirrored=photos,
