@@ -24,7 +24,9 @@ WEB_ADDRESS = env.address("ADDRESS", "127.0.0.1:8000")
 ALLOWED_HOSTS = [*env.items("HOSTS", []), "localhost", "127.0.0.1", "[::1]", WEB_ADDRESS.rpartition(":")[0]]
 HTTPS = env.boolean("HTTPS", default=False)
 # `.example.com` stands for all names below it here, `*.example.com` there
-CSRF_TRUSTED_ORIGINS = [f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"]
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"
+]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
