@@ -23,7 +23,7 @@ from ml.files import verify_sha256
 from ml.interfaces import Embeddings, ModelInfo
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
-WEIGHTS_SHA256 = "02c3eb66198c07fed1ebec4643e97bef42b538c3b3011961954e15a1977b0d6e"
+WEIGHTS_SHA256 = "e78d97c77d2b32bd65a9ce89a777a1b8cb0f8ac7f96fd9dfc7a5d2d9b0641b7d"
 
 CLASSES = 1000
 SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
