@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from gallery.pipeline import get_pipeline
+from gallery.storage import base_of
 
 LIMITS = ("request", "bytes", "pixels", "side", "frames", "animation_pixels")
 # A decoded picture takes 4 bytes a pixel, and turning it upright takes a second copy.
@@ -20,8 +21,8 @@ BYTES_PER_PIXEL = 8
 def check_media_folder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """gallery.E001: pictures can't be stored."""
     folder = Path(settings.MEDIA_ROOT).absolute()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+    existing, is_writable = base_of(folder)
+    if is_writable:
         return []
     hint = "Give MMSITE_MEDIA_DIR a folder that the site's user may write to."
     return [

@@ -112,9 +112,9 @@ def decode_fully(source: ImageFile.ImageFile, kind: Format) -> Iterator[PILImage
         if frames > limits["frames"]:
             raise UploadRefused(f"This animation has more than {limits['frames']:,} frames, which is the limit.")
         if pixels > limits["animation_pixels"] and frames > 1:
+            limit = in_millions(limits["animation_pixels"])
             raise UploadRefused(
-                f"The frames of this animation have more than {_mega(limits['animation_pixels'])} megapixels together, "
-                "which is the limit."
+                f"The frames of this animation have more than {limit} megapixels together, which is the limit."
             )
         yield source
         if not kind.animates:
@@ -134,8 +134,13 @@ def check_size(width: int, height: int) -> None:
         raise UploadRefused(f"This picture is {side:,} pixels {name}; the limit is {limits['side']:,}.")
     if width * height > limits["pixels"]:
         raise UploadRefused(
-            f"This picture has {_mega(width * height)} megapixels; the limit is {_mega(limits['pixels'])}."
+            f"This picture has {in_millions(width * height)} megapixels; the limit is {in_millions(limits['pixels'])}."
         )
+
+
+def in_millions(number: int) -> str:
+    """Pixels or bytes in millions, for people: rounded up, so that what is over a limit reads so."""
+    return f"{math.ceil(number / 100_000) / 10:,g}"
 
 
 def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Image:
@@ -195,11 +200,6 @@ def _register_heif() -> None:
     import pillow_heif  # noqa: PLC0415
 
     pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
-
-
-def _mega(pixels: int) -> str:
-    """Megapixels for people: rounded up, so that what is over the limit reads so."""
-    return f"{math.ceil(pixels / 100_000) / 10:,g}"
 
 
 def _to_srgb(frame: PILImage.Image, max_side: int | None) -> PILImage.Image:

@@ -13,6 +13,13 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.deconstruct import deconstructible
 
 
+def base_of(folder: Path) -> tuple[Path, bool]:
+    """The nearest part of a path that is there, and whether this process may make files and folders in it."""
+    absolute = folder.absolute()
+    base = next(path for path in (absolute, *absolute.parents) if path.exists())
+    return base, base.is_dir() and os.access(base, os.W_OK | os.X_OK)
+
+
 def original_name(uuid: UUID, extension: str) -> str:
     """Where the original lies: `originals/ab/<uuid>.<extension>`; two hex digits keep the folders small."""
     return f"originals/{uuid.hex[:2]}/{uuid}.{extension}"

@@ -1,7 +1,6 @@
 """What is let in at the door. Each refusal is an UploadRefused with a sentence for the person who gave the file."""
 
 import hashlib
-import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -85,7 +84,9 @@ def digest_upload(file: IO[bytes]) -> Digest:
     if byte_size == 0:
         raise UploadRefused("This file is empty.")
     if byte_size > limit:
-        raise UploadRefused(f"This file has {_megabytes(byte_size)} MB; the limit is {_megabytes(limit)} MB.")
+        raise UploadRefused(
+            f"This file has {pictures.in_millions(byte_size)} MB; the limit is {pictures.in_millions(limit)} MB."
+        )
     file.seek(0)
     sha256 = hashlib.sha256()
     while chunk := file.read(_CHUNK):
@@ -108,8 +109,3 @@ def clean_file_name(name: str, *, extension: str = "jpg") -> str:
     if len(base) <= _LONGEST_NAME or not stem or len(suffix) >= _LONGEST_NAME:
         return base[:_LONGEST_NAME]
     return stem[: _LONGEST_NAME - len(dot) - len(suffix)] + dot + suffix
-
-
-def _megabytes(byte_size: int) -> str:
-    """Megabytes for people: rounded up, so that what is over the limit reads so."""
-    return f"{math.ceil(byte_size / 100_000) / 10:,g}"

@@ -1,6 +1,5 @@
 """Is this installation well? One finding for each thing that can be wrong, each with what to do about it."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from django_q.models import Success
 
 from captioning import engine as captioning_engine
 from gallery import stages
+from gallery.storage import base_of
 from ml.errors import ModelError
 from search import engine as search_engine
 from search import index, selectors
@@ -65,8 +65,8 @@ def check_database() -> Finding:
 def check_media_folder() -> Finding:
     """Pictures can be written, and there is room for them."""
     folder = Path(settings.MEDIA_ROOT)
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
+    existing, is_writable = base_of(folder)
+    if not is_writable:
         return Finding(
             "pictures", f"{existing} is not writable", "Give its owner the right to write, or set MMSITE_MEDIA_DIR."
         )
