@@ -7,6 +7,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import django
 import numpy as np
 
 from bench import installation, memory, query, upload
@@ -33,13 +34,11 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
     """The lines of the report."""
     variables = installation.environment(folder)
     os.environ.update(variables)
+    django.setup()
     pictures = list(photos(photo_count))
     with installation.running(variables):
         print("First start: done. Measuring the second…", flush=True)
     with installation.running(variables) as site:
-        import django
-
-        django.setup()
         client = Client(site.url)
         print(f"Uploading {photo_count} photos…", flush=True)
         uploaded = upload.through_the_site(client, pictures)

@@ -1,7 +1,6 @@
 """A whole installation, started as a newcomer would, and a browser in front of it."""
 
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from selenium.webdriver import Chrome
 
 from bench import installation
 from bench.browser import DESKTOP, PHONE, NoBrowser, chromium
+from gallery.samples import find_photos
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +29,6 @@ def browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def sample_photo() -> Callable[[str], Path]:
-    """Finds a photo that ships in scikit-image's wheel."""
-    spec = find_spec("skimage")
-    assert spec is not None and spec.origin is not None
-
-    def find(name: str) -> Path:
-        return Path(spec.origin or "").parent / "data" / name
-
-    return find
+def sample_photos() -> dict[str, Path]:
+    """Real photos by their file names."""
+    return {path.name: path for path in find_photos()}

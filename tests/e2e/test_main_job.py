@@ -1,6 +1,5 @@
 """The main job as a person does it: upload real pictures, get captions, find them by words."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,18 @@ READY_SECONDS = 60
 
 
 def sign_up(browser: Chrome, site: str, name: str) -> None:
-    browser.get(f"{site}/sign-up/")
-    browser.find_element(By.NAME, "username").send_keys(name)
-    browser.find_element(By.NAME, "password1").send_keys(PASSWORD)
-    browser.find_element(By.NAME, "password2").send_keys(PASSWORD)
-    browser.find_element(By.CSS_SELECTOR, "main form button").click()
-    WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
+    send(browser, f"{site}/sign-up/", {"username": name, "password1": PASSWORD, "password2": PASSWORD})
 
 
 def sign_in(browser: Chrome, site: str, name: str) -> None:
-    browser.get(f"{site}/sign-in/")
-    browser.find_element(By.NAME, "username").send_keys(name)
-    browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+    send(browser, f"{site}/sign-in/", {"username": name, "password": PASSWORD})
+
+
+def send(browser: Chrome, address: str, fields: dict[str, str]) -> None:
+    """Fill in a form, and wait until somebody is signed in."""
+    browser.get(address)
+    for name, text in fields.items():
+        browser.find_element(By.NAME, name).send_keys(text)
     browser.find_element(By.CSS_SELECTOR, "main form button").click()
     WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
 
@@ -49,7 +48,7 @@ def overflows(browser: Chrome) -> bool:
 def test_upload_watch_search_find(
     browser: Chrome,
     site: str,
-    sample_photo: Callable[[str], Path],
+    sample_photos: dict[str, Path],
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -60,7 +59,7 @@ def test_upload_watch_search_find(
 
     not_a_picture = tmp_path / "notes.jpg"
     not_a_picture.write_text("Buy milk.", encoding="utf-8")
-    photos = [sample_photo(each) for each in ("chelsea.png", "coffee.png", "rocket.jpg")]
+    photos = [sample_photos[each] for each in ("chelsea.png", "coffee.png", "rocket.jpg")]
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
 
