@@ -94,7 +94,7 @@ def query_lines(page: "np.ndarray", bare: "np.ndarray", count: int) -> list[str]
         f"## A query at {count:,} vectors",
         "",
         f"{len(page)} different queries, one after the other, each a whole search page over HTTP. Baseline: encoding",
-        "the text and an exact float32 scan of the same vectors with numpy, without a site.",
+        "the text and an exact float32 scan of the same vectors in torch, without a site.",
         "",
         "| | p50, ms | p95, ms | ratio of p50 |",
         "|---|---|---|---|",
