@@ -35,6 +35,7 @@ def one_at_a_time(photos: Sequence[bytes]) -> float:
     No web, no database and no queue: what a script with the same models would do.
     """
     import ml
+    from gallery.renditions import EFFORT, PREVIEW_SIDE, QUALITY, THUMBNAIL_SIDE
 
     encoder, captioner = ml.load_encoder(), ml.load_captioner()
     encoder.encode_images([Image.new("RGB", (64, 64))])
@@ -42,10 +43,10 @@ def one_at_a_time(photos: Sequence[bytes]) -> float:
     started = time.perf_counter()
     for photo in photos:
         _decode(photo)  # the check at the door
-        for side in (400, 1_600):
+        for side in (THUMBNAIL_SIDE, PREVIEW_SIDE):
             picture = _decode(photo)
             picture.thumbnail((side, side))
-            picture.save(io.BytesIO(), "WEBP", quality=80)
+            picture.save(io.BytesIO(), "WEBP", quality=QUALITY, method=EFFORT)
         captioner.caption([_decode(photo)])
         encoder.encode_images([_decode(photo)])
     return (time.perf_counter() - started) / len(photos)
