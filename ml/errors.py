@@ -19,3 +19,15 @@ class DatasetError(ModelError):
 
 class ModelUnsupported(ModelError):
     """A model is there, but it is not of a kind that this library runs: another architecture, or pickled weights."""
+
+
+class RunError(ModelError):
+    """A training run's folder is not what it should be: none, another's, unfinished, or of other data."""
+
+
+class UsageError(ModelError):
+    """A command line that cannot be understood, or names a file that is not what the command takes."""
+
+
+class Stopped(ModelError):
+    """Somebody pressed Ctrl-C; its text says what was kept and how to go on."""

@@ -41,7 +41,11 @@ class Checkpoint:
     @property
     def model_type(self) -> str:
         """The architecture, as transformers names it. Raises ModelNotFound or ModelCorrupt."""
-        return str(self._json("config.json").get("model_type"))
+        return str(self.config().get("model_type"))
+
+    def config(self) -> dict[str, Any]:
+        """The content of config.json. Raises ModelNotFound or ModelCorrupt."""
+        return self._json("config.json")
 
     def weights(self) -> list[Path]:
         """The safetensors files.

@@ -12,7 +12,7 @@ from rouge_score.tokenizers import DefaultTokenizer
 from sacrebleu.metrics.bleu import BLEU
 from tqdm import tqdm
 
-from ml.datasets import flickr8k
+from ml.datasets.examples import Split, read
 from ml.interfaces import Captioner
 
 BATCH = 32
@@ -44,12 +44,12 @@ class CaptionScores:
         return "\n".join(["| measure | value |", "| --- | ---: |", *(f"| {name} | {value} |" for name, value in rows)])
 
 
-def evaluate(captioner: Captioner, *, data: Path, split: flickr8k.Split) -> CaptionScores:
+def evaluate(captioner: Captioner, *, data: Path, split: Split) -> CaptionScores:
     """Caption a split of Flickr8k (in its usual layout under `data`) and score the captions.
 
     Raises DatasetError where the data set is not there.
     """
-    examples = flickr8k.read(data, split)
+    examples = list(read(data, split))
     captions: list[str] = []
     for start in tqdm(range(0, len(examples), BATCH), desc=f"caption {split}", unit="batch"):
         images = [PILImage.open(example.path) for example in examples[start : start + BATCH]]

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from ml.backbones.efficientnet_lite import pool
 from ml.backbones.shared import shared_image_tower
-from ml.datasets import flickr8k, imagenet
+from ml.datasets import imagenet
+from ml.datasets.examples import Split, read
 from ml.errors import DatasetError
 from ml.interfaces import Embeddings, ImageTextEncoder
 
@@ -48,9 +49,9 @@ class ClassScores:
         )
 
 
-def evaluate(encoder: ImageTextEncoder, *, data: Path, split: flickr8k.Split) -> ClassScores:
+def evaluate(encoder: ImageTextEncoder, *, data: Path, split: Split) -> ClassScores:
     """Score an encoder on a split of Flickr8k in `data`. Raises DatasetError where that is not Flickr8k."""
-    photos = [example.path for example in flickr8k.read(data, split)]
+    photos = [example.path for example in read(data, split)]
     tower = shared_image_tower()
     classifier = tower.classifier()
     embeddings, beliefs = [], []

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image as PILImage
 from tqdm import tqdm
 
-from ml.datasets import flickr8k
+from ml.datasets.examples import Split, read
 from ml.interfaces import Embeddings, ImageTextEncoder
 
 DEPTHS = (1, 5, 10)
@@ -38,9 +38,9 @@ class RetrievalScores:
         return "\n".join([header, "|---|---|---|---|", *lines])
 
 
-def evaluate(encoder: ImageTextEncoder, *, data: Path, split: flickr8k.Split) -> RetrievalScores:
+def evaluate(encoder: ImageTextEncoder, *, data: Path, split: Split) -> RetrievalScores:
     """Score an encoder on a split of Flickr8k in `data`. Raises DatasetError where that is not Flickr8k."""
-    examples = flickr8k.read(data, split)
+    examples = list(read(data, split))
     photos = [example.path for example in examples]
     owner = np.repeat(np.arange(len(examples)), [len(example.captions) for example in examples])
     images = np.concatenate(

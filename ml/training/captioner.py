@@ -17,7 +17,8 @@ from ml.captioners.attention_gru import AttentionGRU
 from ml.captioners.builtin import Manner, certainty, speak, write
 from ml.captioners.naming import Namer, log_odds, mentions
 from ml.captioners.vocabulary import END, START, UNKNOWN, Vocabulary, split_words
-from ml.datasets import flickr8k
+from ml.datasets.examples import Example
+from ml.datasets.examples import read as read_examples
 from ml.evaluation.captions import CaptionScores, rouge_l, score
 from ml.files import sha256
 from ml.training.calibration import fit_logistic
@@ -55,7 +56,7 @@ class Captions:
     lengths: torch.Tensor  #: (n, k) int64, counting the END where it fits
 
     @classmethod
-    def of(cls, examples: Sequence[flickr8k.Example], vocabulary: Vocabulary, longest: int) -> "Captions":
+    def of(cls, examples: Sequence[Example], vocabulary: Vocabulary, longest: int) -> "Captions":
         """Number the captions of examples that all have the same number of captions."""
         words = torch.full((len(examples), len(examples[0].captions), longest + 1), END)
         lengths = torch.zeros(words.shape[:2], dtype=torch.int64)
@@ -107,7 +108,7 @@ class Averaged:
 class Dev:
     """The split on which everything is chosen."""
 
-    examples: Sequence[flickr8k.Example]
+    examples: Sequence[Example]
     maps: FeatureMaps
     vocabulary: Vocabulary
 
@@ -137,10 +138,10 @@ def train(*, data: Path, cache: Path, output: Path, seed: int = 0, recipe: Recip
     where the data set is not there.
     """
     torch.manual_seed(seed)
-    examples = flickr8k.read(data, "train")
+    examples = list(read_examples(data, "train"))
     vocabulary = Vocabulary.of((caption for example in examples for caption in example.captions), seen=recipe.seen)
     sides = [np.array(feature_maps(data, "train", cache, mirrored=mirrored)) for mirrored in (False, True)]
-    dev = Dev(flickr8k.read(data, "dev"), feature_maps(data, "dev", cache), vocabulary)
+    dev = Dev(list(read_examples(data, "dev")), feature_maps(data, "dev", cache), vocabulary)
     network = AttentionGRU(len(vocabulary), dropout=recipe.dropout, output_dropout=recipe.output_dropout)
     standardise(network, sides[0])
     captions = Captions.of(examples, vocabulary, recipe.longest)
@@ -238,7 +239,7 @@ def calibrate(network: AttentionGRU, dev: Dev) -> Manner:
     return manner
 
 
-def calibrate_names(manner: Manner, examples: Sequence[flickr8k.Example], maps: FeatureMaps) -> Manner:
+def calibrate_names(manner: Manner, examples: Sequence[Example], maps: FeatureMaps) -> Manner:
     """The manner whose confidence in a name is the probability that people who describe the picture mention the thing.
 
     Fitted on the training photos, which the classifier never saw. Dogs are left out: it knows them best of all, and

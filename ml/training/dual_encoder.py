@@ -24,7 +24,8 @@ from tqdm import tqdm
 from ml.backbones.efficientnet_lite import Classifier
 from ml.backbones.minilm import MiniLM
 from ml.backbones.shared import shared_image_tower
-from ml.datasets import flickr8k, imagenet
+from ml.datasets import imagenet
+from ml.datasets.examples import read
 from ml.encoders.builtin import ImageHead, TextHead, kind_of
 from ml.evaluation.retrieval import RetrievalScores, score
 from ml.files import sha256
@@ -84,7 +85,7 @@ class Lessons:
         classifier = shared_image_tower().classifier()
         maps = feature_maps(data, "train", cache)
         photos = pooled(maps)
-        captions = [caption for example in flickr8k.read(data, "train") for caption in example.captions]
+        captions = [caption for example in read(data, "train") for caption in example.captions]
         dice = random.Random(seed)  # noqa: S311
         names = imagenet.class_names()
         prompts = sentence_vectors(
@@ -213,7 +214,7 @@ def pooled(maps: FeatureMaps) -> torch.Tensor:
 
 def dev_vectors(data: Path, cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Pooled features (1000, 1280) and sentence vectors (5000, 384) of the dev split."""
-    captions = [caption for example in flickr8k.read(data, "dev") for caption in example.captions]
+    captions = [caption for example in read(data, "dev") for caption in example.captions]
     photos = pooled(feature_maps(data, "dev", cache))
     return photos, sentence_vectors(captions, cache, "flickr8k-dev-text", MiniLM.load())
 

@@ -10,14 +10,14 @@ from PIL import ImageOps
 from tqdm import tqdm
 
 from ml.backbones.efficientnet_lite import CHANNELS, GRID, EfficientNetLite2
-from ml.datasets import flickr8k
+from ml.datasets.examples import Split, read
 
 BATCH = 32
 
 FeatureMaps = npt.NDArray[np.float16]
 
 
-def feature_maps(root: Path, split: flickr8k.Split, cache: Path, *, mirrored: bool = False) -> FeatureMaps:
+def feature_maps(root: Path, split: Split, cache: Path, *, mirrored: bool = False) -> FeatureMaps:
     """Feature maps of a Flickr8k split, (n, 49, 1280) float16, memory-mapped from a file in `cache`.
 
     Computed on the first call (about 25 ms a photo on two cores). An interrupted run leaves only a temporary file,
@@ -26,7 +26,7 @@ def feature_maps(root: Path, split: flickr8k.Split, cache: Path, *, mirrored: bo
     path = cache / f"flickr8k-{split}{'-mirrored' if mirrored else ''}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        _compute([example.path for example in flickr8k.read(root, split)], path, mirrored=mirrored)
+        _compute([example.path for example in read(root, split)], path, mirrored=mirrored)
     maps: FeatureMaps = np.load(path, mmap_mode="r")
     return maps
 

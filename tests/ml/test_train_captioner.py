@@ -12,7 +12,7 @@ from ml.captioners.attention_gru import AttentionGRU
 from ml.captioners.builtin import Manner, name_confidence, read
 from ml.captioners.naming import noun
 from ml.captioners.vocabulary import END, Vocabulary
-from ml.datasets.flickr8k import Example
+from ml.datasets.examples import Example
 from ml.datasets.imagenet import everyday_kinds
 from ml.errors import DatasetError
 from ml.training.captioner import Averaged, Captions, Dev, Pictures, Recipe, calibrate_names, fit, loss_of, train

@@ -1,0 +1,72 @@
+"""Options of a trainer: a frozen dataclass whose fields are its command-line options and its entry in config.json."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, field, fields
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ml.errors import RunError
+
+
+class Options(Protocol):
+    """A frozen dataclass of str, int, float, bool and None, with at least these three.
+
+    `data` is the folder of the data set; `cache` that of features which are kept between runs.
+    """
+
+    data: str
+    cache: str
+    seed: int
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def option(default: Any = MISSING, help: str = "", choices: tuple[str, ...] | None = None) -> Any:
+    """A field of options: its default, what it means for `--help`, and the values that it may have."""
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+def add_arguments(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
+    """Give a parser an option for each field: `--learning-rate` for `learning_rate`."""
+    for each in fields(kind):
+        required = each.default is MISSING
+        text = each.metadata.get("help", "") + ("" if required else " (default: %(default)s)")
+        name = "--" + each.name.replace("_", "-")
+        if each.type is bool:
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(name, action=action, default=None if required else each.default, help=text)
+        else:
+            parser.add_argument(
+                name,
+                type=_reader(each.type),
+                required=required,
+                default=None if required else each.default,
+                choices=each.metadata.get("choices"),
+                help=text,
+            )
+
+
+def from_arguments(kind: type[AnyOptions], parsed: argparse.Namespace) -> AnyOptions:
+    """The options that were parsed; folders are made absolute, so that a run can go on from anywhere."""
+    values = {each.name: getattr(parsed, each.name) for each in fields(kind)}  # type: ignore[arg-type]
+    return kind(**values | {name: str(Path(values[name]).expanduser().absolute()) for name in ("data", "cache")})
+
+
+def to_json(options: Any) -> dict[str, Any]:
+    """The options as config.json holds them."""
+    return asdict(options)
+
+
+def from_json(kind: type[AnyOptions], values: Mapping[str, Any]) -> AnyOptions:
+    """The options that config.json holds. Raises RunError where they are not of this kind."""
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RunError(f"The run's options do not fit this version of the trainer: {error}.") from error
+
+
+def _reader(kind: Any) -> Any:
+    """What reads one field from a command line: its type, without the `| None`."""
+    return next((basic for basic in (int, float, str) if kind is basic or kind == basic | None), str)
