@@ -24,7 +24,10 @@ SETTINGS = (
     *("vocab.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model"),
 )
 """The files beside the weights that change what comes out."""
-_FETCHED = (*SETTINGS, _WEIGHTS, _INDEX, "model-*-of-*.safetensors", "README.md", "LICENSE*")
+BACKBONE = "backbone"
+"""The folder in a captioner's folder that holds the checkpoint of its image tower."""
+_PARTS = (*SETTINGS, _WEIGHTS, _INDEX, "model-*-of-*.safetensors")
+_FETCHED = (*_PARTS, *(f"{BACKBONE}/{part}" for part in _PARTS), "README.md", "LICENSE*")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
 
 

@@ -24,9 +24,10 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
-def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any]) -> Any:
+def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any], *, attention: str = "sdpa") -> Any:
     """Load a network in float32 by `architecture`, the `from_pretrained` of a transformers class.
 
+    `attention` names its implementation; networks without any take only `eager`.
     Raises ModelNotFound, ModelUnsupported (pickled weights) or ModelCorrupt: unlike transformers, which fills what a
     file lacks with random numbers, every weight must be there.
     """
@@ -42,7 +43,7 @@ def load_model(checkpoint: Checkpoint, architecture: Callable[..., Any]) -> Any:
             **_LOCAL,
             use_safetensors=True,
             dtype=torch.float32,
-            attn_implementation="sdpa",  # a configuration may name a kernel to be downloaded; it must not
+            attn_implementation=attention,  # a configuration may name a kernel to be downloaded; it must not
             output_loading_info=True,
         )
     if missing := sorted(report["missing_keys"]):

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
+
+if TYPE_CHECKING:  # a server may fork after it imported this
+    import torch
 
 Embeddings = npt.NDArray[np.float32]
 """(n, d) float32, every row L2-normalised."""
@@ -72,3 +75,22 @@ class Captioner(Protocol):
 
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Describe RGB pictures of any size, one result a picture, in their order."""
+
+
+class ImageTower(Protocol):
+    """A frozen convolutional network, which turns pictures into feature maps."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Two towers with equal info give the same maps for the same pictures."""
+
+    @property
+    def grid(self) -> int:
+        """Cells a side of a map; the whole picture is squashed to that square, so that each cell is a part of it."""
+
+    @property
+    def channels(self) -> int:
+        """Features of a cell."""
+
+    def feature_maps(self, images: Sequence[Image]) -> "torch.Tensor":
+        """Encode pictures of any size: (n, grid * grid, channels) float32, cells in reading order."""

