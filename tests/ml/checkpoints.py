@@ -100,6 +100,26 @@ def vit_gpt2(folder: Path) -> Path:
     return _captioner(folder, GPT2Config(**sizes, **tokens, initializer_range=0.5), pad=1)
 
 
+def mobilenet_v2(folder: Path) -> Path:
+    """As published: a classifier, whose head an image tower leaves aside."""
+    from transformers import MobileNetV2Config, MobileNetV2ForImageClassification
+    from transformers.models.mobilenet_v2.image_processing_pil_mobilenet_v2 import MobileNetV2ImageProcessorPil
+
+    config = MobileNetV2Config(image_size=96, depth_multiplier=0.25, initializer_range=0.25)
+    processor = MobileNetV2ImageProcessorPil(size={"shortest_edge": 112}, crop_size={"height": 96, "width": 96})
+    return _write_tower(folder, MobileNetV2ForImageClassification(_seeded(config)), processor)
+
+
+def resnet(folder: Path) -> Path:
+    """ResNet-50's blocks, fewer and narrower; a classifier too, with a processor that crops by a share."""
+    from transformers import ResNetConfig, ResNetForImageClassification
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[16, 24, 32, 48], depths=[1, 1, 1, 1])
+    processor = ConvNextImageProcessorPil(size={"shortest_edge": 64}, crop_pct=0.875)
+    return _write_tower(folder, ResNetForImageClassification(_seeded(config)), processor)
+
+
 def rewrite(path: Path, **values: Any) -> None:
     """Change top-level values of a JSON file."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
@@ -122,8 +142,13 @@ def _seeded(config: Any) -> Any:
     return config
 
 
-def _write(folder: Path, model: Any, processor: Any, words: Any = None) -> Path:
+def _write_tower(folder: Path, model: Any, processor: Any) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    return folder
+
+
+def _write(folder: Path, model: Any, processor: Any, words: Any = None) -> Path:
+    _write_tower(folder, model, processor)
     (words or tokenizer()).save_pretrained(folder)
     return folder
