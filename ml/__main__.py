@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         dispatch(COMMANDS, sys.argv[1:] if arguments is None else arguments, "python -m ml")
     except (KeyboardInterrupt, Stopped) as stopped:
-        sys.stderr.write(f"\n{stopped or 'Stopped.'}\n")
+        sys.stderr.write(f"\n{str(stopped) or 'Stopped.'}\n")
         return 130
     except (ModelError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -1,14 +1,22 @@
 """`python -m ml`, by its `main` and, once, as a process."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image as PILImage
 
-from ml.__main__ import main
+from ml.__main__ import COMMANDS, main
+from ml.commands import data, evaluate, train
+from ml.errors import Stopped
+
+NESTED = {"data": data.COMMANDS, "evaluate": evaluate.COMMANDS, "train": train.FAMILIES}
+LEAVES = [(name,) for name in COMMANDS if name not in NESTED] + [
+    (name, leaf) for name in NESTED for leaf in NESTED[name]
+]
 
 
 @pytest.fixture
@@ -61,8 +69,13 @@ def test_what_cannot_be_done_is_one_sentence(
         ("caption", "--model", "fake", str(text)): f"{text} cannot be read as a picture",
         ("match", "red", str(tmp_path / "absent.jpg"), "--model", "fake"): "absent.jpg cannot be read as a picture",
         ("pull", "nonsense"): "nonsense is neither a folder nor the id of a model on the hub",
-        ("evaluate", "captioner", "--model", "fake", "--data", str(tmp_path)): "is not Flickr8k in its usual layout",
-        ("evaluate", "encoder", "--model", "fake", "--data", str(text)): "is not Flickr8k in its usual layout",
+        ("evaluate", "captions", "--model", "fake", "--data", str(tmp_path)): "is no image folder with a split test",
+        ("evaluate", "retrieval", "--model", "fake", "--data", str(text)): "is no image folder with a split test",
+        ("train", "--resume", str(tmp_path)): f"{tmp_path} is no run: it has no config.json",
+        ("dance",): "python -m ml has no command dance; it has data, train, evaluate, export, caption, match, pull, ",
+        ("data", "dance"): "python -m ml data has no command dance; it has flickr8k, conceptual-captions, scrape, ",
+        ("evaluate", "encoder"): "python -m ml evaluate has no command encoder; it has captions, retrieval, classes, ",
+        ("train", "dance"): "There is no family dance to train; there are encoder, captioner, vit-bert, clip, ",
     }.items():
         assert main(arguments) == 1
         output = capsys.readouterr()
@@ -79,7 +92,7 @@ def test_evaluate_prints_the_table(photos: dict[str, str], tmp_path: Path, capsy
     (tmp_path / "Flickr8k.token.txt").write_text("\n".join(captions))
     (tmp_path / "Flickr_8k.testImages.txt").write_text("red.png\nblue.png\n")
 
-    for role, measure in {"encoder": "R@1", "captioner": "ROUGE-L"}.items():
+    for role, measure in {"retrieval": "R@1", "captions": "ROUGE-L"}.items():
         assert main(["evaluate", role, "--model", "fake", "--data", str(tmp_path)]) == 0
         assert measure in capsys.readouterr().out
 
@@ -96,10 +109,40 @@ def test_models_lists_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["encoder", "fake", "available", "fake@1-000000000000"] in lines
 
 
-def test_a_command_is_needed(capsys: Any) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main([])
-    assert "train,evaluate,caption,match,pull,models" in capsys.readouterr().err
+@pytest.mark.parametrize("asked", [[], ["-h"], ["--help"]])
+@pytest.mark.parametrize("level", ["", *NESTED])
+def test_help_of_a_level_lists_its_commands(level: str, asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*filter(None, [level]), *asked]) == 0
+    listed = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    table = NESTED.get(level, COMMANDS)
+    assert [words[0] for words in listed] == [*table]
+    assert all(" ".join(words[1:]) == table[words[0]][1] for words in listed)
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_help_of_a_command_says_what_it_takes(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: python -m ml {' '.join(command)} ")
+
+
+def test_what_ctrl_c_kept_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(*_: object) -> None:
+        raise Stopped("Stopped after step 3.")
+
+    monkeypatch.setattr("ml.commands.models.run", stop)
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err == "\nStopped after step 3.\n"
+
+
+def test_ctrl_c_ends_a_command_in_a_word(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "photo.jpg")
+    command = [sys.executable, "-m", "ml", "caption", str(tmp_path / "photo.jpg"), "--model", "fake"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with (tmp_path / "photo.jpg").open("wb"):  # opens once the command opens it too, and waits for a picture
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=60)
+    assert (process.returncode, output, error) == (130, "", "\nStopped.\n")
 
 
 def test_it_runs_as_a_module(photos: dict[str, str]) -> None:

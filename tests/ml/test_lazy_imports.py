@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CHECK = """
 import sys
 import ml, ml.registry, ml.interfaces, ml.errors, ml.hub, ml.__main__
@@ -23,4 +25,12 @@ def test_the_front_door_and_the_registry_import_nothing_heavy() -> None:
 
 def test_the_fakes_import_nothing_heavy() -> None:
     result = run("ml.load_encoder('fake').encode_texts(['red']); ml.load_captioner('fake')")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["data", "--help"], ["evaluate", "--help"], ["train", "--help"]], ids=" ".join
+)
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    result = run(f"ml.__main__.main({command})")
     assert (result.returncode, result.stderr) == (0, "")
