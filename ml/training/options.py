@@ -15,9 +15,12 @@ class Options(Protocol):
     `data` is the folder of the data set; `cache` that of features which are kept between runs.
     """
 
-    data: str
-    cache: str
-    seed: int
+    @property
+    def data(self) -> str: ...
+    @property
+    def cache(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
