@@ -126,6 +126,12 @@ def _clip(checkpoint: hub.Checkpoint) -> ImageTextEncoder:
     return ClipEncoder.load(checkpoint)
 
 
+def _scratch_clip(checkpoint: hub.Checkpoint) -> ImageTextEncoder:
+    from ml.encoders.scratch_clip import ScratchClipEncoder
+
+    return ScratchClipEncoder.load(checkpoint)
+
+
 def _builtin_captioner() -> Captioner:
     from ml.captioners.builtin import BuiltinCaptioner
 
@@ -147,7 +153,7 @@ def _vision_encoder_decoder(checkpoint: hub.Checkpoint) -> Captioner:
 encoders: Registry[ImageTextEncoder] = Registry(
     "encoder",
     named={"builtin": _builtin_encoder, "fake": _fake_encoder},
-    families={"clip": _clip, "siglip": _clip, "siglip2": _clip},
+    families={"clip": _clip, "siglip": _clip, "siglip2": _clip, "mmsite-clip": _scratch_clip},
 )
 captioners: Registry[Captioner] = Registry(
     "captioner",
