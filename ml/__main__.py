@@ -25,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Stopped) as stopped:
         sys.stderr.write(f"\n{str(stopped) or 'Stopped.'}\n")
         return 130
-    except (ModelError, OSError) as error:
+    except ModelError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:  # no disk left, no right to write: what was done is kept
+        where = f": {error.filename}" if error.filename else ""
+        sys.stderr.write(f"{error.strerror or error}{where}.\n")
         return 1
     return 0
 
