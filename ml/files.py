@@ -1,9 +1,11 @@
 """Files that must be what they claim to be."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ml.errors import ModelCorrupt, ModelNotFound
+from ml.errors import ModelCorrupt, ModelNotFound, UsageError
 
 REINSTALL = "remove the folder .venv and run `make install`, or check the files of this project out again"
 
@@ -20,3 +22,17 @@ def verify_sha256(path: Path, expected: str) -> None:
         raise ModelNotFound(f"{path} is missing; {REINSTALL}.")
     if (actual := sha256(path)) != expected:
         raise ModelCorrupt(f"{path} has SHA-256 {actual[:12]}…, expected {expected[:12]}…; {REINSTALL}.")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place once it is whole. Raises UsageError where that fails."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error

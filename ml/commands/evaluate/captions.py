@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import ml
-from ml.commands import say
-from ml.commands.evaluate.options import parser_of
+from ml.commands.evaluate.options import add_outputs, check_outputs, parser_of, show
 from ml.evaluation import captions
 
 
 def run(arguments: Sequence[str], prog: str) -> None:
-    """Print the scores as a table."""
-    options = parser_of(prog, "Score a captioner on a data set.").parse_args(arguments)
+    """Print the figures with their intervals, of all pictures and of groups of them."""
+    parser = parser_of(prog, "Score a captioner on a data set.")
+    add_outputs(parser)
+    options = parser.parse_args(arguments)
+    check_outputs(options.json, options.html)
     captioner = ml.load_captioner(options.model)
-    say(captions.evaluate(captioner, data=options.data, split=options.split).table())
+    report, samples = captions.report(captioner, data=options.data, split=options.split)
+    show(report, samples, options)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import ml
-from ml.commands import say
-from ml.commands.evaluate.options import parser_of
+from ml.commands.evaluate.options import add_outputs, check_outputs, parser_of, show
 from ml.evaluation import retrieval
 
 
 def run(arguments: Sequence[str], prog: str) -> None:
-    """Print the scores as a table."""
-    options = parser_of(prog, "Score a encoder on a data set.").parse_args(arguments)
+    """Print the figures with their intervals, of all pictures and of groups of them."""
+    parser = parser_of(prog, "Score an encoder on a data set.")
+    add_outputs(parser)
+    options = parser.parse_args(arguments)
+    check_outputs(options.json, options.html)
     encoder = ml.load_encoder(options.model)
-    say(retrieval.evaluate(encoder, data=options.data, split=options.split).table())
+    report, samples = retrieval.report(encoder, data=options.data, split=options.split)
+    show(report, samples, options)
