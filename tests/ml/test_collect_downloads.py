@@ -1,0 +1,326 @@
+"""Fetching pictures from hosts that misbehave."""
+
+import base64
+import shutil
+import socket
+import ssl
+import subprocess
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml.datasets.collect import addresses
+from ml.datasets.collect.addresses import is_public, parse
+from ml.datasets.collect.downloads import Downloads, Outcome, Wish
+from ml.datasets.collect.dropped import Dropped
+from ml.datasets.collect.limits import Limits
+from ml.datasets.collect.pictures import Picture
+from ml.datasets.collect.robots import Robots
+from ml.errors import UsageError
+from tests.ml.picture_server import PictureServer, picture, serve
+
+QUICK: dict[str, Any] = {
+    "workers": 8,
+    "timeout": 10.0,
+    "total_time": 10.0,
+    "retries": 1,
+    "backoff": 0.01,
+    "per_host": 8,
+    "pause": 0.0,
+    "max_bytes": 300_000,
+    "allow_private": True,
+}
+
+
+@pytest.fixture
+def server() -> Iterator[PictureServer]:
+    with serve() as running:
+        yield running
+
+
+def fetch(*urls: str, robots: bool = False, **limits: Any) -> list[Outcome]:
+    """What becomes of each address, in their order."""
+    chosen = Limits(**QUICK | limits)
+    with Downloads(chosen, Robots(chosen) if robots else None) as downloads:
+        found = dict(downloads.fetch(Wish(str(n), url, ("a caption",), url) for n, url in enumerate(urls)))
+    return [outcome for _, outcome in sorted((int(wish.key), outcome) for wish, outcome in found.items())]
+
+
+def reason(url: str, **limits: Any) -> str:
+    (outcome,) = fetch(url, **limits)
+    return outcome.reason if isinstance(outcome, Dropped) else "kept"
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "gif"])
+def test_good_pictures_are_kept_as_they_came(server: PictureServer, kind: str) -> None:
+    assert fetch(f"{server.url}/5.{kind}") == [Picture(picture(5, kind), kind, (80, 72))]
+
+
+@pytest.mark.parametrize(
+    "path", ["/chunked", "/gzip", "/hops?left=5", "/first?code=500", "/first?code=429&Retry-After=0"]
+)
+def test_odd_ways_to_a_good_picture(server: PictureServer, path: str) -> None:
+    assert reason(server.url + path) == "kept"
+
+
+@pytest.mark.parametrize(
+    ("path", "why", "asked"),
+    [
+        ("/status?code=404", "status 404", 1),
+        ("/status?code=410", "status 410", 1),
+        ("/status?code=403", "status 403", 1),
+        ("/status?code=204", "status 204", 1),
+        ("/status?code=302", "status 302", 1),  # without saying where
+        ("/status?code=500", "status 500", 2),
+        ("/status?code=503&Retry-After=0", "status 503", 2),
+        ("/status?code=429&Retry-After=99999", "status 429", 1),
+        ("/reset", "connection broke", 2),
+        ("/short", "connection broke", 2),
+        ("/garbage", "bad answer", 1),
+        ("/cut?kind=jpg", "broken picture", 1),
+        ("/cut?kind=png", "broken picture", 1),
+        ("/cut?kind=webp", "broken picture", 1),
+        ("/cut?kind=gif", "broken picture", 1),
+        ("/html", "not a picture", 1),
+        ("/empty", "not a picture", 1),
+        ("/text", "unknown format", 1),
+        ("/loop", "redirect loop", 1),
+        ("/hops?left=6", "too many redirects", 6),
+        ("/announced", "too many bytes", 1),
+        ("/endless", "too many bytes", 1),
+        ("/gzip-bomb", "too many bytes", 1),
+        ("/gzip-broken", "bad answer", 1),
+        ("/pixel-bomb", "too many pixels", 1),
+        ("/tiny", "too small", 1),
+        ("/to?address=ftp://example.org/x.jpg", "bad address", 1),
+        ("/to?address=http://%5B::1/x.jpg", "bad address", 1),
+    ],
+)
+def test_each_way_to_misbehave_has_its_reason(server: PictureServer, path: str, why: str, asked: int) -> None:
+    assert reason(server.url + path) == why
+    assert server.asked[path.partition("?")[0]] == asked
+
+
+@pytest.mark.parametrize(
+    ("path", "limits", "why", "asked"),
+    [
+        ("/hang", {"timeout": 0.1}, "timeout", 2),
+        ("/drip", {"total_time": 0.3}, "too slow", 1),
+        ("/drip-headers", {"total_time": 0.3}, "too slow", 1),
+    ],
+)
+def test_each_way_to_be_slow(server: PictureServer, path: str, limits: dict[str, float], why: str, asked: int) -> None:
+    assert reason(server.url + path, **limits) == why
+    assert server.asked[path] == asked
+
+
+def test_a_bomb_is_not_unpacked_first(server: PictureServer) -> None:
+    tracemalloc.start()
+    try:
+        assert reason(f"{server.url}/gzip-bomb") == "too many bytes"
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000  # of 100 MB
+    finally:
+        tracemalloc.stop()
+
+
+def test_nobody_listens_or_has_that_name() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert reason(f"http://127.0.0.1:{unused.getsockname()[1]}/x.jpg") == "no connection"
+    assert reason("http://nobody.invalid/x.jpg") == "no such host"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x.jpg", "ftp://h/x", "file:///etc/passwd", "http:///x", "http://h:99999/", "http://[::1/x", "javascript:0"],
+)
+def test_what_is_no_address(url: str) -> None:
+    assert reason(url) == "bad address"
+
+
+def test_addresses_are_normalised() -> None:
+    address = parse(" HTTPS://user:secret@Example.ORG:443/a b/é?q=1#part ")
+    assert str(address) == "https://example.org/a%20b/%C3%A9?q=1"
+    assert str(parse("http://[2606:4700::1111]:8080")) == "http://[2606:4700::1111]:8080/"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
+        *("0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.0.1", "198.18.0.1"),
+        *("::", "::1", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
+        *("64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "::127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_private_addresses(number: str) -> None:
+    assert not is_public(number)
+
+
+@pytest.mark.parametrize("number", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_public_addresses(number: str) -> None:
+    assert is_public(number)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "017700000001", "[::1]"])
+def test_this_machine_is_not_asked_unless_told(server: PictureServer, host: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(addresses, "_USUAL_PORTS", {server.server_port})
+    assert reason(f"http://{host}:{server.server_port}/1.jpg", allow_private=False) == "private address"
+    assert not server.asked
+
+
+def test_an_unusual_port_is_not_asked_unless_told() -> None:
+    assert reason("http://8.8.8.8:22/", allow_private=False) == "unusual port"
+
+
+def test_a_redirect_to_a_private_address_is_not_followed(server: PictureServer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(addresses, "_USUAL_PORTS", {server.server_port})
+    monkeypatch.setattr(addresses, "is_public", lambda number: number == "127.0.0.1")  # this server counts as public
+    target = f"http://127.0.0.2:{server.server_port}/1.jpg"
+    assert reason(f"{server.url}/to?address={target}", allow_private=False) == "private address"
+    assert server.asked["/1.jpg"] == 0
+
+
+def test_a_name_is_resolved_once_and_that_very_number_is_asked(server: PictureServer, monkeypatch: Any) -> None:
+    """A name that changes its number between the check and the connection gains nothing."""
+    numbers = iter(["127.0.0.1", "169.254.169.254"])
+    resolved = socket.getaddrinfo
+
+    def rebinding(host: Any, port: Any, *more: Any, **named: Any) -> Any:
+        return resolved(next(numbers) if host == "pictures.test" else host, port, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    assert reason(f"http://pictures.test:{server.server_port}/1.jpg") == "kept"
+    assert next(numbers) == "169.254.169.254"
+    assert server.headers[0]["Host"] == f"pictures.test:{server.server_port}"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[PictureServer, Path]]:
+    """A server that speaks TLS, and the certificate for pictures.test that it shows."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate, is not installed here")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", "/CN=pictures.test", "-addext", "subjectAltName=DNS:pictures.test"]
+    subprocess.run([*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = PictureServer()
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serve(server):
+        yield server, certificate
+
+
+def test_certificates_are_checked_against_the_name(secure: tuple[PictureServer, Path], monkeypatch: Any) -> None:
+    server, certificate = secure
+    resolved = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **named: resolved(host and "127.0.0.1", *more, **named)
+    )
+    good, other = (f"https://{name}:{server.server_port}/1.jpg" for name in ("pictures.test", "other.test"))
+    assert reason(good) == "unsafe connection"  # nobody vouches for the certificate yet
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert reason(good) == "kept"
+    assert reason(other) == "unsafe connection"
+
+
+def test_a_host_is_asked_only_so_often_at_once(server: PictureServer) -> None:
+    server.delay = 0.02
+    fetch(*(f"{server.url}/{n}.jpg" for n in range(12)), per_host=2)
+    events = sorted([(began, 1) for began, _ in server.times] + [(ended, -1) for _, ended in server.times])
+    most = busy = 0
+    for _, change in events:
+        busy += change
+        most = max(most, busy)
+    assert (len(server.times), most) == (12, 2)
+
+
+def test_a_host_is_left_alone_between_requests(server: PictureServer) -> None:
+    fetch(*(f"{server.url}/{n}.jpg" for n in range(4)), per_host=1, pause=0.05)
+    gaps = [later[0] - earlier[1] for earlier, later in zip(server.times, server.times[1:], strict=False)]
+    assert len(gaps) == 3
+    assert min(gaps) > 0.04
+
+
+def test_a_host_that_asks_for_patience_gets_it_for_every_picture(server: PictureServer) -> None:
+    outcomes = fetch(f"{server.url}/first?code=429&Retry-After=1", f"{server.url}/2.jpg", per_host=1)
+    assert [isinstance(outcome, Picture) for outcome in outcomes] == [True, True]
+    (_, refused), (again, _), *_ = sorted(server.times)
+    assert again - refused > 0.9
+
+
+def test_slow_hosts_hold_up_nobody_else(server: PictureServer) -> None:
+    """More pictures of a host that hangs than there are threads; those of another come in the meantime."""
+    hanging = [f"http://127.0.0.3:{server.server_port}/hang?{n}" for n in range(6)]
+    done: list[str] = []
+    limits = Limits(**QUICK | {"workers": 3, "per_host": 2, "retries": 0, "timeout": 0.2})
+    with serve(_on("127.0.0.3", server.server_port)), Downloads(limits, None) as downloads:
+        wishes = [Wish(str(n), url, ("x",), url) for n, url in enumerate([*hanging, f"{server.url}/1.jpg"])]
+        for wish, _ in downloads.fetch(wishes):
+            done.append(wish.address)
+    assert done[0] == f"{server.url}/1.jpg"
+
+
+def _on(host: str, port: int) -> PictureServer:
+    class Elsewhere(PictureServer):
+        def server_bind(self) -> None:
+            self.server_address = (host, port)
+            super().server_bind()
+
+    return Elsewhere()
+
+
+def test_robots_txt_is_obeyed(server: PictureServer) -> None:
+    server.robots = "User-agent: *\nDisallow: /2\n\nUser-agent: mmsite-workshop\nDisallow: /3\nCrawl-delay: 0.1\n"
+    outcomes = fetch(*(f"{server.url}/{n}.jpg" for n in (1, 2, 3)), robots=True, per_host=1)
+    assert [outcome.reason if isinstance(outcome, Dropped) else "kept" for outcome in outcomes] == [
+        *("kept", "kept", "robots.txt")
+    ]
+    assert server.asked["/robots.txt"] == 1
+    assert server.asked["/3.jpg"] == 0
+    times = sorted(server.times)
+    assert times[2][0] - times[1][1] > 0.09
+
+
+@pytest.mark.parametrize(("robots", "why"), [(None, "kept"), ("User-agent: *\nCrawl-delay: 3600", "robots.txt")])
+def test_no_robots_txt_allows_all_and_a_long_delay_nothing(server: PictureServer, robots: str | None, why: str) -> None:
+    server.robots = robots
+    assert reason(f"{server.url}/1.jpg", robots=True) == why
+
+
+def test_robots_txt_that_cannot_be_had_forbids_all(server: PictureServer, monkeypatch: Any) -> None:
+    handler: Any = server.RequestHandlerClass
+    monkeypatch.setattr(handler, "do_robots_txt", handler.do_garbage)
+    assert reason(f"{server.url}/1.jpg", robots=True) == "robots.txt"
+    assert server.asked["/1.jpg"] == 0
+
+
+def test_pictures_in_the_page_itself() -> None:
+    body = picture(3, "png")
+    good = f"data:image/png;base64,{base64.b64encode(body).decode()}"
+    bad = ("data:image/png", "data:image/png;base64,AAA", "data:text/html,%3Chtml%3E", f"data:,{'x' * 999_999}")
+    outcomes = fetch(good, *bad)
+    assert outcomes[0] == Picture(body, "png", (80, 72))
+    reasons = [outcome.reason for outcome in outcomes[1:] if isinstance(outcome, Dropped)]
+    assert reasons == ["bad address", "bad address", "not a picture", "too many bytes"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("timeout", 0.0), ("min_side", -1), ("retries", -1)])
+def test_limits_that_make_no_sense(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} must"):
+        Limits(**{name: value})
