@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModelError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"This needs the package {error.name}, which is not installed; run `make install-dev`.\n")
+        return 1
     except OSError as error:  # no disk left, no right to write: what was done is kept
         where = f": {error.filename}" if error.filename else ""
         sys.stderr.write(f"{error.strerror or error}{where}.\n")

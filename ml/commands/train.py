@@ -24,7 +24,7 @@ FAMILIES = {
 
 def run(arguments: Sequence[str], prog: str) -> None:
     """Train. Raises an error of ml.errors."""
-    if arguments and arguments[0] == "--resume":
+    if arguments and arguments[0].startswith("--resume"):
         parser = argparse.ArgumentParser(prog=prog, description="Go on with a run that was stopped.")
         parser.add_argument("--resume", type=Path, metavar="RUN", required=True, help="the run's folder")
         _resume(parser.parse_args(arguments).resume)

@@ -1,6 +1,7 @@
 """The loop that every trainer of this library runs: seeded, resumable at any step, safe to stop with Ctrl-C."""
 
 import copy
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ml.errors import Stopped
+from ml.errors import RunError, Stopped
 from ml.training.run import Run
 
 SAVE_EVERY = 120.0  #: seconds between states that are written within an epoch
@@ -73,6 +74,7 @@ class _Place:
     """How far a run has come."""
 
     step: int = 0  #: steps done, of all epochs
+    epochs: int = 0  #: epochs done, with their look at dev
     best: dict[str, float] = field(default_factory=dict)  #: the figures of the best epoch, and its number
     stale: int = 0  #: epochs since
 
@@ -80,16 +82,18 @@ class _Place:
 def fit(run: Run, task: Task) -> dict[str, float]:
     """Train, or go on from the run's state; the model of the best epoch lies in `run.model`.
 
-    Returns the figures of that epoch and its number, `epoch`. Raises Stopped on Ctrl-C, once the state is written.
+    Returns the figures of that epoch and its number, `epoch`. Raises Stopped on Ctrl-C, once the state is written,
+    and RunError where the state cannot be read or written, another process is at it, or the loss is no number.
     """
-    trained = _Trained(run, task)
-    place = trained.restore()
-    bar = tqdm(total=task.steps_per_epoch * task.epochs, initial=place.step, desc=run.family, unit="step")
-    with _ctrl_c() as pressed, bar:
-        while place.step < task.steps_per_epoch * task.epochs and not trained.is_stale():
-            epoch, done = divmod(place.step, task.steps_per_epoch)
-            trained.learn(epoch + 1, done, bar, pressed)
-            trained.look(epoch + 1)
+    with run.alone():
+        trained = _Trained(run, task)
+        place = trained.restore()
+        bar = tqdm(total=task.steps_per_epoch * task.epochs, initial=place.step, desc=run.family, unit="step")
+        with _ctrl_c() as pressed, bar:
+            while place.epochs < task.epochs and not trained.is_stale():
+                trained.learn(bar, pressed)
+                trained.look()
+                trained.stop_if(pressed)
     return place.best
 
 
@@ -105,37 +109,56 @@ class _Trained:
     def is_stale(self) -> bool:
         return self.task.patience is not None and self.place.stale >= self.task.patience
 
-    def learn(self, epoch: int, done: int, bar: Any, pressed: list[int]) -> None:
-        """Do the rest of an epoch of which `done` steps are behind us."""
-        task, generator = self.task, torch.Generator().manual_seed(task_seed(self.task.seed, epoch))
-        task.network.train()
-        for batch in islice(task.batches(epoch, generator), done, None):
-            task.optimiser.zero_grad(set_to_none=True)
-            loss = float(task.step(batch).detach())
-            figures = {"loss": loss, "learning_rate": task.optimiser.param_groups[0]["lr"]}
-            if task.gradient_norm is not None:
-                norm = nn.utils.clip_grad_norm_(task.network.parameters(), task.gradient_norm)
-                figures["gradient_norm"] = float(norm)
-            task.optimiser.step()
-            if task.schedule is not None:
-                task.schedule.step()
-            if self.averaged:
-                self.averaged.update(task.network)
-            self.place.step += 1
-            self.run.log(step=self.place.step, **figures)
+    def learn(self, bar: Any, pressed: list[int]) -> None:
+        """Do the rest of the epoch: all of it, or nothing where only the look at dev was still to come."""
+        epoch = self.place.epochs + 1
+        done = self.place.step - self.place.epochs * self.task.steps_per_epoch
+        if done == self.task.steps_per_epoch:
+            return
+        generator = torch.Generator().manual_seed(task_seed(self.task.seed, epoch))
+        self.task.network.train()
+        for batch in islice(self.task.batches(epoch, generator), done, self.task.steps_per_epoch):
+            loss = self.step(batch)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            if pressed:
-                self.save()
-                raise Stopped(f"Stopped after step {self.place.step}; go on with `train --resume {self.run.folder}`.")
+            self.stop_if(pressed)
             if time.monotonic() - self.saved > SAVE_EVERY:
                 self.save()
 
-    def look(self, epoch: int) -> None:
+    def step(self, batch: Any) -> float:
+        """Learn from a batch; its loss."""
+        task = self.task
+        task.optimiser.zero_grad(set_to_none=True)
+        loss = float(task.step(batch).detach())
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The loss of step {self.place.step + 1} is {loss}: start another run with a lower learning rate."
+            )
+        figures = {"loss": loss, "learning_rate": float(task.optimiser.param_groups[0]["lr"])}
+        if task.gradient_norm is not None:
+            norm = nn.utils.clip_grad_norm_(task.network.parameters(), task.gradient_norm)
+            figures["gradient_norm"] = float(norm)
+        task.optimiser.step()
+        if task.schedule is not None:
+            task.schedule.step()
+        if self.averaged:
+            self.averaged.update(task.network)
+        self.place.step += 1
+        self.run.log(step=self.place.step, **figures)
+        return loss
+
+    def stop_if(self, pressed: list[int]) -> None:
+        """Write the state and raise Stopped where somebody pressed Ctrl-C."""
+        if pressed:
+            self.save()
+            raise Stopped(f"Stopped after step {self.place.step}; go on with `train --resume {self.run.folder}`.")
+
+    def look(self) -> None:
         """Score the network after an epoch, and keep it where it is the best so far."""
         network = self.averaged.network if self.averaged else self.task.network
         network.eval()
-        figures = dict(self.task.score(network))
+        epoch = self.place.epochs + 1
+        figures = {name: float(value) for name, value in self.task.score(network).items()}
         self.run.log(step=self.place.step, epoch=epoch, **figures)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         tqdm.write(f"dev after epoch {epoch}: {shown}")
@@ -144,6 +167,7 @@ class _Trained:
             self.task.save(network, self.run.model)
         else:
             self.place.stale += 1
+        self.place.epochs = epoch
         self.save()
 
     def save(self) -> None:
@@ -153,6 +177,7 @@ class _Trained:
             "network": self.task.network.state_dict(),
             "optimiser": self.task.optimiser.state_dict(),
             "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
         if self.task.schedule is not None:
             state["schedule"] = self.task.schedule.state_dict()
@@ -165,18 +190,21 @@ class _Trained:
         """Take up the run's state where there is one."""
         state = self.run.state()
         if state is None:
+            self.run.forget_curve_after(step=0, epoch=0)
             torch.manual_seed(self.task.seed)
             return self.place
         self.place = _Place(**state["place"])
         self.task.network.load_state_dict(state["network"])
         self.task.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+        if len(state["random_gpu"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["random_gpu"])
         if self.task.schedule is not None:
             self.task.schedule.load_state_dict(state["schedule"])
         if self.averaged:
             self.averaged.network.load_state_dict(state["averaged"]["network"])
             self.averaged.steps = state["averaged"]["steps"]
-        self.run.forget_curve_after(self.place.step)
+        self.run.forget_curve_after(step=self.place.step, epoch=self.place.epochs)
         return self.place
 
 

@@ -11,11 +11,14 @@
 | README.md | the model card |
 """
 
+import fcntl
 import json
+import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -91,19 +94,38 @@ class Run:
         """Whether the run came to its end."""
         return (self.folder / METRICS).exists()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from training in this folder meanwhile. Raises RunError where one is."""
+        lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise RunError(f"Another process is training in {self.folder}; wait until it is done.") from error
+        finally:
+            os.close(lock)
+
     def log(self, **figures: float | int) -> None:
         """Add a line of figures to the curve; by custom one of them is `step` or `epoch`."""
         with (self.folder / CURVE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Write everything that going on needs, whole or not at all: tensors and plain values, no objects."""
+        """Write everything that going on needs, whole or not at all: tensors and plain values, no objects.
+
+        Raises RunError where it cannot be written; the state before is kept.
+        """
         import torch
 
         partial = self.folder / f".{CHECKPOINT}.partial"
         try:
             torch.save(dict(state), partial)
             partial.replace(self.folder / CHECKPOINT)
+        except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
+            raise RunError(
+                f"The state of {self.folder} cannot be written; make room, then `train --resume` goes on from the last."
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -122,9 +144,9 @@ class Run:
             raise RunError(f"{path} is damaged: remove it to begin again with the same options.") from error
         return state
 
-    def forget_curve_after(self, step: int) -> None:
-        """Drop the curve's lines of later steps than the one to go on from: they will be written again."""
-        lines = [line for line in curve(self.folder) if line.get("step", 0) <= step]
+    def forget_curve_after(self, *, step: int, epoch: int) -> None:
+        """Drop the curve's lines of later steps and epochs than those to go on from: they will be written again."""
+        lines = [line for line in curve(self.folder) if line.get("step", 0) <= step and line.get("epoch", 0) <= epoch]
         _write(self.folder / CURVE, "".join(json.dumps(line) + "\n" for line in lines))
 
     def finish(self, metrics: Mapping[str, Any], card: str) -> None:
