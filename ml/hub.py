@@ -16,6 +16,8 @@ from ml.files import sha256
 
 _HUB_NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+(?:/[\w.-]+)*))?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+CHECKSUMS = "SHA256SUMS"
+_CHECKSUM = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>.+)")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 SETTINGS = (
@@ -74,6 +76,27 @@ class Checkpoint:
         hashes = [self._verified_sha256(path) for path in self.weights()]
         return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
+    def verify(self) -> None:
+        """Compare the files with SHA256SUMS, where the folder has it. Raises ModelCorrupt, which names the file."""
+        try:
+            lines = (self.folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return
+        except ValueError as error:
+            raise ModelCorrupt(f"{CHECKSUMS} of {self.name} is damaged; export the model again.") from error
+        listed = [_CHECKSUM.fullmatch(line) for line in lines]
+        if not listed or None in listed:
+            raise ModelCorrupt(f"{CHECKSUMS} of {self.name} is damaged; export the model again.")
+        for match in filter(None, listed):
+            path = self.folder / match["file"]
+            if not path.is_file():
+                raise ModelCorrupt(f"{match['file']} of {self.name} is missing; export the model again.")
+            if sha256(path) != match["sha256"]:
+                raise ModelCorrupt(
+                    f"{match['file']} of {self.name} is damaged: its SHA-256 is not that in {CHECKSUMS}; "
+                    "export the model again."
+                )
+
     def _verified_sha256(self, path: Path) -> str:
         actual = sha256(path)
         blob = path.resolve().name  # in the hub's cache, large files are links to blobs that bear their SHA-256
@@ -96,14 +119,17 @@ class Checkpoint:
 def locate(name: str) -> Checkpoint:
     """Find a folder, or a hub id (`owner/name`, or `owner/name@revision`) in the hub's cache on this machine.
 
-    Raises ModelNotFound where it is not here; nothing is fetched.
+    Raises ModelNotFound where it is not here, ModelCorrupt where a folder's files are not what its SHA256SUMS says;
+    nothing is fetched.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     folder = Path(os.path.expanduser(name))  # unlike Path.expanduser, leaves `~nobody` as it is
     if name and os.path.isdir(folder):  # unlike Path.is_dir, says no to a name that is too long
-        return Checkpoint(folder.resolve().name, "local", folder)
+        checkpoint = Checkpoint(folder.resolve().name, "local", folder)
+        checkpoint.verify()
+        return checkpoint
     repo, revision = _parse(name)
     try:
         config = try_to_load_from_cache(repo, "config.json", revision=revision)

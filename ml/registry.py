@@ -83,6 +83,10 @@ class Registry(Generic[M]):
         """What there is to load on this machine by name: what ships with the library, then the hub's cache."""
         return [*self._named, *filter(self._is_ours, hub.cached())]
 
+    def takes(self, model_type: str) -> bool:
+        """Whether checkpoints of an architecture can be of this role."""
+        return model_type in self._families
+
     def unload(self, name: str | None = None) -> None:
         """Forget one model, or all: the next `get` loads anew. Those who hold it may go on using it."""
         with self._guard:
@@ -91,7 +95,7 @@ class Registry(Generic[M]):
 
     def _is_ours(self, name: str) -> bool:
         try:
-            return hub.locate(name).model_type in self._families
+            return self.takes(hub.locate(name).model_type)
         except ModelError:  # not a model with a configuration that says what it is
             return False
 
