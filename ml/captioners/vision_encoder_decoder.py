@@ -3,17 +3,22 @@
 Source: Li et al., "TrOCR" (https://arxiv.org/abs/2109.10282), for the architecture that transformers generalised.
 """
 
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from math import exp
 from typing import Any
 
 import torch
 from PIL.Image import Image
 from transformers import GenerationConfig, VisionEncoderDecoderModel
 
-from ml.errors import ModelCorrupt
+from ml.backbones.shared import shared_image_tower
+from ml.captioners.feature_maps import MODEL_TYPE as FEATURE_MAPS
+from ml.errors import ModelCorrupt, ModelUnsupported
 from ml.hub import Checkpoint
-from ml.huggingface import load_parts, pixels
+from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
 from ml.interfaces import CaptionResult, ModelInfo
 
 BATCH = 8  #: pictures in one pass; with GPT-2's vocabulary, each takes up to 32 MB while its beams are scored
@@ -21,31 +26,90 @@ BEAMS = 4
 MAX_TOKENS = 40  #: of a caption with its start
 
 MODEL_TYPES = {"vision-encoder-decoder"}
+SETTINGS = "mmsite"  #: our entry in config.json, with the fields of `Certainty`
+
+_HYPHEN = re.compile(r"(?<=\w) - (?=\w)")
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """What a caption's certainty is worth: P(good) = sigmoid(slope * mean log-probability of its tokens + offset).
+
+    Fitted on a development set by `python -m ml train vit-bert`. Without a slope, as in checkpoints from elsewhere,
+    the confidence is the geometric mean of the tokens' probabilities.
+    """
+
+    slope: float | None = None
+    offset: float = 0.0
+    unsure_below: float = 0.3
+    """A default that nobody measured, as checkpoints differ: tokens with odds of more than two to one against them."""
+
+    def confidence(self, log_probability: float) -> float:
+        """The confidence in a caption whose tokens have this mean log-probability."""
+        if self.slope is None:
+            return exp(log_probability)
+        return 1.0 / (1.0 + exp(-self.slope * log_probability - self.offset))
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "Certainty":
+        """What a checkpoint says of itself. Raises ModelCorrupt where that is not what it should be."""
+        settings = checkpoint.config().get(SETTINGS, {})
+        known = {each.name for each in fields(cls)}
+        if not isinstance(settings, dict) or not all(
+            name in known and type(value) in {int, float} for name, value in settings.items()
+        ):
+            raise ModelCorrupt(f"{checkpoint.name} has an entry {SETTINGS} in config.json that is not understood.")
+        return cls(**settings)
 
 
 class VisionEncoderDecoderCaptioner:
     """A Captioner on a VisionEncoderDecoderModel; beam search, no three tokens twice.
 
-    A caption's confidence is the geometric mean of its tokens' probabilities. May be called from several threads,
-    one of which captions at a time.
+    May be called from several threads, one of which captions at a time.
     """
 
-    unsure_below = 0.3
-    """A default that nobody measured on a development set, as checkpoints differ: tokens with odds of more than two to
-    one against them."""
-
-    def __init__(self, *, network: Any, image_processor: Any, tokenizer: Any, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        *,
+        network: Any,
+        look: Callable[[Sequence[Image]], torch.Tensor],
+        tokenizer: Any,
+        info: ModelInfo,
+        certainty: Certainty = Certainty(),
+    ) -> None:
+        """`look` makes of pictures what the network takes as `pixel_values`."""
         self.info = info
         self._network = network
-        self._image_processor = image_processor
+        self._look = look
         self._tokenizer = tokenizer
-        self._generation = _generation(network, tokenizer)
+        self._certainty = certainty
+        self._generation = generation(network, tokenizer)
         self._generating = threading.Lock()
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "VisionEncoderDecoderCaptioner":
         """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        return cls(**load_parts(checkpoint, VisionEncoderDecoderModel.from_pretrained, MODEL_TYPES))
+        if checkpoint.model_type not in MODEL_TYPES:
+            expected = " or ".join(sorted(MODEL_TYPES))
+            raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model; this needs {expected}.")
+        network = load_model(checkpoint, VisionEncoderDecoderModel.from_pretrained)
+        if network.config.encoder.model_type == FEATURE_MAPS:
+            processor: Any = shared_image_tower()
+            look = processor.feature_maps
+        else:
+            processor = load_image_processor(checkpoint)
+            look = _looking(processor)
+        return cls(
+            network=network,
+            look=look,
+            tokenizer=load_tokenizer(checkpoint),
+            info=model_info(checkpoint, processor),
+            certainty=Certainty.of(checkpoint),
+        )
+
+    @property
+    def unsure_below(self) -> float:
+        return self._certainty.unsure_below
 
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Describe RGB pictures of any size, one result a picture, in their order."""
@@ -53,22 +117,29 @@ class VisionEncoderDecoderCaptioner:
             result for start in range(0, len(images), BATCH) for result in self._caption(images[start : start + BATCH])
         ]
 
-    @torch.inference_mode()
     def _caption(self, images: Sequence[Image]) -> list[CaptionResult]:
-        inputs = pixels(self._image_processor, images)
         with self._generating:
-            output = self._network.generate(**inputs, generation_config=self._generation)
-            texts = self._tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
-        # with a length penalty of 1, a sequence's score is the mean log probability of its tokens
-        confidences = output.sequences_scores.exp().tolist()
-        return [CaptionResult(_tidy(text), value) for text, value in zip(texts, confidences, strict=True)]
+            told = tell(self._network, self._look(images), self._tokenizer, self._generation)
+        return [CaptionResult(text, self._certainty.confidence(value)) for text, value in told]
 
 
-def _tidy(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(" .!")
+@torch.inference_mode()
+def tell(
+    network: Any, pixel_values: torch.Tensor, tokenizer: Any, settings: GenerationConfig
+) -> list[tuple[str, float]]:
+    """Caption n pictures, each with the mean log-probability of its tokens."""
+    output = network.generate(pixel_values=pixel_values.to(network.device), generation_config=settings)
+    texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
+    # with a length penalty of 1, a sequence's score is the mean log probability of its tokens
+    return list(zip(map(tidy, texts), output.sequences_scores.tolist(), strict=True))
 
 
-def _generation(network: Any, tokenizer: Any) -> GenerationConfig:
+def tidy(text: str) -> str:
+    """A caption in lower case, without final punctuation, and with hyphens as people write them."""
+    return _HYPHEN.sub("-", " ".join(text.lower().split())).rstrip(" .!")
+
+
+def generation(network: Any, tokenizer: Any) -> GenerationConfig:
     """How to decode. Checkpoints name their special tokens in one of four places; the first that does counts."""
 
     holders = (network.generation_config, network.config, network.config.decoder, tokenizer)
@@ -91,6 +162,14 @@ def _generation(network: Any, tokenizer: Any) -> GenerationConfig:
         length_penalty=1.0,
         no_repeat_ngram_size=3,
         max_new_tokens=min(MAX_TOKENS, getattr(network.config.decoder, "max_position_embeddings", MAX_TOKENS) - 1),
+        use_cache=True,
         return_dict_in_generate=True,
         output_scores=True,
     )
+
+
+def _looking(image_processor: Any) -> Callable[[Sequence[Image]], torch.Tensor]:
+    def look(images: Sequence[Image]) -> torch.Tensor:
+        return pixels(image_processor, images)["pixel_values"]
+
+    return look
