@@ -57,7 +57,7 @@ class Statistics(Protocol):
         """From these again."""
 
 
-_KINDS = {
+KINDS = {
     "captions": ("ml.evaluation.captions", "CaptionStatistics"),
     "retrieval": ("ml.evaluation.retrieval", "RetrievalStatistics"),
 }
@@ -143,7 +143,7 @@ class Report:
 
     def statistics(self) -> Statistics:
         """What is known of each picture. Raises UsageError where the rows are not of this kind."""
-        module, name = _KINDS[self.kind]
+        module, name = KINDS[self.kind]
         try:
             statistics: Statistics = getattr(import_module(module), name).from_rows(self.pictures)
         except (ValueError, TypeError, KeyError) as error:
@@ -176,7 +176,7 @@ class Report:
 
 def module_of(kind: str) -> Any:
     """The module of a kind of reports. Raises KeyError where there is none."""
-    return import_module(_KINDS[kind][0])
+    return import_module(KINDS[kind][0])
 
 
 def measures(kind: str) -> dict[str, Measure]:

@@ -191,7 +191,8 @@ def rank(
         rows = np.arange(len(similarities))
         own[part] = mine = similarities[rows, owner[part]]
         rivals[part] = (~(similarities < mine[:, None])).sum(axis=1) - 1  # what is no number is a rival too
-        np.maximum.at(best, owner[part], mine)
+        with np.errstate(invalid="ignore"):
+            np.maximum.at(best, owner[part], mine)
         similarities[rows, owner[part]] = -np.inf
         nearest[part] = similarities.max(axis=1)
     caption_rivals = np.zeros(len(images), np.int64)
