@@ -1,6 +1,8 @@
 """Checkpoints, pictures and a clean registry for the tests of ml."""
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,3 +58,16 @@ def pictures() -> list[PILImage.Image]:
         PILImage.fromarray(np.clip(colour + spots, 0, 255).astype(np.uint8))
         for colour, spots in zip(colours, noise, strict=True)
     ]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB."""
+    mount = shutil.which("mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if mount is None or os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount the small disk of this test")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

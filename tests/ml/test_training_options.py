@@ -1,0 +1,91 @@
+"""Options of a trainer on a command line and in config.json."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ml.errors import RunError
+from ml.training.options import add_arguments, from_arguments, from_json, option, to_json
+
+
+@dataclass(frozen=True)
+class Options:
+    data: str = option(help="where the data lies")
+    rate: float = option(help="how fast it learns")
+    cache: str = option("~/cache", "where features lie")
+    seed: int = option(0, "of the dice")
+    patience: int | None = option(None, "how long to wait")
+    decay: float | None = option(0.5, "how much")
+    mirrored: bool = option(True, "flip half of the pictures")
+    strict: bool = option(False, "be strict")
+    mode: str = option("full", "what to train", ("full", "lora"))
+
+
+def parse(*arguments: str) -> Options:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Options)
+    return from_arguments(Options, parser.parse_args(arguments))
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert parse("--data", "/data", "--rate", "1e-3") == Options(
+        data="/data", rate=0.001, cache=str(Path.home() / "cache")
+    )
+
+
+def test_every_kind_of_option_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = "--data here --rate 2 --cache . --seed 7 --patience 3 --decay 0.25 --no-mirrored --strict --mode lora"
+    assert parse(*given.split()) == Options(
+        data=str(tmp_path / "here"),
+        rate=2.0,
+        cache=str(tmp_path),
+        seed=7,
+        patience=3,
+        decay=0.25,
+        mirrored=False,
+        strict=True,
+        mode="lora",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--decay", "x"], "argument --decay: invalid float value: 'x'"),
+        (["--mode", "x"], "argument --mode: invalid choice: 'x'"),
+        (["--unknown"], "unrecognized arguments: --unknown"),
+    ],
+)
+def test_what_cannot_be_read_is_said(wrong: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--data", "/data", "--rate", "1", *wrong)
+    assert sentence in capsys.readouterr().err
+
+
+def test_what_is_needed_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--rate", "1")
+    assert "the following arguments are required: --data" in capsys.readouterr().err
+
+
+def test_help_says_what_each_means_and_its_default() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Options)
+    text = " ".join(parser.format_help().split())
+    assert "--rate RATE how fast it learns --cache" in text
+    assert "--decay DECAY how much (default: 0.5)" in text
+    assert "--mirrored, --no-mirrored flip half of the pictures (default: True)" in text
+    assert "--mode {full,lora} what to train (default: full)" in text
+
+
+def test_config_holds_the_same_options() -> None:
+    options = parse("--data", "/data", "--rate", "1", "--patience", "2")
+    assert from_json(Options, to_json(options)) == options
+    with pytest.raises(RunError, match=r"do not fit this version of the trainer: .*'speed'"):
+        from_json(Options, {**to_json(options), "speed": 1})
+    with pytest.raises(RunError, match=r"do not fit this version of the trainer: .*'rate'"):
+        from_json(Options, {"data": "/data"})
