@@ -43,12 +43,12 @@ def pixel_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
 
 
 class PictureServer(ThreadingHTTPServer):
-    """`/NUMBER.jpg` (png, webp, gif) is a good picture, other paths are not; see `_Handler`."""
+    """`/NUMBER.jpg` (png, webp, gif) is a good picture, other paths are not; see `Handler`."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, handler: type["Handler"] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         _zeros()  # takes a moment, so not when it is asked for
         self.asked: Counter[str] = Counter()  #: how often each path was asked for
         self.times: list[tuple[float, float]] = []  #: when each request began and ended
@@ -66,7 +66,9 @@ class PictureServer(ThreadingHTTPServer):
         """A client that breaks off is no error here."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """`do_NAME` answers `/NAME`; everything else is a picture or a 404."""
+
     server: PictureServer
     protocol_version = "HTTP/1.1"
 

@@ -94,6 +94,10 @@ class Downloads:
         except Dropped as dropped:
             self._results.put((wish, dropped))
 
+    def has_result(self) -> bool:
+        """Whether `next_result` would not wait."""
+        return not self._results.empty()
+
     def next_result(self) -> tuple[Wish, Outcome]:
         """Wait for what became of one of the wishes that were begun."""
         wish, outcome = self._results.get()
@@ -163,7 +167,11 @@ class Fetching(Iterator[tuple[Wish, Outcome]]):
         self.ahead = ahead  #: how many may be under way at once; may be lowered, to get no more than is needed
 
     def __next__(self) -> tuple[Wish, Outcome]:
-        while self._begun < self.ahead and (wish := next(self._wishes, None)) is not None:
+        # What came in goes first: the next wish may take a search page seconds to tell.
+        while self._begun < self.ahead and not self._downloads.has_result():
+            wish = next(self._wishes, None)
+            if wish is None:
+                break
             self._downloads.begin(wish)
             self._begun += 1
         if not self._begun:
