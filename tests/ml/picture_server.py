@@ -42,6 +42,17 @@ def pixel_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+def canvas_bomb() -> bytes:
+    """A WebP of few bytes, whose header promises a canvas of 268 million pixels."""
+    frames = [PILImage.new("RGB", (80, 80), colour) for colour in ("red", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    body = bytearray(buffer.getvalue())
+    sides = body.index(b"VP8X") + 12  # two of 24 bits, less one
+    body[sides : sides + 6] = (16_382).to_bytes(3, "little") * 2
+    return bytes(body)
+
+
 class PictureServer(ThreadingHTTPServer):
     """`/NUMBER.jpg` (png, webp, gif) is a good picture, other paths are not; see `Handler`."""
 
@@ -207,6 +218,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_pixel_bomb(self, _: Any) -> None:
         self._answer(pixel_bomb(), type="image/png")
+
+    def do_canvas_bomb(self, _: Any) -> None:
+        self._answer(canvas_bomb(), type="image/webp")
 
     def do_tiny(self, _: Any) -> None:
         self._answer(picture(8, "gif", (1, 1)), type="image/gif")

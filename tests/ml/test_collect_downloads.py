@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ml.datasets.collect import addresses
+from ml.datasets.collect import addresses, request
 from ml.datasets.collect.addresses import is_public, parse
 from ml.datasets.collect.downloads import Downloads, Outcome, Wish
 from ml.datasets.collect.dropped import Dropped
@@ -60,7 +60,15 @@ def test_good_pictures_are_kept_as_they_came(server: PictureServer, kind: str) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/chunked", "/gzip", "/hops?left=5", "/first?code=500", "/first?code=429&Retry-After=0"]
+    "path",
+    [
+        "/chunked",
+        "/gzip",
+        "/hops?left=5",
+        "/first?code=500",
+        "/first?code=429&Retry-After=0",
+        "/first?code=503&Retry-After=Wed, 21 Oct 2015 07:28:00 GMT",
+    ],
 )
 def test_odd_ways_to_a_good_picture(server: PictureServer, path: str) -> None:
     assert reason(server.url + path) == "kept"
@@ -77,6 +85,8 @@ def test_odd_ways_to_a_good_picture(server: PictureServer, path: str) -> None:
         ("/status?code=500", "status 500", 2),
         ("/status?code=503&Retry-After=0", "status 503", 2),
         ("/status?code=429&Retry-After=99999", "status 429", 1),
+        ("/status?code=429&Retry-After=Thu, 31 Dec 2099 00:00:00 GMT", "status 429", 1),
+        ("/status?code=429&Retry-After=soon", "status 429", 2),
         ("/reset", "connection broke", 2),
         ("/short", "connection broke", 2),
         ("/garbage", "bad answer", 1),
@@ -94,6 +104,7 @@ def test_odd_ways_to_a_good_picture(server: PictureServer, path: str) -> None:
         ("/gzip-bomb", "too many bytes", 1),
         ("/gzip-broken", "bad answer", 1),
         ("/pixel-bomb", "too many pixels", 1),
+        ("/canvas-bomb", "too many pixels", 1),
         ("/tiny", "too small", 1),
         ("/to?address=ftp://example.org/x.jpg", "bad address", 1),
         ("/to?address=http://%5B::1/x.jpg", "bad address", 1),
@@ -308,6 +319,15 @@ def test_robots_txt_that_cannot_be_had_forbids_all(server: PictureServer, monkey
     monkeypatch.setattr(handler, "do_robots_txt", handler.do_garbage)
     assert reason(f"{server.url}/1.jpg", robots=True) == "robots.txt"
     assert server.asked["/1.jpg"] == 0
+
+
+def test_an_error_that_nobody_foresaw_costs_one_picture(server: PictureServer, monkeypatch: Any, caplog: Any) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(request, "_body", failing)
+    assert reason(f"{server.url}/1.jpg") == "unforeseen"
+    assert "RuntimeError: a bug" in caplog.text
 
 
 def test_pictures_in_the_page_itself() -> None:

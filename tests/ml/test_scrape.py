@@ -112,7 +112,7 @@ def test_queries_without_results_are_said(
 ) -> None:
     nothing = {"query": "nothing", "captions": ["x"]}
     assert scrape(tmp_path, server, nothing) == 1
-    assert "No query found a picture: see with --headful whether" in capsys.readouterr().err
+    assert "No query found a picture; see with --headful whether" in capsys.readouterr().err
     assert scrape(tmp_path, server, nothing, DOGS, more=("--per-query", "50")) == 0
     assert server.searched == ["nothing", "nothing", "dogs in snow"]
     assert "The query 'nothing' found nothing." in (tmp_path / "set" / "report.md").read_text()

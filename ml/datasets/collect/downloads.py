@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ from ml.datasets.collect.limits import Limits
 from ml.datasets.collect.pictures import Picture
 from ml.datasets.collect.robots import Robots
 from ml.datasets.collect.turns import Turns
+
+log = logging.getLogger(__name__)
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may turn into a 200
@@ -66,7 +69,7 @@ class Downloads:
         self._limits = limits
         self._robots = robots
         self._turns: Turns[_Job] = Turns(limits.per_host)
-        self._results: SimpleQueue[tuple[Wish, Outcome | Exception]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Wish, Outcome]] = SimpleQueue()
         for _ in range(limits.workers):
             # Daemons: a program that was told to stop does not wait for a host that drips.
             Thread(target=self._work, daemon=True).start()
@@ -100,10 +103,7 @@ class Downloads:
 
     def next_result(self) -> tuple[Wish, Outcome]:
         """Wait for what became of one of the wishes that were begun."""
-        wish, outcome = self._results.get()
-        if isinstance(outcome, Exception) and not isinstance(outcome, Dropped):
-            raise outcome
-        return wish, outcome
+        return self._results.get()
 
     def _work(self) -> None:
         while (turn := self._turns.take()) is not None:
@@ -113,8 +113,9 @@ class Downloads:
                 pause = max(pause, self._step(job))
             except Dropped as dropped:
                 pause = max(pause, self._failed(job, dropped))
-            except Exception as error:  # noqa: BLE001 - a thread that died would leave the others waiting for ever
-                self._results.put((job.wish, error))
+            except Exception as error:  # a thread that died would leave the others waiting for ever
+                log.exception("%s", job.address)
+                self._results.put((job.wish, Dropped("unforeseen", f"{type(error).__name__}: {error}"[:200])))
             self._turns.release(host, pause)
 
     def _step(self, job: _Job) -> float:

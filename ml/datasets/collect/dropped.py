@@ -24,6 +24,7 @@ MEANING = {
     "broken picture": "cut short or damaged: it cannot be decoded",
     "too many pixels": "more pixels than --max-pixels",
     "too small": "a side shorter than --min-side",
+    "unforeseen": "an error of this program, which its log tells; please report it",
     "same address": "an address that another row has",
     "same picture": "byte for byte a picture that is kept from another address",
 }

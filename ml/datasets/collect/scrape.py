@@ -50,7 +50,7 @@ def scrape(
                     found += _one(collection, query, SearchPage(chrome, site, rate, robots), downloads, per_query)
                 if not found:
                     raise DatasetError(
-                        f"No query found a picture; see with --headful whether the selectors of {site.name} fit its page."
+                        f"No query found a picture; see with --headful whether the selectors of {site.name} fit."
                     )
         return report.sentence(collection.journal)
 
