@@ -6,19 +6,20 @@ cross-entropy over a batch, a learned temperature. What such a network lacks is 
 """
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from ml import hub
 from ml.backbones import minilm
 from ml.datasets.examples import Split
 from ml.encoders.scratch_clip import MODEL_TYPE, TEXT_TOWERS, ScratchClip, Shape, as_pixels, pad
-from ml.errors import DatasetError, ModelUnsupported, UsageError
+from ml.errors import ModelUnsupported, UsageError
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
 from ml.huggingface import load_model, load_tokenizer
@@ -31,7 +32,8 @@ from ml.training.run import Run
 
 DESCRIPTION = "Train a CLIP from scratch: our own vision transformer beside a BERT that is pretrained, or new too."
 SPLITS: tuple[Split, ...] = ("train", "dev")
-VOCABULARY = 8000  #: pieces of words that a new text tower knows
+VOCABULARY = 4000  #: words that a new text tower knows whole
+SIGNS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,14 @@ class TextTower:
     pretrained: bool
 
 
-def text_tower(name: str, captions: Sequence[str], length: int) -> TextTower:
-    """Open `minilm` or a BERT by hub id or folder; for `none` make a small one whose words are those of the captions.
+def text_tower(options: Options, captions: Sequence[str]) -> TextTower:
+    """Open `minilm` or a BERT by hub id or folder; for `none` make one as large as the vision transformer.
 
     Raises ModelNotFound, ModelCorrupt or ModelUnsupported.
     """
+    name = options.text
     if name == "none":
-        tokenizer = _new_tokenizer(captions)
-        sizes = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
-        sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": length}
-        configuration, network = TEXT_TOWERS["bert"]
-        return TextTower(network(configuration(**sizes)), tokenizer, pretrained=False)
+        return _new_text_tower(options, captions)
     if name == "minilm":
         folder = minilm.model_folder()
         for file, digest in minilm.SHA256.items():
@@ -105,16 +104,37 @@ def text_tower(name: str, captions: Sequence[str], length: int) -> TextTower:
     return TextTower(network, load_tokenizer(checkpoint).backend_tokenizer, pretrained=True)
 
 
+def _new_text_tower(options: Options, captions: Sequence[str]) -> TextTower:
+    tokenizer = _new_tokenizer(captions)
+    configuration, network = TEXT_TOWERS["bert"]
+    sizes = configuration(
+        hidden_size=options.width,
+        num_hidden_layers=options.depth,
+        num_attention_heads=options.heads,
+        intermediate_size=4 * options.width,
+        vocab_size=tokenizer.get_vocab_size(),
+        max_position_embeddings=Shape.length,
+    )
+    return TextTower(network(sizes), tokenizer, pretrained=False)
+
+
 def _new_tokenizer(captions: Sequence[str]) -> Tokenizer:
-    """WordPiece as BERT's, learnt from captions."""
-    signs = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    """WordPiece as BERT's, that knows the captions' commonest words whole and spells all others.
+
+    The trainer of the tokenizers library is not used: it numbers pieces differently from run to run.
+    """
+    normalizer, splitter = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    words = Counter(
+        word for caption in captions for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(caption))
+    )
+    letters = sorted({letter for word in words for letter in word})
+    known = sorted(words, key=lambda word: (-words[word], word))[:VOCABULARY]
+    pieces = dict.fromkeys([*SIGNS, *letters, *(f"##{letter}" for letter in letters), *known])
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=signs, show_progress=False)
-    tokenizer.train_from_iterator(captions, trainer)
-    ends = [(sign, tokenizer.token_to_id(sign)) for sign in ("[CLS]", "[SEP]")]
+    ends = [(sign, vocabulary[sign]) for sign in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return tokenizer
 
@@ -138,7 +158,7 @@ class Lesson:
         self.device = contrastive.device()
         self.pairs, captions = Pairs.read(data, "train", cache, larger)
         self.dev, dev_captions = Pairs.read(data, "dev", cache, Prepare(options.side, middle=False))
-        self.tower = text_tower(options.text, captions, Shape.length)
+        self.tower = text_tower(options, captions)
         self.network = new_network(options, self.tower).to(self.device)
         padding = self.tower.network.config.pad_token_id or 0
         self.tokens, self.dev_tokens = (
@@ -184,7 +204,7 @@ class Lesson:
     def task(self) -> Task:
         """What the loop runs."""
         options, network = self.options, self.network
-        size = contrastive.batch_size(options.batch, len(self.pairs))
+        size = contrastive.batch_size(options, len(self.pairs))
         steps = len(self.pairs) // size
         rates = [(network.text, options.text_rate if self.tower.pretrained else options.learning_rate)]
         groups = contrastive.parameter_groups([*rates, (network, options.learning_rate)], options.weight_decay)
@@ -236,8 +256,6 @@ def train(run: Run) -> None:
     options = from_json(Options, run.options)
     lesson = Lesson(options)
     best = fit(run, lesson.task())
-    if not best:
-        raise DatasetError("Nothing was learnt: no epoch came to its end.")
     parameters = sum(each.numel() for each in lesson.network.parameters())
     metrics = {**best, "parameters": parameters, "pictures": len(lesson.pairs), "captions": len(lesson.pairs.owner)}
     text = (

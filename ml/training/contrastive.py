@@ -23,7 +23,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ml.datasets.examples import Example, Split, read
-from ml.errors import DatasetError
+from ml.errors import DatasetError, UsageError
 from ml.evaluation.retrieval import score
 from ml.training.gradient_cache import Side, backward
 from ml.training.run import Run
@@ -91,12 +91,21 @@ class Prepare:
     """Keep the middle square, as CLIP does, or press the whole picture into one, as SigLIP does."""
 
     def __call__(self, image: PILImage.Image) -> PILImage.Image:
-        box = None
-        if self.middle:
-            shorter = min(image.size)
-            left, top = ((length - shorter) / 2 for length in image.size)
-            box = (left, top, left + shorter, top + shorter)
-        return image.resize((self.side, self.side), PILImage.Resampling.BICUBIC, box=box)
+        if not self.middle:
+            return image.resize((self.side, self.side), PILImage.Resampling.BICUBIC)
+        # the steps, and the rounding, of Hugging Face's CLIPImageProcessor
+        image = _without_ends(image)
+        width, height = (int(self.side * length / min(image.size)) for length in image.size)
+        left, top = (width - self.side) // 2, (height - self.side) // 2
+        larger = image.resize((width, height), PILImage.Resampling.BICUBIC)
+        return larger.crop((left, top, left + self.side, top + self.side))
+
+
+def _without_ends(image: PILImage.Image) -> PILImage.Image:
+    """Of a long strip, a part around the middle: the whole would be huge where its shorter side is enlarged."""
+    longest = 8 * min(image.size)
+    margins = [max(0, length - longest) // 2 for length in image.size]
+    return ImageOps.crop(image, (*margins, *margins)) if any(margins) else image
 
 
 def squares(examples: Sequence[Example], cache: Path, prepare: Prepare) -> Squares:
@@ -177,10 +186,11 @@ class Step:
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     log_scale: nn.Parameter
     chunk: int  #: pairs in one pass; 0 takes the whole batch
+    hottest: float = HOTTEST  #: the temperature is kept at or below it
 
     def __call__(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         with torch.no_grad():
-            self.log_scale.clamp_(max=HOTTEST)  # before the pass: clamping within it would end its gradient
+            self.log_scale.clamp_(max=self.hottest)  # before the pass: clamping within it would end its gradient
         images, texts = (torch.split(rows, self.chunk or len(rows)) for rows in batch)
         return backward([Side(self.images, images), Side(self.texts, texts)], self.loss)
 
@@ -258,11 +268,16 @@ def warmup_cosine(optimiser: torch.optim.Optimizer, steps: int, warmup: float) -
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
 
-def batch_size(wanted: int, pairs: int) -> int:
-    """The size of batches: as wanted, or all where there are fewer. Raises DatasetError for fewer than two."""
+def batch_size(options: Any, pairs: int) -> int:
+    """The size of batches: as the options have it, or all pairs where there are fewer.
+
+    Raises UsageError for options that cannot be, DatasetError for fewer than two pairs.
+    """
+    if options.batch < 2 or options.chunk < 0 or options.epochs < 1:
+        raise UsageError("--batch must be at least 2, --epochs at least 1, and --chunk at least 0 (the whole batch).")
     if pairs < 2:
-        raise DatasetError("To contrast pictures takes at least two; the train split holds one.")
-    return min(wanted, pairs)
+        raise DatasetError("To contrast pictures takes at least two, and the train split holds one.")
+    return int(min(options.batch, pairs))
 
 
 def card(title: str, text: str, run: Run, metrics: Mapping[str, Any]) -> str:
