@@ -102,6 +102,13 @@ class _SearchHandler(Handler):
         else:
             self._answer(PAGE.encode(), type="text/html")
 
+    def do_paged(self, query: dict[str, list[str]]) -> None:
+        """An older page: a few results, and a link to the next of three pages."""
+        page = int(query.get("page", ["1"])[0])
+        pictures = "".join(f'<p class=result><img src="{3 * page + n}.png"></p>' for n in range(3))
+        following = f'<a id=more href="/paged?q=x&page={page + 1}">Next</a>' if page < 3 else "<p id=end>The end"
+        self._answer(f"<!doctype html>{pictures}{following}".encode(), type="text/html")
+
     def do_results(self, query: dict[str, list[str]]) -> None:
         start, words = int(query["start"][0]), query["q"][0]
         items = [] if words == "nothing" else _results(words)[start : start + PER_LOAD]

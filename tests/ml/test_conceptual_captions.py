@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def test_folders_that_hold_something_else(
     assert download(path, tmp_path / "set") == 1
     assert "Row 000000000 is not what it was" in capsys.readouterr().err
 
-    with Collection(tmp_path / "set", "train", kind=conceptual_captions.KIND, licence=""):
+    with closing(Collection(tmp_path / "set", "train", kind=conceptual_captions.KIND, licence="")):
         assert download(path, tmp_path / "set") == 1
     assert "Another process is collecting into" in capsys.readouterr().err
 

@@ -92,6 +92,21 @@ def test_a_page_is_scrolled_to_its_end(server: SearchServer, tmp_path: Path) -> 
 
 @browser
 @pytest.mark.browser
+def test_pages_are_turned_unless_robots_txt_forbids_one(
+    server: SearchServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.robots = "User-agent: *\nDisallow: /paged?q=x&page=3\n"
+    site = write_site(tmp_path / "test.toml", server.site().replace("/search?", "/paged?"))
+    path = write_queries(tmp_path / "queries.jsonl", DOGS)
+    assert main(["data", "scrape", str(path), str(tmp_path / "set"), "--site", str(site), *FAST]) == 1
+    assert f"The site test is not for programs: {server.url}/robots.txt forbids it." in capsys.readouterr().err
+    addresses = {row["address"] for row in kept(tmp_path)}
+    assert addresses == {f"{server.url}/{n}.png" for n in range(3, 9)}
+    assert {row["source"] for row in kept(tmp_path)} == addresses  # no link says otherwise
+
+
+@browser
+@pytest.mark.browser
 def test_no_more_than_wanted_and_no_query_twice(server: SearchServer, tmp_path: Path) -> None:
     assert scrape(tmp_path, server, DOGS, CATS, more=("--per-query", "3")) == 0
     assert Counter(row["category"] for row in kept(tmp_path)) == {"dogs in snow": 3, "cats & kittens": 3}

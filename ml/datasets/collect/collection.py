@@ -7,10 +7,9 @@ after a kill between them puts that right: a picture without a row is removed, a
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tqdm import tqdm
 
@@ -33,7 +32,7 @@ def collecting(root: Path, split: Split, *, kind: str, licence: str) -> "Iterato
 
     Raises Stopped on Ctrl-C, and DatasetError where the folder cannot be opened or written; what was decided is kept.
     """
-    with Collection(root, split, kind=kind, licence=licence) as collection:
+    with closing(Collection(root, split, kind=kind, licence=licence)) as collection:
         try:
             try:
                 yield collection
@@ -68,14 +67,6 @@ class Collection:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let others open it."""
