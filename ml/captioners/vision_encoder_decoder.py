@@ -89,10 +89,7 @@ class VisionEncoderDecoderCaptioner:
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "VisionEncoderDecoderCaptioner":
         """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        if checkpoint.model_type not in MODEL_TYPES:
-            expected = " or ".join(sorted(MODEL_TYPES))
-            raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model; this needs {expected}.")
-        network = load_model(checkpoint, VisionEncoderDecoderModel.from_pretrained)
+        network = open_network(checkpoint)
         if network.config.encoder.model_type == FEATURE_MAPS:
             processor: Any = shared_image_tower()
             look = processor.feature_maps
@@ -121,6 +118,26 @@ class VisionEncoderDecoderCaptioner:
         with self._generating:
             told = tell(self._network, self._look(images), self._tokenizer, self._generation)
         return [CaptionResult(text, self._certainty.confidence(value)) for text, value in told]
+
+
+def open_network(checkpoint: Checkpoint) -> Any:
+    """The network of a checkpoint, without its encoder's pooler, at which no decoder looks.
+
+    Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture.
+    """
+    if checkpoint.model_type not in MODEL_TYPES:
+        expected = " or ".join(sorted(MODEL_TYPES))
+        raise ModelUnsupported(f"{checkpoint.name} is a {checkpoint.model_type} model; this needs {expected}.")
+    network = load_model(checkpoint, _without_pooler)
+    if hasattr(network.encoder, "pooler"):
+        network.encoder.pooler = None
+    return network
+
+
+def _without_pooler(*arguments: Any, **keywords: Any) -> tuple[Any, dict[str, Any]]:
+    network, report = VisionEncoderDecoderModel.from_pretrained(*arguments, **keywords)
+    missing = {name for name in report["missing_keys"] if not name.startswith("encoder.pooler.")}
+    return network, {**report, "missing_keys": missing}
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ from transformers import (
 from ml import hub
 from ml.backbones import minilm
 from ml.captioners.feature_maps import FeatureMapsConfig, FeatureMapsEncoder
-from ml.captioners.vision_encoder_decoder import generation
+from ml.captioners.vision_encoder_decoder import generation, open_network
 from ml.errors import ModelCorrupt, ModelUnsupported, UsageError
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
@@ -75,8 +75,8 @@ def assemble(encoder: str, decoder: str, *, layers: int | None = None, dropout: 
         vision, image_processor, new_sights = _encoder(sight), load_image_processor(sight), set()
     network: Any = VisionEncoderDecoderModel(encoder=vision, decoder=language)
     network.config.decoder.tie_word_embeddings = language.config.tie_word_embeddings
-    bridge = {name for name, _ in network.named_parameters() if name.startswith("enc_to_dec_proj.")}
-    new = new_sights | bridge | {f"decoder.{name}" for name in new_words}
+    made = new_sights | {f"decoder.{name}" for name in new_words}
+    new = {name for name, _ in network.named_parameters() if name in made or name.startswith("enc_to_dec_proj.")}
     parts = Parts(network, tokenizer, image_processor, frozenset(new))
     return _ready(parts)
 
@@ -87,9 +87,7 @@ def reopen(name: str) -> Parts:
     Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture.
     """
     checkpoint = hub.locate(name)
-    if checkpoint.model_type != "vision-encoder-decoder":
-        raise ModelUnsupported(f"{name} is a {checkpoint.model_type} model; --model takes a vision-encoder-decoder.")
-    network = load_model(checkpoint, VisionEncoderDecoderModel.from_pretrained)
+    network = open_network(checkpoint)
     mapped = isinstance(network.encoder, FeatureMapsEncoder)
     image_processor = None if mapped else load_image_processor(checkpoint)
     return _ready(Parts(network, load_tokenizer(checkpoint), image_processor, frozenset()))

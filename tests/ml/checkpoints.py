@@ -152,3 +152,41 @@ def _write(folder: Path, model: Any, processor: Any, words: Any = None) -> Path:
     _write_tower(folder, model, processor)
     (words or tokenizer()).save_pretrained(folder)
     return folder
+
+
+def vit(folder: Path) -> Path:
+    """As Google publishes them: with a classifier, and no pooler."""
+    from transformers import ViTConfig, ViTForImageClassification
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    ViTForImageClassification(_seeded(ViTConfig(**_VISION))).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+    return folder
+
+
+def bert(folder: Path) -> Path:
+    """As Google publishes them: with a predictor of hidden words, and a pooler."""
+    from transformers import BertConfig, BertForPreTraining
+
+    return _language(folder, BertForPreTraining(_seeded(BertConfig(**_TEXT))))
+
+
+def bert_without_words(folder: Path) -> Path:
+    """As sentence encoders are published: with nothing that predicts a word; wider than the ViT."""
+    from transformers import BertConfig, BertModel
+
+    return _language(folder, BertModel(_seeded(BertConfig(**{**_TEXT, "hidden_size": 24}))))
+
+
+def roberta(folder: Path) -> Path:
+    """Its places begin behind the number of its padding token."""
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    sizes = {**_TEXT, "max_position_embeddings": LENGTH + 3}
+    return _language(folder, RobertaForMaskedLM(_seeded(RobertaConfig(**sizes))))
+
+
+def _language(folder: Path, model: Any) -> Path:
+    model.save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder

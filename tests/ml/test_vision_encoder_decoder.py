@@ -8,7 +8,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoder
 
 import ml
 from ml import hub
-from ml.captioners.vision_encoder_decoder import BATCH, VisionEncoderDecoderCaptioner
+from ml.captioners.vision_encoder_decoder import BATCH, VisionEncoderDecoderCaptioner, generation, tell, tidy
 from ml.errors import ModelCorrupt, ModelUnsupported
 from tests.ml import checkpoints
 
@@ -115,3 +115,53 @@ def test_tied_weights_that_a_file_holds_once_are_not_missing(checkpoint: Any, pi
     save_file(tensors, other / "model.safetensors", metadata={"format": "pt"})
 
     assert ml.load_captioner(str(other)).caption(pictures[:2]) == before
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_keys_and_values_of_the_words_before_are_kept(family: str, written_checkpoint: Any, pictures: Any) -> None:
+    folder = written_checkpoint(family)
+    network = VisionEncoderDecoderModel.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    inputs = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=pictures[:3], return_tensors="pt")
+    settings, read = generation(network, tokenizer), []
+    network.decoder.register_forward_pre_hook(
+        lambda _, __, keywords: read.append(keywords["input_ids"].shape[1]), with_kwargs=True
+    )
+
+    kept = tell(network, inputs["pixel_values"], tokenizer, settings)
+    words_read_with, read[:] = [*read], []
+    settings.use_cache = False
+    anew = tell(network, inputs["pixel_values"], tokenizer, settings)
+
+    assert [text for text, _ in kept] == [text for text, _ in anew]
+    assert [value for _, value in kept] == pytest.approx([value for _, value in anew], abs=1e-4)
+    assert set(words_read_with) == {1}
+    assert read == list(range(1, len(read) + 1))
+
+
+def test_what_was_measured_of_its_confidence_comes_from_the_folder(checkpoint: Any, pictures: Any) -> None:
+    folder = checkpoint("vit_bert")
+    (before,) = ml.load_captioner(str(folder)).caption(pictures[:1])
+    measured = folder.rename(folder.with_name("measured"))
+    checkpoints.rewrite(measured / "config.json", mmsite={"slope": 2.0, "offset": 0.5, "unsure_below": 0.4})
+
+    captioner = ml.load_captioner(str(measured))
+    (after,) = captioner.caption(pictures[:1])
+
+    odds = before.confidence**2 * torch.tensor(0.5).exp().item()
+    assert after.text == before.text
+    assert after.confidence == pytest.approx(odds / (1 + odds), abs=1e-5)
+    assert captioner.unsure_below == 0.4
+
+
+@pytest.mark.parametrize("entry", [3, {"slope": "steep"}, {"colour": 1.0}])
+def test_an_entry_of_ours_that_is_not_understood_is_corrupt(entry: Any, checkpoint: Any) -> None:
+    folder = checkpoint("vit_bert")
+    checkpoints.rewrite(folder / "config.json", mmsite=entry)
+
+    with pytest.raises(ModelCorrupt, match="an entry mmsite in config"):
+        ml.load_captioner(str(folder))
+
+
+def test_hyphens_are_written_as_people_do() -> None:
+    assert tidy("A man in a t - shirt .") == "a man in a t-shirt"
