@@ -35,3 +35,13 @@ def read(root: Path, split: Split) -> Iterator[Example]:
         yield example
     if example is None:
         raise DatasetError(f"The {split} split of {root} holds no picture.")
+
+
+def splits(root: Path) -> list[Split]:
+    """The splits that a data set has. Raises DatasetError where `root` holds none."""
+    from ml.datasets import flickr8k, imagefolder
+
+    found = list(SPLITS) if flickr8k.is_here(root) else imagefolder.splits(root)
+    if not found:
+        raise DatasetError(f"{root} is no data set: neither an image folder nor Flickr8k in its usual layout.")
+    return found

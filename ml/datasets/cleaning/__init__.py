@@ -1,0 +1,1 @@
+"""Leaves out of a data set what should not be learnt, and shows what and why."""
