@@ -7,13 +7,14 @@ PIP := $(BIN)/pip --disable-pip-version-check
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
 # Where the workshop's data set lies and where its intermediate files may.
 FLICKR8K ?= $(HOME)/data/flickr8k
-CACHE ?= $(HOME)/.cache/mmsite
+CACHE ?= $(HOME)/.cache/mmsite/features
+RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format install install-dev browser bench screenshots train evaluate clean
+.PHONY: help run test lint types format install install-dev workshop browser bench screenshots train-builtin evaluate clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@$(BIN)/python manage.py setup
@@ -54,13 +55,19 @@ bench: install-dev ## Measure the whole path; writes docs/performance.md
 screenshots: install-dev browser ## Take the pictures of the README anew
 	$(BIN)/python -m bench.screenshots
 
-train: install-dev ## Train the built-in models on Flickr8k (FLICKR8K=folder)
-	$(BIN)/python -m ml train encoder --data "$(FLICKR8K)" --cache "$(CACHE)" --output ml/weights/builtin_encoder.safetensors
-	$(BIN)/python -m ml train captioner --data "$(FLICKR8K)" --cache "$(CACHE)" --output ml/weights/builtin_captioner.safetensors
+workshop: $(VENV)/.installed-workshop ## Install what training, scoring and collecting data need
 
-evaluate: install-dev ## Score the built-in models on the Flickr8k test split (FLICKR8K=folder)
-	$(BIN)/python -m ml evaluate encoder --data "$(FLICKR8K)" --split test
-	$(BIN)/python -m ml evaluate captioner --data "$(FLICKR8K)" --split test
+train-builtin: workshop ## Train the committed models anew on Flickr8k (FLICKR8K=folder RUNS=folder); goes on where it was stopped
+	@for family in encoder captioner; do \
+		run="$(RUNS)/$$family"; \
+		if [ -e "$$run/metrics.json" ]; then echo "$$run is done already"; \
+		elif [ -e "$$run/config.json" ]; then $(BIN)/python -m ml train --resume "$$run" || exit; \
+		else $(BIN)/python -m ml train $$family --data "$(FLICKR8K)" --cache "$(CACHE)" --output "$$run" || exit; fi; \
+	done
+
+evaluate: workshop ## Score the built-in models on the Flickr8k test split (FLICKR8K=folder)
+	$(BIN)/python -m ml evaluate retrieval --data "$(FLICKR8K)" --split test
+	$(BIN)/python -m ml evaluate captions --data "$(FLICKR8K)" --split test
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -78,6 +85,10 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,workshop,dev]'
+	@touch $@
+
+$(VENV)/.installed-workshop: $(VENV)/.installed
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,workshop]'
 	@touch $@
 
 # A real browser for the end-to-end test, which is skipped with a message where this cannot install one.
