@@ -62,6 +62,7 @@ def compare(paths: Sequence[Path]) -> Comparison:
         first = next(iter(group.values()))
         for name, measure in measures(first.kind).items():
             label = f"{measure.label} on {first.split}"
+            label += f" {first.fingerprint[:6]}" if label in figures else ""  # another set with a split of that name
             figures[label] = {who: report.figures[name] for who, report in group.items()}
         if len(group) > 1:
             apart = _apart(group)
@@ -113,7 +114,7 @@ def _options(contenders: Sequence[Contender]) -> Table:
         values = [str(each.get(name, "")) for each in told]
         if len(set(values)) > 1 or name == "family":
             rows.append((name, *values))
-    return Table(("options that differ", *(each.name for each in contenders)), rows)
+    return Table(("family, and options that differ", *(each.name for each in contenders)), rows)
 
 
 def _metrics(contenders: Sequence[Contender]) -> Table:
@@ -134,7 +135,11 @@ def _groups(contenders: Sequence[Contender]) -> list[dict[str, Report]]:
     order = {each.name: place for place, each in enumerate(contenders)}
     groups = []
     for _, pairs in groupby(sorted(found, key=lambda pair: (data(pair), order[pair[0]])), key=data):
-        groups.append(dict(pairs))
+        group: dict[str, Report] = {}
+        for name, report in pairs:
+            again = sum(known.split(" #")[0] == name for known in group)  # a run may hold several
+            group[f"{name} #{again + 1}" if again else name] = report
+        groups.append(group)
     return groups
 
 

@@ -53,7 +53,7 @@ def test_runs_stand_side_by_side(tmp_path: Path) -> None:
     comparison = compare([one, two])
 
     rows = cells(comparison.markdown())
-    assert ["options that differ", "one", "two"] in rows
+    assert ["family, and options that differ", "one", "two"] in rows
     assert ["rate", "0.1", "0.2"] in rows
     assert ["dev.recall.0", "0.6", "0.7"] in rows
     assert not any(row[0] == "seed" for row in rows)
@@ -96,6 +96,15 @@ def test_pairs_pictures_whatever_their_order(tmp_path: Path) -> None:
     retrieval_report(1.0, backwards=True).write(tmp_path / "two.json")
     rows = cells(compare([tmp_path / "one.json", tmp_path / "two.json"]).markdown())
     assert ["text -> image, R@5, %", "+0.0 (+0.0 to +0.0), p 1.000, not sure"] in rows
+
+
+def test_several_reports_of_a_run_are_all_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "one", rate=0.1)
+    retrieval_report(1.0).write(run / "a.json")
+    retrieval_report(0.5).write(run / "b.json")
+    comparison = compare([run])
+    assert ["retrieval on dev, 200 pictures", "one", "one #2"] in cells(comparison.markdown())
+    assert comparison.verdicts[0].startswith("Retrieval: one #2 is, against one, really better in")
 
 
 def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
