@@ -17,6 +17,7 @@ _TOWER = {
     "num_attention_heads": 2,
     "initializer_range": 0.5,  # far from the usual 0.02, so that different inputs give clearly different outputs
 }
+_TEACHABLE = {"initializer_range": 0.1}  #: learns a few pictures by heart in some forty steps
 _VISION = {**_TOWER, "image_size": SIDE, "patch_size": 8}
 _TEXT = {
     **_TOWER,
@@ -159,7 +160,7 @@ def vit(folder: Path) -> Path:
     from transformers import ViTConfig, ViTForImageClassification
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-    ViTForImageClassification(_seeded(ViTConfig(**_VISION))).save_pretrained(folder)
+    ViTForImageClassification(_seeded(ViTConfig(**{**_VISION, **_TEACHABLE}))).save_pretrained(folder)
     ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
     return folder
 
@@ -168,7 +169,7 @@ def bert(folder: Path) -> Path:
     """As Google publishes them: with a predictor of hidden words, and a pooler."""
     from transformers import BertConfig, BertForPreTraining
 
-    return _language(folder, BertForPreTraining(_seeded(BertConfig(**_TEXT))))
+    return _language(folder, BertForPreTraining(_seeded(BertConfig(**{**_TEXT, **_TEACHABLE}))))
 
 
 def bert_without_words(folder: Path) -> Path:
