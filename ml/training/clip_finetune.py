@@ -64,6 +64,7 @@ class Options:
     weight_decay: float = option(0.05, help="of matrices")
     warmup: float = option(0.1, help="share of the steps in which rates rise")
     crop: float = option(0.8, help="share of the area that a random crop keeps at least")
+    mirror: bool = option(True, help="show half of the pictures mirrored; not for captions that tell left from right")
     lora_rank: int = option(8, help="of the changes that LoRA learns")
     average: float = option(0.0, help="decay of the running average of the weights, such as 0.99; 0 for none")
     interpolate: float = option(1.0, help="WiSE-FT: how far to go from the start to what was learnt; 0.5 is halfway")
@@ -173,7 +174,7 @@ class Lesson:
         self.dev, dev_captions = Pairs.read(data, "dev", cache, self.start.prepare())
         self.tokens, self.dev_tokens = self.start.tokens(captions), self.start.tokens(dev_captions)
         side = self.start.network.config.vision_config.image_size
-        augment = None if fixed else Augment(side, smallest=options.crop)
+        augment = None if fixed else Augment(side, smallest=options.crop, mirror=options.mirror)
         self.image_features = self._source("vision_model", self._pictures(self.pairs, augment), len(self.pairs))
         self.dev_image_features = self._source("vision_model", self._pictures(self.dev, None), len(self.dev))
         self.text_features = self._source("text_model", self._texts(self.tokens), len(self.pairs.owner))

@@ -31,7 +31,7 @@ def patterns(root: Path, captions: list[str]) -> Path:
     """A pattern of its own for each caption; train and dev are the same, to be learnt by heart."""
     random = np.random.default_rng(0)
     spots = [random.integers(0, 256, (4, 4, 3), dtype=np.uint8) for _ in captions]
-    pictures = [PILImage.fromarray(spot).resize((40, 36), PILImage.Resampling.NEAREST) for spot in spots]
+    pictures = [PILImage.fromarray(spot).resize((44, 40), PILImage.Resampling.BICUBIC) for spot in spots]
     for split in ("train", "dev"):
         write(root, split, zip(pictures, ((caption,) for caption in captions), strict=True))
     return root
