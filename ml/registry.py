@@ -130,6 +130,12 @@ def _clip(checkpoint: hub.Checkpoint) -> ImageTextEncoder:
     return ClipEncoder.load(checkpoint)
 
 
+def _dual_encoder(checkpoint: hub.Checkpoint) -> ImageTextEncoder:
+    from ml.encoders.builtin import BuiltinEncoder
+
+    return BuiltinEncoder.from_checkpoint(checkpoint)
+
+
 def _scratch_clip(checkpoint: hub.Checkpoint) -> ImageTextEncoder:
     from ml.encoders.scratch_clip import ScratchClipEncoder
 
@@ -154,13 +160,28 @@ def _vision_encoder_decoder(checkpoint: hub.Checkpoint) -> Captioner:
     return VisionEncoderDecoderCaptioner.load(checkpoint)
 
 
+def _attention_captioner(checkpoint: hub.Checkpoint) -> Captioner:
+    from ml.captioners.builtin import BuiltinCaptioner
+
+    return BuiltinCaptioner.open(checkpoint)
+
+
 encoders: Registry[ImageTextEncoder] = Registry(
     "encoder",
     named={"builtin": _builtin_encoder, "fake": _fake_encoder},
-    families={"clip": _clip, "siglip": _clip, "siglip2": _clip, "mmsite-clip": _scratch_clip},
+    families={
+        "clip": _clip,
+        "siglip": _clip,
+        "siglip2": _clip,
+        "mmsite-clip": _scratch_clip,
+        "mmsite-dual-encoder": _dual_encoder,
+    },
 )
 captioners: Registry[Captioner] = Registry(
     "captioner",
     named={"builtin": _builtin_captioner, "fake": _fake_captioner},
-    families={"vision-encoder-decoder": _vision_encoder_decoder},
+    families={
+        "vision-encoder-decoder": _vision_encoder_decoder,
+        "mmsite-attention-captioner": _attention_captioner,
+    },
 )

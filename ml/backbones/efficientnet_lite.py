@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image as PILImage
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
@@ -28,20 +30,21 @@ PREPROCESSING = "squash-224-bicubic"
 SIDE = 224  #: pixels; the whole picture is squashed to this square, as in training
 GRID = 7  #: cells a side of the feature map
 CHANNELS = 1280
+STRIDE = 32  #: pixels a side of a cell
 CHUNK = 4  #: pictures that go through the network together; larger activations cost page faults (docs/why.md)
 
 
-def preprocess(images: Sequence[PILImage.Image]) -> torch.Tensor:
-    """Squash RGB pictures to (n, 3, 224, 224) float32, scaled to about [-1, 1] as the weights were trained."""
-    pixels = np.empty((len(images), SIDE, SIDE, 3), dtype=np.float32)
+def preprocess(images: Sequence[PILImage.Image], side: int = SIDE) -> torch.Tensor:
+    """Squash RGB pictures to (n, 3, side, side) float32, scaled to about [-1, 1] as the weights were trained."""
+    pixels = np.empty((len(images), side, side, 3), dtype=np.float32)
     for row, image in zip(pixels, images, strict=True):
-        square = image.convert("RGB").resize((SIDE, SIDE), PILImage.Resampling.BICUBIC, reducing_gap=2.0)
+        square = image.convert("RGB").resize((side, side), PILImage.Resampling.BICUBIC, reducing_gap=2.0)
         row[:] = np.asarray(square)
     return torch.from_numpy((pixels - 127.0) / 128.0).permute(0, 3, 1, 2)
 
 
 def pool(maps: torch.Tensor) -> torch.Tensor:
-    """Average (n, 49, 1280) feature maps over their cells: (n, 1280)."""
+    """Average (n, cells, 1280) feature maps over their cells: (n, 1280)."""
     return maps.mean(dim=1)
 
 
@@ -69,21 +72,46 @@ class EfficientNetLite2:
         verify_sha256(path, WEIGHTS_SHA256)
         network = EfficientNet.from_name(NAME, image_size=SIDE)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        _fold_norms(network.eval())
         return cls(network)
 
     @torch.inference_mode()
-    def feature_maps(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
-        """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order."""
-        maps = torch.empty(len(images), GRID * GRID, CHANNELS)
-        for start in range(0, len(images), CHUNK):
-            pixels = preprocess(images[start : start + CHUNK]).contiguous(memory_format=torch.channels_last)
-            maps[start : start + CHUNK] = self._network.extract_features(pixels).flatten(2).transpose(1, 2)
+    def feature_maps(
+        self, images: Sequence[PILImage.Image], side: int = SIDE, *, bfloat16: bool = False
+    ) -> torch.Tensor:
+        """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order.
+
+        At another `side`, a multiple of 32 pixels, there are (side / 32)^2 cells. `bfloat16` computes in it, which is
+        twice as fast on a processor for which `has_bfloat16` and far slower on any other.
+        """
+        maps = torch.empty(len(images), (side // STRIDE) ** 2, CHANNELS)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            for start in range(0, len(images), CHUNK):
+                pixels = preprocess(images[start : start + CHUNK], side).contiguous(memory_format=torch.channels_last)
+                maps[start : start + CHUNK] = self._network.extract_features(pixels).flatten(2).transpose(1, 2)
         return maps
 
     def classifier(self) -> "Classifier":
         """The ImageNet classifier that the network was trained with."""
         layer = self._network._fc
         return Classifier(layer.weight.detach(), layer.bias.detach())
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 by itself."""
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+
+
+def _fold_norms(network: Any) -> None:
+    """Let each convolution do the work of the batch norm behind it: the same function, a fifth less time."""
+    pairs = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+        pairs += [(block, *pair) for pair in names if hasattr(block, pair[0])]
+    for owner, convolution, norm in pairs:
+        setattr(owner, convolution, fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm)))
+        setattr(owner, norm, nn.Identity())
 
 
 class Classifier:

@@ -8,23 +8,31 @@ embedding as it is, although the heads were trained on Flickr8k alone (`ml.train
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL.Image import Image
-from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import normalize
 
 from ml.backbones import efficientnet_lite, minilm
 from ml.backbones.shared import shared_image_tower
+from ml.errors import ModelCorrupt
 from ml.files import verify_sha256
+from ml.hub import Checkpoint
 from ml.interfaces import Embeddings, ModelInfo
+from ml.serving import read_tensors
 
+MODEL_TYPE = "mmsite-dual-encoder"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
-WEIGHTS_SHA256 = "e78d97c77d2b32bd65a9ce89a777a1b8cb0f8ac7f96fd9dfc7a5d2d9b0641b7d"
+CONFIG = WEIGHTS.with_suffix(".json")  #: revision, match floor, and how the weights were made
+WEIGHTS_SHA256 = "863914de9f08ac37b1a18aaf243cb9b4d717e5aa5e2cb43b7a038f60675dd188"
 
+SIDE = 256  #: pixels; the whole picture is squashed to this square, near the 260 that the tower was trained at
+PREPROCESSING = "squash-256-bicubic"
 CLASSES = 1000
 SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
 KIND = 128  #: dimensions that the classifier's belief fills
@@ -121,6 +129,7 @@ class BuiltinEncoder:
         self._image_tower = image_tower
         self._text_tower = text_tower
         self._classifier = image_tower.classifier()
+        self._bfloat16 = efficientnet_lite.has_bfloat16()
         self._image_head, self._text_head = (head.eval() for head in heads)
 
     @classmethod
@@ -130,16 +139,28 @@ class BuiltinEncoder:
         Raises ModelNotFound where a file is missing, ModelCorrupt where its hash differs.
         """
         verify_sha256(WEIGHTS, WEIGHTS_SHA256)
-        image_head, text_head, header = load_heads(WEIGHTS)
-        info = ModelInfo(
-            name="builtin",
-            revision=header["revision"],
-            weights_hash=WEIGHTS_SHA256,
-            preprocessing=efficientnet_lite.PREPROCESSING,
-        )
-        return cls(
-            info, float(header["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), (image_head, text_head)
-        )
+        config = json.loads(CONFIG.read_text(encoding="utf-8"))
+        info = ModelInfo("builtin", config["revision"], WEIGHTS_SHA256, PREPROCESSING)
+        return cls._open(info, config, load_file(WEIGHTS))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> "BuiltinEncoder":
+        """Open a folder that `train encoder` wrote. Raises ModelNotFound or ModelCorrupt."""
+        config = checkpoint.config()
+        info = ModelInfo(checkpoint.name, checkpoint.revision, checkpoint.weights_hash(), PREPROCESSING)
+        try:
+            return cls._open(info, config, read_tensors(checkpoint))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise ModelCorrupt(f"Configuration and weights of {checkpoint.name} do not fit: {reason}") from error
+
+    @classmethod
+    def _open(cls, info: ModelInfo, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> "BuiltinEncoder":
+        heads = ImageHead(), TextHead()
+        for name, head in zip(("image.", "text."), heads, strict=True):
+            own = {key.removeprefix(name): tensor for key, tensor in tensors.items() if key.startswith(name)}
+            head.load_state_dict({key: tensor.float() for key, tensor in own.items()})
+        return cls(info, float(config["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), heads)
 
     @property
     def info(self) -> ModelInfo:
@@ -161,7 +182,8 @@ class BuiltinEncoder:
         """Embed RGB pictures of any size: (n, 512) float32, L2-normalised."""
         embeddings = torch.empty(len(images), DIMENSION)
         for start in range(0, len(images), IMAGE_BATCH):
-            pooled = efficientnet_lite.pool(self._image_tower.feature_maps(images[start : start + IMAGE_BATCH]))
+            maps = self._image_tower.feature_maps(images[start : start + IMAGE_BATCH], SIDE, bfloat16=self._bfloat16)
+            pooled = efficientnet_lite.pool(maps)
             embeddings[start : start + len(pooled)] = self._image_head(pooled, self._classifier(pooled))
         array: Embeddings = embeddings.numpy()
         return array
@@ -171,13 +193,3 @@ class BuiltinEncoder:
         """Embed texts: (n, 512) float32, L2-normalised. What is longer than 256 tokens is cut."""
         array: Embeddings = self._text_head(self._text_tower.encode(texts)).numpy()
         return array
-
-
-def load_heads(path: Path) -> tuple[ImageHead, TextHead, dict[str, str]]:
-    """Both heads and the facts that training wrote into the file's header (revision, match_floor, recipe)."""
-    heads = ImageHead(), TextHead()
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["builtin_encoder"])
-        for name, head in zip(("image", "text"), heads, strict=True):
-            head.load_state_dict({key: file.get_tensor(f"{name}.{key}").float() for key in head.state_dict()})
-    return *heads, header

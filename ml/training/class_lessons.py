@@ -8,16 +8,12 @@ is likely are: pieces of Flickr8k's photos where they hold one, and features mov
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import avg_pool2d
 
-from ml.backbones.efficientnet_lite import GRID, Classifier
-from ml.training.features import FeatureMaps
+from ml.backbones.efficientnet_lite import Classifier
 
-PIECE = 3  #: cells a side of a piece of a photo
-STRIDE = 2
 PIECES_PER_CLASS = 40
 LIKELY = 0.15  #: a piece teaches a class that the classifier believes at least so much
-CHUNK = 500  #: photos held in float32 at a time
+CHUNK = 5000  #: pieces held in float32 at a time
 
 
 @dataclass(frozen=True)
@@ -31,8 +27,8 @@ class ClassPictures:
     likelihood: torch.Tensor  #: (1000, 40) of the class on each piece
 
     @classmethod
-    def learn(cls, maps: FeatureMaps, photos: torch.Tensor, classifier: Classifier) -> "ClassPictures":
-        """Learn them from a data set's feature maps (n, 49, 1280) and their means `photos` (n, 1280).
+    def learn(cls, photos: torch.Tensor, pieces: torch.Tensor, classifier: Classifier) -> "ClassPictures":
+        """Learn them from pooled features of photos (n, 1280) and of pieces of photos (m, 1280) float16.
 
         A linear classifier's row is the difference of class means times the inverse covariance (Fisher's
         discriminant), so row times covariance leads back to where the pictures of the class lie.
@@ -40,16 +36,15 @@ class ClassPictures:
         rows = classifier.weight - classifier.weight.mean(dim=0)
         directions = rows @ torch.cov(photos.T)
         directions *= photos.std(dim=0).norm() / directions.norm(dim=1, keepdim=True)
-        pieces = _pieces(maps)
-        beliefs = torch.cat([classifier(chunk.float()) for chunk in torch.split(pieces, 9 * CHUNK)])
-        likelihood, rows_of_class = beliefs.topk(PIECES_PER_CLASS, dim=0)
+        beliefs = torch.cat([classifier(chunk.float()) for chunk in torch.split(pieces, CHUNK)])
+        likelihood, rows_of_class = beliefs.topk(min(PIECES_PER_CLASS, len(pieces)), dim=0)
         return cls(photos, photos.mean(dim=0), directions, pieces[rows_of_class.T], likelihood.T.contiguous())
 
     def draw(self, classes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """One picture for each class number: half of them pieces of photos, where likely ones exist."""
         count = len(classes)
         drawn = self._imagine(classes, generator)
-        piece = torch.randint(0, PIECES_PER_CLASS, (count,), generator=generator)
+        piece = torch.randint(0, self.pieces.shape[1], (count,), generator=generator)
         real = torch.rand(count, generator=generator) < 0.5
         real &= self.likelihood[classes, piece] > LIKELY
         drawn[real] = self.pieces[classes[real], piece[real]].float()
@@ -62,16 +57,6 @@ class ClassPictures:
         kept = 0.3 + 0.7 * torch.rand(count, 1, generator=generator)
         strength = 0.6 + 1.6 * torch.rand(count, 1, generator=generator)  # 60 to 98 % classified right
         return (self.mean + kept * (photos - self.mean) + strength * self.directions[classes]).clamp_min(0.0)
-
-
-def _pieces(maps: FeatureMaps) -> torch.Tensor:
-    """Averages over the nine 3 x 3 pieces of each (49, 1280) map: (9 n, 1280) float16."""
-    chunks = []
-    for start in range(0, len(maps), CHUNK):
-        chunk = torch.from_numpy(maps[start : start + CHUNK]).float()
-        grid = chunk.transpose(1, 2).reshape(len(chunk), -1, GRID, GRID)
-        chunks.append(avg_pool2d(grid, PIECE, stride=STRIDE).flatten(2).transpose(1, 2).flatten(0, 1).half())
-    return torch.cat(chunks)
 
 
 def ranking_loss(similarities: torch.Tensor, beliefs: torch.Tensor) -> torch.Tensor:

@@ -1,58 +1,65 @@
-"""Trains the heads of the built-in dual encoder on Flickr8k and on the classes of its image tower.
+"""Trains the heads of the built-in dual encoder on a data set and on the classes of its image tower.
 
-Both towers are frozen, so features are computed once (`ml.training.features`, `ml.training.text_vectors`) and an
-epoch takes seconds. The recipe is CLIP's (Radford et al. 2021, https://arxiv.org/abs/2103.00020): symmetric
-cross-entropy over the similarities of a batch; plus class lessons (`ml.training.class_lessons`). The weights of the
-last steps are averaged (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407).
+Both towers are frozen, so features are computed once (`ml.training.views`, `ml.training.text_vectors`) and a step takes
+half a second. The recipe is CLIP's (Radford et al. 2021, https://arxiv.org/abs/2103.00020): symmetric cross-entropy
+over the similarities of a batch; plus class lessons (`ml.training.class_lessons`). A running average of the weights is
+kept (Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780).
 """
 
-import json
 import math
 import random
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from ml.backbones.efficientnet_lite import Classifier
 from ml.backbones.minilm import MiniLM
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import imagenet
-from ml.datasets.examples import read
-from ml.encoders.builtin import ImageHead, TextHead, kind_of
-from ml.evaluation.retrieval import RetrievalScores, score
-from ml.files import sha256
+from ml.datasets.examples import Split, read
+from ml.encoders.builtin import MODEL_TYPE, SIDE, ImageHead, TextHead, kind_of
+from ml.errors import UsageError
+from ml.evaluation.retrieval import score
+from ml.serving import save_model
 from ml.training.class_lessons import ClassPictures, ranking_loss
-from ml.training.features import FeatureMaps, feature_maps
+from ml.training.loop import Task, fit
+from ml.training.options import from_json, option, to_json
+from ml.training.run import Run
 from ml.training.text_vectors import sentence_vectors
+from ml.training.views import PIECES, views
 
-REVISION = "1"
-CAPTIONS = 5  #: of each photo of Flickr8k
+DESCRIPTION = "Train the built-in encoder: two heads over frozen towers, from pictures with captions."
+SPLITS: tuple[Split, ...] = ("train", "dev")
+REVISION = "2"
+FIGURE = "text_to_image_r5"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What was chosen on the dev split."""
+class Options:
+    """What a training turns on; the defaults were chosen on Flickr8k's dev split."""
 
-    steps: int = 320
-    batch: int = 1000  #: photos, each with one of its captions
-    prompts: int = 600  #: classes asked for in each step
-    class_pictures: int = 300  #: pictures of these classes in each step, beside the photos
-    class_weight: float = 0.7
-    label_smoothing: float = 0.1
-    learning_rate: float = 2.5e-3
-    weight_decay: float = 0.05
-    scale: float = 16.0  #: of cosines before the softmax, at the start; learnt
-    class_scale: float = 24.0  #: likewise, of cosines of pictures and class prompts
-    shortened: float = 0.15  #: share of captions that lose words, so that a query may be two words
-    average_from: float = 0.6  #: share of the steps after which weights are averaged
+    data: str = option(help="folder of the data set, with splits train and dev")
+    cache: str = option("var/features", help="folder of features, kept between runs")
+    seed: int = option(0, help="of all that is random")
+    steps: int = option(40, help="between two looks at dev")
+    rounds: int = option(8, help="looks at dev; the best is kept")
+    batch: int = option(1000, help="pictures in a step, each with one of its captions")
+    crops: int = option(6, help="random crops of each picture, beside the whole one and its mirror image")
+    prompts: int = option(600, help="classes asked for in a step, by a sentence each")
+    class_pictures: int = option(300, help="pictures of these classes in a step, beside the set's")
+    class_weight: float = option(0.7, help="of what the classes teach")
+    label_smoothing: float = option(0.1, help="of the cross-entropy")
+    learning_rate: float = option(2.5e-3, help="at its highest")
+    weight_decay: float = option(0.05, help="of AdamW")
+    scale: float = option(16.0, help="of cosines before the softmax, at the start; learnt")
+    class_scale: float = option(24.0, help="likewise, of cosines of pictures and class prompts")
+    shortened: float = option(0.15, help="share of captions that lose words, so that a query may be two words")
+    average: float = option(0.98, help="decay of the running average of the weights")
 
 
 class DualHeads(nn.Module):
@@ -67,116 +74,162 @@ class DualHeads(nn.Module):
 
 
 @dataclass(frozen=True)
+class Captions:
+    """Sentence vectors of the captions of a split, in order."""
+
+    vectors: torch.Tensor  #: (m, 384)
+    shortened: torch.Tensor  #: (m, 384), the same captions with words left out; the same vectors on dev
+    first: torch.Tensor  #: (n,), the row of each picture's first caption
+    count: torch.Tensor  #: (n,), how many it has
+
+    @classmethod
+    def read(cls, data: Path, split: Split, cache: Path, tower: MiniLM, *, seed: int | None = None) -> "Captions":
+        """Compute or load them; without a `seed` none are shortened. Raises DatasetError."""
+        each = [example.captions for example in read(data, split)]
+        captions = [caption for some in each for caption in some]
+        vectors = shortened = sentence_vectors(captions, cache, f"captions-{split}", tower)
+        if seed is not None:
+            dice = random.Random(seed)  # noqa: S311
+            shorter = [shorten(caption, dice) for caption in captions]
+            shortened = sentence_vectors(shorter, cache, f"shortened-{split}", tower)
+        count = torch.tensor([len(some) for some in each])
+        return cls(vectors, shortened, count.cumsum(dim=0) - count, count)
+
+    @property
+    def owner(self) -> torch.Tensor:
+        """The row of each caption's picture, (m,)."""
+        return torch.arange(len(self.count)).repeat_interleave(self.count)
+
+    def draw(self, rows: torch.Tensor, shortened: float, generator: torch.Generator) -> torch.Tensor:
+        """One caption of each of these pictures, (len(rows), 384); a share of them shortened."""
+        chosen = self.first[rows] + draw_below(self.count[rows], generator)
+        short = torch.rand(len(rows), 1, generator=generator) < shortened
+        return torch.where(short, self.shortened[chosen], self.vectors[chosen])
+
+
+@dataclass(frozen=True)
 class Lessons:
     """Everything that training reads, as vectors."""
 
-    photos: torch.Tensor  #: (n, 1280)
-    mirrored: torch.Tensor  #: (n, 1280), the same photos flipped
-    captions: torch.Tensor  #: (n, 5, 384)
-    shortened: torch.Tensor  #: (n, 5, 384), the same captions with words left out
-    prompts: tuple[torch.Tensor, ...]  #: of each class, (templates x names, 384)
+    photos: torch.Tensor  #: (n, views, 1280) float16
+    captions: Captions
+    prompts: Captions  #: of each class
     class_pictures: ClassPictures
     classifier: Classifier
+    dev_photos: torch.Tensor  #: (n, 1280)
+    dev_captions: Captions
 
     @classmethod
-    def read(cls, data: Path, cache: Path, seed: int) -> "Lessons":
-        """Compute or load them. Raises DatasetError where `data` is not Flickr8k."""
-        tower = MiniLM.load()
-        classifier = shared_image_tower().classifier()
-        maps = feature_maps(data, "train", cache)
-        photos = pooled(maps)
-        captions = [caption for example in read(data, "train") for caption in example.captions]
-        dice = random.Random(seed)  # noqa: S311
+    def read(cls, options: Options) -> "Lessons":
+        """Compute or load them. Raises DatasetError."""
+        data, cache = Path(options.data), Path(options.cache)
+        image_tower, text_tower = shared_image_tower(), MiniLM.load()
+        classifier = image_tower.classifier()
+        seen = views(data, "train", cache, tower=image_tower, side=SIDE, crops=options.crops)
+        photos, pieces = seen[:, : -(PIECES**2)], seen[:, -(PIECES**2) :].flatten(0, 1)
         names = imagenet.class_names()
-        prompts = sentence_vectors(
-            [prompt for class_ in names for prompt in imagenet.prompts(class_)], cache, "imagenet-prompts", tower
-        )
+        sentences = [prompt for class_ in names for prompt in imagenet.prompts(class_)]
+        vectors = sentence_vectors(sentences, cache, "imagenet-prompts", text_tower)
+        count = torch.tensor([len(class_) * len(imagenet.TEMPLATES) for class_ in names])
         return cls(
             photos=photos,
-            mirrored=pooled(feature_maps(data, "train", cache, mirrored=True)),
-            captions=sentence_vectors(captions, cache, "flickr8k-train-text", tower).view(len(photos), CAPTIONS, -1),
-            shortened=sentence_vectors(
-                [shorten(caption, dice) for caption in captions], cache, "flickr8k-train-shortened", tower
-            ).view(len(photos), CAPTIONS, -1),
-            prompts=torch.split(prompts, [len(class_) * len(imagenet.TEMPLATES) for class_ in names]),
-            class_pictures=ClassPictures.learn(maps, photos, classifier),
+            captions=Captions.read(data, "train", cache, text_tower, seed=options.seed),
+            prompts=Captions(vectors, vectors, count.cumsum(dim=0) - count, count),
+            class_pictures=ClassPictures.learn(photos[:, 0].float(), pieces, classifier),
             classifier=classifier,
+            dev_photos=views(data, "dev", cache, tower=image_tower, side=SIDE, crops=0)[:, 0].float(),
+            dev_captions=Captions.read(data, "dev", cache, text_tower),
         )
 
 
-def train(*, data: Path, cache: Path, output: Path, seed: int = 0) -> None:
-    """Train the heads on Flickr8k in `data` and write them to `output` (safetensors, float16).
-
-    Features are kept in `cache`. Same seed, same machine, same number of threads: same weights. Raises DatasetError
-    where `data` is not Flickr8k.
-    """
-    torch.manual_seed(seed)
-    recipe = Recipe()
-    lessons = Lessons.read(data, cache, seed)
-    heads = fit(lessons, recipe, seed=seed)
-    photos, captions = dev_vectors(data, cache)
-    images, texts, owner = embed(heads, photos, captions, lessons.classifier)
-    scores = score(images.numpy(), texts.numpy(), owner.numpy())
-    floor = match_floor(images, texts, owner)
-    strangers = strangers_above(floor, images, texts, owner)
-    save(heads, output, recipe=recipe, floor=floor, scores=scores)
-    tqdm.write(f"Flickr8k dev:\n{scores.table()}\nmatch floor {floor:.3f}, exceeded by {strangers:.1f} % of strangers")
-    tqdm.write(f"{output} has SHA-256 {sha256(output)}: pin it in ml/encoders/builtin.py.")
+def train(run: Run) -> None:
+    """Train, or go on, and finish the run. Raises an error of ml.errors."""
+    options = from_json(Options, run.options)
+    lessons = Lessons.read(options)
+    best = fit(run, task(lessons, options))
+    run.finish({**best, "pictures": len(lessons.photos), "captions": len(lessons.captions.vectors)}, card(run, best))
 
 
-def fit(lessons: Lessons, recipe: Recipe, *, seed: int) -> DualHeads:
-    """Train new heads: AdamW on one cycle, the weights of the last steps averaged."""
-    generator = torch.Generator().manual_seed(seed)
-    heads = DualHeads(scale=recipe.scale, class_scale=recipe.class_scale)
-    heads.image.scene.standardise_by(lessons.photos)
+def task(lessons: Lessons, options: Options) -> Task:
+    """What the loop needs: AdamW on one cycle. Raises UsageError where the set is too small to learn from."""
+    photos = len(lessons.photos)
+    if photos < 2:
+        raise UsageError("One picture cannot be told from others: train on more.")
+    torch.manual_seed(options.seed)
+    heads = DualHeads(scale=options.scale, class_scale=options.class_scale)
+    heads.image.scene.standardise_by(lessons.photos[:, ::2].flatten(0, 1).float())
     for projection in (heads.text.scene, heads.text.kind):
-        projection.standardise_by(lessons.captions.flatten(0, 1))
-    optimizer = torch.optim.AdamW(
-        heads.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        projection.standardise_by(lessons.captions.vectors)
+    optimiser = torch.optim.AdamW(
+        heads.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
+    total = options.steps * options.rounds
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1
+        optimiser, options.learning_rate, total_steps=total, pct_start=max(0.1, 2 / total)
     )
-    averaged = AveragedModel(heads)
-    batches = photo_batches(len(lessons.photos), recipe.batch, generator)
-    for step in (progress := tqdm(range(recipe.steps), desc="heads", unit="step")):
-        loss = batch_loss(heads, lessons, next(batches), recipe, generator)
-        optimizer.zero_grad()
+
+    def batches(epoch: int, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Generator]]:
+        rows = photo_batches(photos, min(options.batch, photos), generator)
+        return ((next(rows), seeded(generator)) for _ in range(options.steps))
+
+    def step(batch: tuple[torch.Tensor, torch.Generator]) -> torch.Tensor:
+        loss = batch_loss(heads, lessons, *batch, options)
         torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-        progress.set_postfix(loss=f"{loss.item():.3f}")
-        if step >= recipe.average_from * recipe.steps:
-            averaged.update_parameters(heads)
-    heads.load_state_dict(averaged.module.state_dict())
-    return heads.eval()
+        return loss
+
+    def save(network: nn.Module, folder: Path) -> None:
+        write(cast(DualHeads, network), lessons, options, folder)
+
+    return Task(
+        network=heads,
+        optimiser=optimiser,
+        schedule=schedule,
+        steps_per_epoch=options.steps,
+        epochs=options.rounds,
+        batches=batches,
+        step=step,
+        score=lambda network: dev_figures(cast(DualHeads, network), lessons),
+        figure=FIGURE,
+        save=save,
+        seed=options.seed,
+        gradient_norm=None,
+        average=options.average,
+    )
 
 
 def photo_batches(photos: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Row numbers of full batches, shuffled anew for each epoch, without end."""
+    """Row numbers of full batches, shuffled anew for each pass, without end."""
     while True:
         order = torch.randperm(photos, generator=generator)
         yield from (rows for rows in torch.split(order, batch) if len(rows) == batch)
 
 
-def class_batch(classes: int, recipe: Recipe, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def seeded(generator: torch.Generator) -> torch.Generator:
+    """A generator of a step's own: a step that is skipped on resuming draws nothing else."""
+    return torch.Generator().manual_seed(int(torch.randint(0, 2**62, (), generator=generator)))
+
+
+def draw_below(limits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A random whole number below each limit."""
+    return (torch.rand(len(limits), generator=generator, dtype=torch.float64) * limits).long()
+
+
+def class_batch(classes: int, options: Options, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Which classes a step asks for, and which of these it also shows: a picture without its prompt is no lesson."""
-    asked = torch.randperm(classes, generator=generator)[: recipe.prompts]
-    return asked, asked[: recipe.class_pictures]
+    asked = torch.randperm(classes, generator=generator)[: options.prompts]
+    return asked, asked[: options.class_pictures]
 
 
 def batch_loss(
-    heads: DualHeads, lessons: Lessons, rows: torch.Tensor, recipe: Recipe, generator: torch.Generator
+    heads: DualHeads, lessons: Lessons, rows: torch.Tensor, generator: torch.Generator, options: Options
 ) -> torch.Tensor:
     """Contrast photos with their captions, and teach all pictures the classes."""
     count = len(rows)
-    flip = torch.rand(count, 1, generator=generator) < 0.5
-    photos = torch.where(flip, lessons.mirrored[rows], lessons.photos[rows])
-    choice = torch.randint(0, CAPTIONS, (count,), generator=generator)
-    short = torch.rand(count, 1, generator=generator) < recipe.shortened
-    captions = torch.where(short, lessons.shortened[rows, choice], lessons.captions[rows, choice])
-    asked, shown = class_batch(len(lessons.prompts), recipe, generator)
-    prompts = torch.stack([draw(lessons.prompts[number], generator) for number in asked.tolist()])
+    view = torch.randint(0, lessons.photos.shape[1], (count,), generator=generator)
+    photos = lessons.photos[rows, view].float()
+    captions = lessons.captions.draw(rows, options.shortened, generator)
+    asked, shown = class_batch(len(lessons.prompts.count), options, generator)
+    prompts = lessons.prompts.draw(asked, 0.0, generator)
 
     pictures = torch.cat([photos, lessons.class_pictures.draw(shown, generator)])
     beliefs = lessons.classifier(pictures)
@@ -185,47 +238,39 @@ def batch_loss(
         texts = heads.text(torch.cat([captions, prompts]))
     contrast = texts[:count] @ images[:count].T * heads.log_scale.exp()
     truth = torch.arange(count)
-    smoothing = recipe.label_smoothing
+    smoothing = options.label_smoothing
     caption_loss = cross_entropy(contrast, truth, label_smoothing=smoothing)
     photo_loss = cross_entropy(contrast.T, truth, label_smoothing=smoothing)
     class_loss = sum(
         ranking_loss(some_images @ some_texts.T * heads.log_class_scale.exp(), beliefs[:, asked])
         for some_images, some_texts in ((images, texts[count:]), (kind_of(images), kind_of(texts[count:])))
     )
-    return (caption_loss + photo_loss) / 2 + recipe.class_weight * class_loss
-
-
-def draw(rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A random row."""
-    return rows[torch.randint(0, len(rows), (), generator=generator)]
+    return (caption_loss + photo_loss) / 2 + options.class_weight * class_loss
 
 
 def shorten(caption: str, dice: random.Random) -> str:
     """Leave out 10 to 60 % of a caption's words, but not all."""
     words = caption.rstrip(" .").split()
     share = dice.uniform(0.4, 0.9)
-    return " ".join([word for word in words if dice.random() < share] or [dice.choice(words)])
-
-
-def pooled(maps: FeatureMaps) -> torch.Tensor:
-    """Mean over the cells of (n, 49, 1280) maps: (n, 1280) float32."""
-    return torch.from_numpy(np.concatenate([rows.mean(axis=0, dtype=np.float32)[None] for rows in maps]))
-
-
-def dev_vectors(data: Path, cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pooled features (1000, 1280) and sentence vectors (5000, 384) of the dev split."""
-    captions = [caption for example in read(data, "dev") for caption in example.captions]
-    photos = pooled(feature_maps(data, "dev", cache))
-    return photos, sentence_vectors(captions, cache, "flickr8k-dev-text", MiniLM.load())
+    return " ".join([word for word in words if dice.random() < share] or [dice.choice(words or [""])])
 
 
 @torch.inference_mode()
-def embed(
-    heads: DualHeads, photos: torch.Tensor, captions: torch.Tensor, classifier: Classifier
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Embeddings of photos (n, 512) and captions (5 n, 512), and the row of each caption's photo (5 n,)."""
-    owner = torch.arange(len(photos)).repeat_interleave(CAPTIONS)
-    return heads.image(photos, classifier(photos)), heads.text(captions), owner
+def embed(heads: DualHeads, lessons: Lessons) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings of dev's photos (n, 512) and captions (m, 512)."""
+    images: torch.Tensor = heads.image(lessons.dev_photos, lessons.classifier(lessons.dev_photos))
+    return images, heads.text(lessons.dev_captions.vectors)
+
+
+def dev_figures(heads: DualHeads, lessons: Lessons) -> dict[str, float]:
+    """Recall on dev, in [0, 1], both ways."""
+    images, texts = embed(heads, lessons)
+    found = score(images.numpy(), texts.numpy(), lessons.dev_captions.owner.numpy())
+    return {
+        f"{name}_r{depth}": recall
+        for name, recalls in (("text_to_image", found.text_to_image), ("image_to_text", found.image_to_text))
+        for depth, recall in zip((1, 5, 10), recalls, strict=True)
+    }
 
 
 def match_floor(images: torch.Tensor, texts: torch.Tensor, owner: torch.Tensor) -> float:
@@ -239,18 +284,32 @@ def strangers_above(floor: float, images: torch.Tensor, texts: torch.Tensor, own
     return 100 * float((texts @ images.T > floor)[strange].float().mean())
 
 
-def save(heads: DualHeads, output: Path, *, recipe: Recipe, floor: float, scores: RetrievalScores) -> None:
-    """Write both heads in float16, with what `ml.encoders.builtin` needs to know of them in the header."""
+def write(heads: DualHeads, lessons: Lessons, options: Options, folder: Path) -> None:
+    """Write both heads as a model folder, with what `ml.encoders.builtin` needs to know of them."""
+    images, texts = embed(heads, lessons)
+    floor = match_floor(images, texts, lessons.dev_captions.owner)
+    config = {
+        "revision": REVISION,
+        "match_floor": round(floor, 4),
+        "strangers_above_floor": round(strangers_above(floor, images, texts, lessons.dev_captions.owner), 1),
+        "recipe": {name: value for name, value in to_json(options).items() if name not in {"data", "cache"}},
+        "dev": dev_figures(heads, lessons),
+    }
     tensors = {
-        f"{name}.{key}": tensor.half().contiguous()
+        f"{name}.{key}": tensor
         for name, head in (("image", heads.image), ("text", heads.text))
         for key, tensor in head.state_dict().items()
     }
-    header = {
-        "revision": REVISION,
-        "match_floor": round(floor, 4),
-        "recipe": asdict(recipe),
-        "dev": asdict(scores),
-    }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, output, metadata={"builtin_encoder": json.dumps(header)})
+    save_model(folder, model_type=MODEL_TYPE, config=config, tensors=tensors)
+
+
+def card(run: Run, best: Mapping[str, float]) -> str:
+    """The model card of a run."""
+    figures = "\n".join(
+        f"| {name.replace('_', ' ')} | {100 * value:.1f} |" for name, value in best.items() if "_r" in name
+    )
+    return (
+        "# Dual encoder over frozen towers\n\nEfficientNet-Lite2 and MiniLM-L6, both frozen, with heads that were "
+        f"trained by `python -m ml train encoder` on {run.options['data']}.\n\n"
+        f"| dev, after round {best['epoch']:.0f} | % |\n|---|---|\n{figures}\n"
+    )

@@ -2,36 +2,45 @@
 
 import random
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
+from safetensors.torch import load_file
+from torch.nn.functional import normalize
 
+import ml
+from ml.__main__ import main
 from ml.backbones.efficientnet_lite import CHANNELS, Classifier
-from ml.encoders.builtin import CLASSES, load_heads
-from ml.errors import DatasetError
-from ml.evaluation.retrieval import RetrievalScores
+from ml.backbones.shared import shared_image_tower
+from ml.encoders.builtin import CLASSES
+from ml.errors import DatasetError, UsageError
 from ml.training.class_lessons import ClassPictures, ranking_loss
 from ml.training.dual_encoder import (
+    Captions,
     DualHeads,
     Lessons,
-    Recipe,
+    Options,
     class_batch,
-    embed,
-    fit,
+    dev_figures,
     match_floor,
     photo_batches,
-    pooled,
-    save,
     shorten,
     strangers_above,
+    task,
     train,
+    write,
 )
+from ml.training.options import to_json
+from ml.training.run import Run, curve, read_json
 from ml.training.text_vectors import sentence_vectors
+from ml.training.views import PIECES, views
+from tests.ml import pairs
 
 PHOTOS = 24
-RECIPE = replace(Recipe(), steps=25, batch=PHOTOS, prompts=40, class_pictures=40)
+OPTIONS = Options(data="", cache="", steps=25, rounds=1, batch=PHOTOS, prompts=40, class_pictures=40)
 
 
 def random_classifier() -> Classifier:
@@ -40,36 +49,72 @@ def random_classifier() -> Classifier:
     return Classifier(torch.randn(CLASSES, CHANNELS, generator=generator) / 8, torch.zeros(CLASSES))
 
 
+def vectors_of(groups: int, each: int, seed: int) -> Captions:
+    """The same random sentence vector for every text of a group."""
+    generator = torch.Generator().manual_seed(seed)
+    vectors = normalize(torch.randn(groups, 384, generator=generator), dim=-1).repeat_interleave(each, dim=0)
+    return Captions(vectors, vectors, torch.arange(groups) * each, torch.full((groups,), each))
+
+
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
-    """A small world of random photos and captions, and of classes."""
-    random_ = np.random.default_rng(0)
-    maps = random_.uniform(0, 2, (PHOTOS, 49, CHANNELS)).astype(np.float16) * random_.uniform(
-        0, 1, (PHOTOS, 1, CHANNELS)
-    ).astype(np.float16)
-    photos = pooled(maps)
-    captions = torch.nn.functional.normalize(torch.randn(PHOTOS, 5, 384, generator=torch.manual_seed(2)), dim=-1)
-    classifier = random_classifier()
+    """A small world of random photos and captions, and of classes; dev is what is trained on."""
+    generator = torch.Generator().manual_seed(0)
+    pieces = torch.rand(PHOTOS, PIECES**2, CHANNELS, generator=generator) * torch.rand(
+        PHOTOS, 1, CHANNELS, generator=generator
+    )
+    photos, classifier = pieces.mean(dim=1), random_classifier()
+    captions = vectors_of(PHOTOS, 5, seed=2)
     return Lessons(
-        photos=photos,
-        mirrored=photos,
-        captions=captions[:, :1].expand(-1, 5, -1),
-        shortened=captions[:, :1].expand(-1, 5, -1),
-        prompts=tuple(torch.nn.functional.normalize(torch.randn(CLASSES, 2, 384), dim=-1)),
-        class_pictures=ClassPictures.learn(maps, photos, classifier),
+        photos=photos[:, None].expand(-1, 3, -1).half(),
+        captions=captions,
+        prompts=vectors_of(CLASSES, 2, seed=3),
+        class_pictures=ClassPictures.learn(photos, pieces.flatten(0, 1).half(), classifier),
         classifier=classifier,
+        dev_photos=photos,
+        dev_captions=captions,
     )
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pairs.shapes(tmp_path_factory.mktemp("shapes"), train=1)
+
+
+def learnt(lessons: Lessons) -> DualHeads:
+    """Heads after the steps of OPTIONS."""
+    lesson = task(lessons, OPTIONS)
+    lesson.network.train()
+    torch.manual_seed(0)
+    for batch in lesson.batches(1, torch.Generator().manual_seed(0)):
+        lesson.optimiser.zero_grad()
+        lesson.step(batch)
+        lesson.optimiser.step()
+        lesson.schedule.step()
+    network = lesson.network.eval()
+    assert isinstance(network, DualHeads)
+    return network
+
+
 def test_heads_learn_which_photo_a_caption_belongs_to_and_do_it_alike_each_time(lessons: Lessons) -> None:
-    heads = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        heads.append(fit(lessons, RECIPE, seed=0))
-    first, second = (list(head.state_dict().values()) for head in heads)
+    heads = [learnt(lessons) for _ in range(2)]
+    first, second = (list(each.state_dict().values()) for each in heads)
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
-    images, texts, owner = embed(heads[0], lessons.photos, lessons.captions.flatten(0, 1), lessons.classifier)
-    assert ((texts @ images.T).argmax(dim=1) == owner).float().mean() > 0.9
+    assert dev_figures(heads[0], lessons)["image_to_text_r1"] > 0.9
+
+
+def test_a_step_that_resuming_skips_does_not_change_the_next(lessons: Lessons) -> None:
+    lesson = task(lessons, OPTIONS)
+    whole, rest = (lesson.batches(1, torch.Generator().manual_seed(5)) for _ in range(2))
+    rows, dice = list(islice(whole, 3))[-1]
+    same_rows, same_dice = next(islice(rest, 2, None))
+    assert torch.equal(rows, same_rows)
+    assert dice.initial_seed() == same_dice.initial_seed()
+
+
+def test_one_picture_is_too_few(lessons: Lessons) -> None:
+    with pytest.raises(UsageError, match="more"):
+        task(replace(lessons, photos=lessons.photos[:1]), OPTIONS)
 
 
 def test_class_pictures_show_their_class_and_look_like_features(lessons: Lessons) -> None:
@@ -102,9 +147,9 @@ def test_each_epoch_shows_every_photo_once() -> None:
 
 
 def test_every_class_shown_is_asked_for_too() -> None:
-    asked, shown = class_batch(CLASSES, RECIPE, torch.Generator().manual_seed(0))
-    assert len(set(asked.tolist())) == RECIPE.prompts
-    assert len(shown) == RECIPE.class_pictures
+    asked, shown = class_batch(CLASSES, OPTIONS, torch.Generator().manual_seed(0))
+    assert len(set(asked.tolist())) == OPTIONS.prompts
+    assert len(shown) == OPTIONS.class_pictures
     assert set(shown.tolist()) <= set(asked.tolist())
 
 
@@ -131,22 +176,6 @@ def test_strangers_are_counted_without_true_pairs() -> None:
     assert strangers_above(0.5, images, texts, torch.tensor([0, 1])) == pytest.approx(50.0)
 
 
-def test_saved_heads_are_read_back_as_the_encoder_reads_them(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    heads = DualHeads(scale=16.0, class_scale=24.0).eval()
-    none = (0.0, 0.0, 0.0)
-    scores = RetrievalScores(images=1, captions=5, text_to_image=none, image_to_text=none)
-    path = tmp_path / "new" / "heads.safetensors"
-    save(heads, path, recipe=Recipe(), floor=0.123456, scores=scores)
-    image_head, text_head, header = load_heads(path)
-    sentences = torch.randn(3, 384)
-    assert torch.allclose(text_head.eval()(sentences), heads.text(sentences), atol=2e-3)
-    pictures, beliefs = torch.rand(3, CHANNELS), torch.full((3, CLASSES), 1 / CLASSES)
-    assert torch.allclose(image_head.eval()(pictures, beliefs), heads.image(pictures, beliefs), atol=2e-3)
-    assert float(header["match_floor"]) == 0.1235
-    assert path.stat().st_size < 15_000_000
-
-
 class CountingTower:
     """A text tower that counts what it is given."""
 
@@ -167,6 +196,57 @@ def test_sentence_vectors_are_computed_once_and_anew_for_other_texts(tmp_path: P
 
 
 @pytest.mark.models
-def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="not Flickr8k"):
-        train(data=tmp_path, cache=tmp_path, output=tmp_path / "heads.safetensors")
+def test_views_show_a_picture_whole_first_and_are_kept(data: Path, tmp_path: Path) -> None:
+    tower = shared_image_tower()
+    whole = views(data, "dev", tmp_path, tower=tower, side=64, crops=0)
+    seen = views(data, "dev", tmp_path, tower=tower, side=64, crops=1)
+    assert whole.shape == (36, 1, CHANNELS)
+    assert seen.shape == (36, 2 + 1 + PIECES**2, CHANNELS)
+    assert torch.allclose(seen[:, 0].float(), whole[:, 0].float(), atol=0.1)
+    (kept,) = tmp_path.glob("*-64-1-*.npy")
+    before = kept.stat().st_mtime_ns
+    assert torch.equal(views(data, "dev", tmp_path, tower=tower, side=64, crops=1), seen)
+    assert kept.stat().st_mtime_ns == before
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.models
+def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    pairs.write(tmp_path, "dev", [(PILImage.new("RGB", (9, 9)), ("black",))])
+    (picture,) = (path for path in (tmp_path / "dev").iterdir() if path.suffix != ".jsonl")
+    picture.write_bytes(b"not a picture")
+    with pytest.raises(DatasetError, match=picture.name):
+        views(tmp_path, "dev", tmp_path / "cache", tower=shared_image_tower(), side=64, crops=0)
+
+
+@pytest.mark.models
+def test_a_run_ends_in_a_folder_that_serves(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lessons: Lessons
+) -> None:
+    options = replace(OPTIONS, data=str(data), cache=str(tmp_path), steps=2, rounds=2, crops=0)
+    monkeypatch.setattr(Lessons, "read", lambda options: lessons)  # 47,000 prompts take minutes to encode
+    run = Run.start(tmp_path / "run", family="encoder", options=to_json(options), data={})
+    train(run)
+    assert [line["epoch"] for line in curve(run.folder) if "epoch" in line] == [1, 2]
+    metrics = read_json(run.folder, "metrics.json")
+    assert metrics["pictures"] == PHOTOS
+    encoder = ml.load_encoder(str(run.model))
+    texts, pictures = encoder.encode_texts(["a red bar"]), encoder.encode_images([PILImage.new("RGB", (40, 30))])
+    assert texts.shape == pictures.shape == (1, encoder.dimension)
+    assert encoder.info.name == "model"
+    assert encoder.match_floor == pytest.approx(read_json(run.model, "config.json")["match_floor"])
+
+
+def test_written_heads_are_the_heads(lessons: Lessons, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    heads = DualHeads(scale=16.0, class_scale=24.0).eval()
+    write(heads, lessons, OPTIONS, tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert torch.allclose(tensors["image.kind.weight"].float(), heads.image.kind.weight, atol=1e-3)
+    assert (tmp_path / "model.safetensors").stat().st_size < 15_000_000
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "encoder", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 1
+    assert "no image folder" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
