@@ -2,7 +2,8 @@
 
 Sources: Lu et al., "Knowing When to Look" (https://arxiv.org/abs/1612.01887): the state that has read the last word
 directs the look, and the whole picture speaks at every step; Xu et al., "Show, Attend and Tell"
-(https://arxiv.org/abs/1502.03044): additive attention, the gate on the context, deep output; Press and Wolf
+(https://arxiv.org/abs/1502.03044): the gate on the context, deep output; Vaswani et al., "Attention Is All You Need"
+(https://arxiv.org/abs/1706.03762): several looks at once, by scaled dot products; Press and Wolf
 (https://arxiv.org/abs/1608.05859): the output layer shares the embedding.
 
 What the decoder saw does not flow back into its state, so that in training all words of a batch attend at once.
@@ -24,7 +25,7 @@ class Scene(NamedTuple):
     """Projected feature maps of n pictures: all that the decoder sees of them, computed once a picture."""
 
     values: torch.Tensor  #: (n, cells, hidden)
-    keys: torch.Tensor  #: (n, cells, attention)
+    keys: torch.Tensor  #: (n, heads, cells, hidden / heads)
     gist: torch.Tensor  #: (n, embedding), the whole picture, added to every word that the GRU reads
     state: torch.Tensor  #: (n, hidden), the GRU's state before the first word
 
@@ -43,24 +44,24 @@ class AttentionGRU(nn.Module):
         cells: int = 49,
         hidden: int = 512,
         embedding: int = 320,
-        attention: int = 128,
+        heads: int = 8,
         dropout: float = 0.3,
         output_dropout: float = 0.3,
     ) -> None:
         super().__init__()
+        self.size = {"channels": channels, "cells": cells, "hidden": hidden, "embedding": embedding, "heads": heads}
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(channels))
         self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, hidden), nn.GELU(), nn.LayerNorm(hidden))
         self.positions = nn.Parameter(0.02 * torch.randn(cells, hidden))
-        self.keys = nn.Linear(hidden, attention)
+        self.keys = nn.Linear(hidden, hidden)
         self.gist = nn.Linear(hidden, embedding)
         self.start = nn.Linear(hidden, hidden)
         self.embedding = nn.Embedding(words, embedding)
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
         self.input_dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(embedding, hidden, batch_first=True)
-        self.query = nn.Linear(hidden, attention)
-        self.energy = nn.Linear(attention, 1, bias=False)
+        self.query = nn.Linear(hidden, hidden)
         self.gate = nn.Linear(hidden, hidden)
         self.deepen = nn.Linear(2 * hidden + embedding, embedding)
         self.output_dropout = nn.Dropout(output_dropout)
@@ -70,7 +71,7 @@ class AttentionGRU(nn.Module):
         """Project feature maps, (n, cells, channels) float32."""
         values = self.project((maps - self.mean) / self.deviation) + self.positions
         whole = values.mean(dim=1)
-        return Scene(values, self.keys(values), self.gist(whole), torch.tanh(self.start(whole)))
+        return Scene(values, self._heads(self.keys(values)), self.gist(whole), torch.tanh(self.start(whole)))
 
     def read(self, words: torch.Tensor, state: torch.Tensor, gist: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Read words, (r, t) int64, of r captions from states (r, hidden), with the gists (r, embedding) in mind.
@@ -84,11 +85,18 @@ class AttentionGRU(nn.Module):
     def attend(self, states: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, torch.Tensor]:
         """Look at the n pictures from q states each, (n, q, hidden).
 
-        Returns the contexts, (n, q, hidden), and where they come from, (n, q, cells), which sums to 1.
+        Returns the contexts, (n, q, hidden), and where they come from, (n, q, cells), the mean of the heads, which sums
+        to 1.
         """
-        energies = self.energy(torch.tanh(scene.keys[:, None] + self.query(states)[:, :, None])).squeeze(-1)
+        queries, values = self._heads(self.query(states)), self._heads(scene.values)
+        energies = queries @ scene.keys.transpose(2, 3) * queries.shape[-1] ** -0.5
         attention = energies.float().softmax(dim=-1)
-        return torch.sigmoid(self.gate(states)) * (attention.to(scene.values.dtype) @ scene.values), attention
+        contexts = (attention.to(values.dtype) @ values).transpose(1, 2).flatten(2)
+        return torch.sigmoid(self.gate(states)) * contexts, attention.mean(dim=1)
+
+    def _heads(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(n, m, hidden) as (n, heads, m, hidden / heads)."""
+        return vectors.reshape(*vectors.shape[:2], self.size["heads"], -1).transpose(1, 2)
 
     def logits(self, inputs: torch.Tensor, states: torch.Tensor, contexts: torch.Tensor) -> torch.Tensor:
         """Scores of the next word, (..., words), from what was read, the state after it, and the look it directed."""
@@ -97,12 +105,30 @@ class AttentionGRU(nn.Module):
 
 
 class Spoken(NamedTuple):
-    """The best caption of each of n pictures."""
+    """The m best captions of each of n pictures, the best first."""
 
-    words: torch.Tensor  #: (n, t) int64; END and zeros after the caption
-    log_probabilities: torch.Tensor  #: (n, t) float32 of each word and of the END after them; zero behind it
-    attention: torch.Tensor  #: (n, t, cells), where the decoder looked for each word
-    score: torch.Tensor  #: (n,) float32, what the search maximised
+    words: torch.Tensor  #: (n, m, t) int64; END and zeros after the caption
+    log_probabilities: torch.Tensor  #: (n, m, t) float32 of each word and of the END after them; zero behind it
+    attention: torch.Tensor  #: (n, m, t, cells), where the decoder looked for each word
+    score: torch.Tensor  #: (n, m) float32, what the search maximised; -inf where it found fewer
+
+    @classmethod
+    def nothing(cls, scene: Scene, kept: int, size: int) -> "Spoken":
+        """No captions yet, of up to `size` words with their END."""
+        n, cells = scene.values.shape[:2]
+        empty = scene.values.new_zeros(n, kept, size, dtype=torch.float32)
+        return cls(
+            torch.full_like(empty, END, dtype=torch.int64),
+            empty,
+            empty.new_zeros(n, kept, size, cells),
+            empty.new_full((n, kept), -torch.inf),
+        )
+
+    def merge(self, others: "Spoken") -> "Spoken":
+        """The best of both, as many as there are here."""
+        best = torch.cat([self.score, others.score], dim=1).topk(self.score.shape[1], dim=1).indices
+        rows = torch.arange(len(best), device=best.device)[:, None]
+        return Spoken(*(torch.cat(pair, dim=1)[rows, best] for pair in zip(self, others, strict=True)))
 
 
 class _Beams(NamedTuple):
@@ -113,9 +139,28 @@ class _Beams(NamedTuple):
     attention: torch.Tensor  #: (n, k, t - 1, cells); one more once the next word is being chosen
     total: torch.Tensor  #: (n, k), the sum of the log-probabilities
 
+    @classmethod
+    def start(cls, like: torch.Tensor, beams: int, cells: int) -> "_Beams":
+        """Beams before the first word of as many pictures as `like` has rows."""
+        n = len(like)
+        total = like.new_full((n, beams), -torch.inf)
+        total[:, 0] = 0.0  # the beams start out alike, so only one of them counts
+        words = torch.full_like(total, START, dtype=torch.int64)[..., None]
+        return cls(words, total.new_zeros(n, beams, 0), total.new_zeros(n, beams, 0, cells), total)
+
+    def ended(self, end: torch.Tensor, length_power: float, size: int) -> Spoken:
+        """The captions that come of ending here, where END has the log-probabilities `end`, (n, k)."""
+        behind = size - self.attention.shape[2]
+        return Spoken(
+            functional.pad(self.words[:, :, 1:], (0, behind + 1), value=END),
+            functional.pad(torch.cat([self.log_probabilities, end[..., None]], dim=2), (0, behind)),
+            functional.pad(self.attention, (0, 0, 0, behind)),
+            (self.total + end) / self.attention.shape[2] ** length_power,
+        )
+
     def pick(self, parents: torch.Tensor, words: torch.Tensor, scores: torch.Tensor) -> "_Beams":
         """Go on from these beams, (n, k), with these words, whose log-probabilities are in scores (n, k, words)."""
-        rows = torch.arange(len(parents))[:, None]
+        rows = torch.arange(len(parents), device=parents.device)[:, None]
         step = scores[rows, parents, words]
         return _Beams(
             torch.cat([self.words[rows, parents], words[..., None]], dim=2),
@@ -127,55 +172,35 @@ class _Beams(NamedTuple):
 
 @torch.inference_mode()
 def beam_search(
-    network: AttentionGRU, scene: Scene, *, beams: int, longest: int, length_power: float, block: int
+    network: AttentionGRU, scene: Scene, *, beams: int, longest: int, length_power: float, block: int, kept: int = 1
 ) -> Spoken:
-    """Search the caption with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
+    """Search the captions with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
 
-    No caption is empty, has more than `longest` words, contains an unknown word, or says `block` words in a row twice.
-    A picture's result does not depend on the others of the batch.
+    Gives the `kept` best, at most `beams`. No caption is empty, has more than `longest` words, contains an unknown
+    word, or says `block` words in a row twice. A picture's result does not depend on the others of the batch.
     """
-    n, cells = scene.values.shape[:2]
+    n, size = len(scene.values), longest + 1
+    best = Spoken.nothing(scene, kept, size)
     state, gist = (part.repeat_interleave(beams, dim=0) for part in (scene.state, scene.gist))
-    total = torch.full((n, beams), -torch.inf)
-    total[:, 0] = 0.0  # the beams start out alike, so only one of them counts
-    live = _Beams(
-        torch.full((n, beams, 1), START), total.new_zeros(n, beams, 0), total.new_zeros(n, beams, 0, cells), total
-    )
-    size = longest + 1
-    best = Spoken(
-        torch.full((n, size), END), torch.zeros(n, size), torch.zeros(n, size, cells), torch.full((n,), -torch.inf)
-    )
+    live = _Beams.start(best.score, beams, scene.values.shape[1])
     for length in range(1, size + 1):
         read = network.read(live.words[:, :, -1:].flatten(0, 1), state, gist)
         inputs, states = (part.reshape(n, beams, -1) for part in read)
         contexts, attention = network.attend(states, scene)
-        scores = network.logits(inputs, states, contexts).log_softmax(dim=-1)
+        scores = network.logits(inputs, states, contexts).float().log_softmax(dim=-1)
         live = live._replace(attention=torch.cat([live.attention, attention[:, :, None]], dim=2))
         if length > 1:
-            _keep_better(best, live, scores[:, :, END], length**length_power)
+            best = best.merge(live.ended(scores[:, :, END], length_power, size))
         bound = live.total.amax(dim=1) / size**length_power  # going on cannot score higher
-        if length == size or bool((best.score >= bound).all()):
+        if length == size or bool((best.score[:, -1] >= bound).all()):
             break
         scores[:, :, [END, START, UNKNOWN]] = -torch.inf
         _forbid_repeats(scores, live.words[:, :, 1:], block)
         flat = (live.total[:, :, None] + scores).flatten(1).topk(beams, dim=1).indices
         parents, words = flat // scores.shape[2], flat % scores.shape[2]
         live = live.pick(parents, words, scores)
-        state = states[torch.arange(n)[:, None], parents].flatten(0, 1)
+        state = states[torch.arange(n, device=parents.device)[:, None], parents].flatten(0, 1)
     return best
-
-
-def _keep_better(best: Spoken, live: _Beams, end: torch.Tensor, norm: float) -> None:
-    """Where ending a beam now, with log-probabilities end (n, k), beats the best caption, put it there (in place)."""
-    score, beam = ((live.total + end) / norm).max(dim=1)
-    rows = (score > best.score).nonzero().squeeze(1)
-    beam = beam[rows]
-    length = live.words.shape[2]
-    best.score[rows] = score[rows]
-    best.words[rows, : length - 1] = live.words[rows, beam, 1:]
-    best.log_probabilities[rows, : length - 1] = live.log_probabilities[rows, beam]
-    best.log_probabilities[rows, length - 1] = end[rows, beam]
-    best.attention[rows, :length] = live.attention[rows, beam]
 
 
 def _forbid_repeats(scores: torch.Tensor, words: torch.Tensor, size: int) -> None:

@@ -1,11 +1,10 @@
-"""The captioner that this project trained itself: EfficientNet-Lite2's feature map, told by a GRU with attention.
+"""The captioner that ships, and others that `train captioner` makes: a feature map, told by a GRU with attention.
 
-Where it is unsure of its sentence, and the tower's classifier is sure of a thing, it names the thing instead.
+Where it is unsure of its sentence, and the packaged tower's classifier is sure of a thing, it names the thing instead.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import exp
 from pathlib import Path
 
@@ -13,20 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL.Image import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from ml.backbones.efficientnet_lite import GRID, PREPROCESSING, EfficientNetLite2
-from ml.backbones.shared import shared_image_tower
+from ml.backbones.cnn import save_backbone, saved_backbone
+from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
 from ml.captioners.naming import Named, Namer, log_odds, mentions
 from ml.captioners.vocabulary import Vocabulary
 from ml.errors import ModelCorrupt
 from ml.files import verify_sha256
-from ml.interfaces import CaptionResult, ModelInfo
+from ml.hub import Checkpoint
+from ml.interfaces import CaptionResult, ImageTower, ModelInfo
+from ml.serving import read_tensors, save_model
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_captioner.safetensors"
-WEIGHTS_SHA256 = "2cdc45f4fd73c401c62e73332b4013f22383b37e58f941226fcf24c0d0efefbc"
+MODEL_TYPE = "mmsite-attention-captioner"
+FOLDER = Path(__file__).parents[1] / "weights" / "builtin_captioner"
+REVISION = "3"
+SHA256 = {
+    "config.json": "6b916abe7231ee87c960c94bf26434a0fb394e30797244afdb5818cc62e141d4",
+    "model.safetensors": "8879386e2daf5e95d8152cba1e0bc8fd0a81697d662dfb75a65b578680bbef56",
+}
 
 BATCH = 32  #: pictures that are told together; bounds the memory
 
@@ -35,7 +39,6 @@ BATCH = 32  #: pictures that are told together; bounds the memory
 class Manner:
     """How the captioner is asked to speak, and how its certainty is read; see the model card for how it was chosen."""
 
-    revision: str = "2"
     beams: int = 4
     longest: int = 20  #: words
     length_power: float = 0.7
@@ -43,7 +46,8 @@ class Manner:
     slope: float = 1.0  #: confidence = sigmoid(slope * mean log-probability of the words + offset)
     offset: float = 0.0
     unsure_below: float = 0.5
-    name_from: float = 0.9  #: probability of a kind of thing from which its name replaces an unsure sentence
+    name_below: float = 0.6  #: confidence of a sentence below which a name may replace it
+    name_from: float = 0.9  #: probability of a kind of thing from which its name does
     name_slope: float = 1.0  #: confidence of a name = sigmoid(slope * log-odds of the kind + offset)
     name_offset: float = 0.0
 
@@ -53,7 +57,8 @@ class Look:
     """A word, and where in the picture it was found."""
 
     word: str
-    attention: npt.NDArray[np.float32]  #: (7, 7), rows from the top, sums to 1; of a name, the classifier's evidence
+    attention: npt.NDArray[np.float32]
+    """(grid, grid), rows from the top, sums to 1; of a name, the classifier's evidence."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,12 @@ class CaptionWithLooks:
 class BuiltinCaptioner:
     """Implements ml.interfaces.Captioner. Safe to call from several threads at once."""
 
-    def __init__(self, tower: EfficientNetLite2, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner) -> None:
+    def __init__(
+        self, tower: ImageTower, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner, info: ModelInfo
+    ) -> None:
+        self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
-        self._namer = Namer(tower)
+        self._namer = Namer(tower) if isinstance(tower, EfficientNetLite2) else None
         self._network = network.eval()
         self._vocabulary = vocabulary
         self._manner = manner
@@ -80,17 +88,19 @@ class BuiltinCaptioner:
 
         Raises ModelNotFound where a file is missing, ModelCorrupt where one is not what it was.
         """
-        verify_sha256(WEIGHTS, WEIGHTS_SHA256)
-        return cls(shared_image_tower(), *read(WEIGHTS))
+        for name, digest in SHA256.items():
+            verify_sha256(FOLDER / name, digest)
+        return cls.open(Checkpoint("builtin", REVISION, FOLDER))
 
-    @property
-    def info(self) -> ModelInfo:
-        return ModelInfo(
-            name="builtin",
-            revision=self._manner.revision,
-            weights_hash=WEIGHTS_SHA256,
-            preprocessing=PREPROCESSING,
-        )
+    @classmethod
+    def open(cls, checkpoint: Checkpoint) -> "BuiltinCaptioner":
+        """Open a folder that `save` wrote. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
+        network, vocabulary, manner = read(checkpoint)
+        tower = tower_of(checkpoint)
+        if (tower.channels, tower.grid**2) != (network.size["channels"], network.size["cells"]):
+            raise ModelCorrupt(f"The backbone of {checkpoint.name} is not that with which it was trained.")
+        info = ModelInfo(checkpoint.name, checkpoint.revision, checkpoint.weights_hash(), "")
+        return cls(tower, network, vocabulary, manner, info)
 
     @property
     def unsure_below(self) -> float:
@@ -106,15 +116,16 @@ class BuiltinCaptioner:
         for start in range(0, len(images), BATCH):
             maps = self._tower.feature_maps(images[start : start + BATCH])
             sentences = self._told(speak(self._network, maps, self._manner))
-            told.extend(map(self._surer, sentences, self._namer.name(maps)))
+            told.extend(map(self._surer, sentences, self._namer.name(maps)) if self._namer else sentences)
         return told
 
     def _told(self, spoken: Spoken) -> list[CaptionWithLooks]:
         confidences = confidence(certainty(spoken), self._manner)
         told = []
-        for numbers, attention, sure in zip(spoken.words.tolist(), spoken.attention, confidences.tolist(), strict=True):
+        best = zip(spoken.words[:, 0].tolist(), spoken.attention[:, 0], confidences.tolist(), strict=True)
+        for numbers, attention, sure in best:
             tokens = self._vocabulary.tokens(numbers)
-            grids = attention[: len(tokens)].unflatten(1, (GRID, GRID)).numpy()
+            grids = attention[: len(tokens)].unflatten(1, (self._tower.grid, -1)).numpy()
             looks = tuple(Look(word, grid) for word, grid in zip(tokens, grids, strict=True))
             told.append(CaptionWithLooks(CaptionResult(self._vocabulary.decode(numbers), sure), looks))
         return told
@@ -123,7 +134,7 @@ class BuiltinCaptioner:
         """The sentence, or the name of the thing where only the name is sure and the sentence misses it."""
         manner = self._manner
         if (
-            sentence.result.confidence >= manner.unsure_below
+            sentence.result.confidence >= manner.name_below
             or named.probability < manner.name_from
             or mentions(sentence.result.text, named.kind)
         ):
@@ -133,8 +144,8 @@ class BuiltinCaptioner:
 
 
 @torch.inference_mode()
-def speak(network: AttentionGRU, maps: torch.Tensor, manner: Manner) -> Spoken:
-    """Caption feature maps, (n, 49, 1280) float32."""
+def speak(network: AttentionGRU, maps: torch.Tensor, manner: Manner, *, kept: int = 1) -> Spoken:
+    """Caption feature maps, (n, cells, channels) float32: the `kept` best captions of each."""
     return beam_search(
         network,
         network.look(maps),
@@ -142,13 +153,14 @@ def speak(network: AttentionGRU, maps: torch.Tensor, manner: Manner) -> Spoken:
         longest=manner.longest,
         length_power=manner.length_power,
         block=manner.block,
+        kept=kept,
     )
 
 
 def certainty(spoken: Spoken) -> torch.Tensor:
-    """Mean log-probability of each caption's words and its END: (n,) float32, below 0."""
-    lengths = (spoken.log_probabilities < 0).sum(dim=1)
-    return spoken.log_probabilities.sum(dim=1) / lengths
+    """Mean log-probability of the words of each best caption and its END: (n,) float32, below 0."""
+    log_probabilities = spoken.log_probabilities[:, 0]
+    return log_probabilities.sum(dim=1) / (log_probabilities < 0).sum(dim=1)
 
 
 def confidence(certainties: torch.Tensor, manner: Manner) -> torch.Tensor:
@@ -161,24 +173,32 @@ def name_confidence(probability: float, manner: Manner) -> float:
     return 1.0 / (1.0 + exp(-manner.name_slope * log_odds(probability) - manner.name_offset))
 
 
-def write(path: Path, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner) -> None:
-    """Write a captioner as safetensors: weights in float16; words and manner as JSON in the header."""
-    weights = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = {"words": json.dumps(vocabulary.words), "manner": json.dumps(asdict(manner))}
-    save_file(weights, path, metadata=header)
+def save(folder: Path, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner, tower: ImageTower) -> None:
+    """Write a captioner's folder; it holds all that `BuiltinCaptioner.open` needs but the packaged tower."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "backbone": save_backbone(tower, folder),
+        "network": network.size,
+        "manner": asdict(manner),
+        "words": list(vocabulary.words),
+    }
+    save_model(folder, model_type=MODEL_TYPE, config=config, tensors=network.state_dict())
 
 
-def read(path: Path) -> tuple[AttentionGRU, Vocabulary, Manner]:
-    """Read what `write` wrote. Raises ModelCorrupt where the content is something else."""
+def tower_of(checkpoint: Checkpoint) -> ImageTower:
+    """The image tower of a folder that `save` wrote. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
+    return saved_backbone(str(checkpoint.config().get("backbone")), checkpoint.folder)
+
+
+def read(checkpoint: Checkpoint) -> tuple[AttentionGRU, Vocabulary, Manner]:
+    """Read what `save` wrote, without the tower. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
+    config = checkpoint.config()
+    tensors = read_tensors(checkpoint)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118  # not a mapping
-        vocabulary = Vocabulary(json.loads(header["words"]))
-        manner = Manner(**json.loads(header["manner"]))
-        network = AttentionGRU(len(vocabulary))
-        network.load_state_dict(weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelCorrupt(f"{path} does not hold the built-in captioner; reinstall it.") from error
+        vocabulary = Vocabulary(config["words"])
+        manner = Manner(**config["manner"])
+        network = AttentionGRU(len(vocabulary), **config["network"])
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelCorrupt(f"{checkpoint.folder} does not hold a captioner of this kind: {error}") from error
     return network.eval(), vocabulary, manner

@@ -1,257 +1,274 @@
-"""Trains the built-in captioner on the feature maps of Flickr8k: `python -m ml train captioner` runs this."""
+"""Trains a captioner, a GRU with attention over a frozen image tower: `python -m ml train captioner` runs this.
 
-import copy
+First by people's captions, word by word (Xu et al. 2015, https://arxiv.org/abs/1502.03044), then self-critically by its
+own (`ml.training.self_critical`).
+"""
+
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional
-from tqdm import tqdm
 
-from ml.backbones.shared import shared_image_tower
+from ml.backbones.cnn import PACKAGED, load_backbone
+from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU
-from ml.captioners.builtin import Manner, certainty, speak, write
-from ml.captioners.naming import Namer, log_odds, mentions
-from ml.captioners.vocabulary import END, START, UNKNOWN, Vocabulary, split_words
-from ml.datasets.examples import Example
+from ml.captioners.builtin import Manner, read, save, speak, tower_of
+from ml.captioners.vocabulary import Vocabulary
+from ml.datasets.examples import Example, Split
 from ml.datasets.examples import read as read_examples
-from ml.evaluation.captions import CaptionScores, rouge_l, score
-from ml.files import sha256
-from ml.training.calibration import fit_logistic
+from ml.errors import UsageError
+from ml.evaluation.captions import CaptionScores
+from ml.hub import Checkpoint, locate
+from ml.interfaces import ImageTower
+from ml.training.caption_dev import Dev, calibrate, calibrate_names, choose_length, figure
+from ml.training.caption_lessons import Captions, Pictures, Rows, cross_entropy, listen
 from ml.training.features import FeatureMaps, feature_maps
+from ml.training.loop import Task, fit
+from ml.training.options import from_json, option
+from ml.training.run import Run
+from ml.training.self_critical import Judge, Shares, criticism, rewards
 
-Rows = npt.NDArray[np.int64]
-
-GOOD = 0.4  #: ROUGE-L with the nearest reference from which a caption counts as good, for the confidence
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The numbers that training turns on; chosen on the dev split."""
-
-    epochs: int = 6
-    pictures: int = 25  #: pictures a batch; each brings its 5 captions
-    longest: int = 22  #: words a caption; the tail of a longer one is not learned
-    seen: int = 4  #: uses of a word before it joins the vocabulary
-    dropout: float = 0.3
-    output_dropout: float = 0.4
-    word_dropout: float = 0.1  #: share of the words read that are hidden, so that the picture must tell
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    gradient_norm: float = 2.0
-    average: float = 0.998  #: decay of the running average of the weights, a step
-    bfloat16: bool = True  #: halves the time on processors that multiply in it
+DESCRIPTION = (
+    "Train a captioner: a GRU that looks at the feature map of a frozen image tower before each word. The defaults are "
+    "those of the built-in captioner."
+)
+SPLITS: tuple[Split, ...] = ("train", "dev")
+GRADIENT_NORM = 2.0
+LAST_RATE = 0.05  #: of the self-critical learning rate, at the end
+WARM_UP = 20  #: steps
+SOURCES = 5  #: that the card names
 
 
 @dataclass(frozen=True)
-class Captions:
-    """The captions of n pictures, k each, the longest first."""
+class Options:
+    """What `train captioner` takes; the numbers were chosen on Flickr8k's dev split."""
 
-    words: torch.Tensor  #: (n, k, longest + 1) int64, filled up with END
-    lengths: torch.Tensor  #: (n, k) int64, counting the END where it fits
+    data: str = option(help="folder of the data set, with splits train and dev")
+    cache: str = option("~/.cache/mmsite/features", "folder of feature maps, kept between runs")
+    backbone: str = option(PACKAGED, "image tower: this, or folder or hub id of a MobileNetV2 or ResNet")
+    model: str | None = option(None, "a captioner of this kind to train further, with its own words and image tower")
+    epochs: int = option(5, "times that the captions of all pictures are read")
+    critical_epochs: int = option(5, "times after these that the captioner describes all pictures and is judged")
+    pictures: int = option(25, "pictures a step, each with all its captions")
+    longest: int = option(22, "words of a caption; the tail of a longer one is not learned")
+    seen: int = option(4, "uses of a word before it joins the vocabulary")
+    learning_rate: float = option(1.5e-3, "the highest while captions are read")
+    critical_learning_rate: float = option(2e-4, "the highest while the captioner is judged")
+    weight_decay: float = option(0.05)
+    dropout: float = option(0.3)
+    output_dropout: float = option(0.4)
+    word_dropout: float = option(0.1, "share of the words read that are hidden, so that the picture must tell")
+    label_smoothing: float = option(0.1)
+    spread: float = option(0.5, "weight of the doubly stochastic term: that looks are spread over all of a picture")
+    own_captions: int = option(5, "captions of a picture that compete, 2 or more")
+    cider_d: float = option(1.0, "share of CIDEr-D in the reward")
+    rouge_l: float = option(1.0, "share of ROUGE-L with the nearest reference in the reward")
+    bleu_4: float = option(1.0, "share of BLEU-4 in the reward")
+    average: float = option(0.995, "decay of the running average of the weights, a step")
+    bfloat16: bool = option(True, "multiply in bfloat16: half the time on processors that can")
+    seed: int = option(0)
+
+
+class Batch(NamedTuple):
+    """Some of the training pictures."""
+
+    rows: Rows
+    maps: torch.Tensor  #: (n, cells, channels) float32
+    critical: bool  #: whether the captioner is judged by its own captions
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """All that training reads."""
+
+    tower: ImageTower
+    examples: Sequence[Example]
+    vocabulary: Vocabulary
+    pictures: Pictures
+    dev: Dev
+    before: AttentionGRU | None  #: what there is to train further
 
     @classmethod
-    def of(cls, examples: Sequence[Example], vocabulary: Vocabulary, longest: int) -> "Captions":
-        """Number the captions of examples that all have the same number of captions."""
-        words = torch.full((len(examples), len(examples[0].captions), longest + 1), END)
-        lengths = torch.zeros(words.shape[:2], dtype=torch.int64)
-        for row, example in enumerate(examples):
-            numbers = sorted((vocabulary.encode(caption) for caption in example.captions), key=len, reverse=True)
-            for column, number in enumerate(numbers):
-                cut = [*number, END][: longest + 1]
-                words[row, column, : len(cut)] = torch.tensor(cut)
-                lengths[row, column] = len(cut)
-        return cls(words, lengths)
+    def of(cls, options: Options) -> "Lessons":
+        """Read the data set, and compute its feature maps where the cache lacks them."""
+        data, cache, before = Path(options.data), Path(options.cache), None
+        examples = list(read_examples(data, "train"))
+        if options.model is None:
+            tower = load_backbone(options.backbone)
+            vocabulary = Vocabulary.of((text for each in examples for text in each.captions), seen=options.seen)
+        else:
+            checkpoint = locate(options.model)
+            tower = tower_of(checkpoint)
+            before, vocabulary, _ = read(checkpoint)
 
-    def __getitem__(self, rows: Rows) -> "Captions":
-        return Captions(self.words[rows], self.lengths[rows])
+        def maps(split: Split, *, mirrored: bool = False) -> FeatureMaps:
+            return feature_maps(data, split, cache, backbone=tower, mirrored=mirrored)
 
-
-@dataclass(frozen=True)
-class Pictures:
-    """Feature maps of the training pictures and of their mirror images, (n, cells, channels) each, in memory."""
-
-    sides: Sequence[FeatureMaps]
-
-    def batches(self, size: int, generator: np.random.Generator) -> Iterator[tuple[Rows, torch.Tensor]]:
-        """All pictures once in random order, mirrored or not by chance: their rows, and their maps in float32."""
-        order = generator.permutation(len(self.sides[0]))
-        for rows in np.array_split(order, -(-len(order) // size)):
-            chosen = generator.integers(len(self.sides), size=len(rows))
-            maps = np.stack([self.sides[side][row] for side, row in zip(chosen, rows, strict=True)])
-            yield rows, torch.from_numpy(maps).float()
+        dev = Dev(list(read_examples(data, "dev")), maps("dev"), vocabulary)
+        sides = [np.array(maps("train", mirrored=mirrored)) for mirrored in (False, True)]
+        return cls(tower, examples, vocabulary, Pictures(sides), dev, before)
 
 
-class Averaged:
-    """A running average of a network's weights, which does better than those of the last step."""
+def train(run: Run) -> None:
+    """Train into a run's folder, or go on from its state; then fit the confidence on dev, and write the card.
 
-    def __init__(self, network: AttentionGRU, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self._decay = decay
-        self._steps = 0
-
-    @torch.no_grad()
-    def update(self, network: AttentionGRU) -> None:
-        """Take in the weights after a step."""
-        self._steps += 1
-        decay = min(self._decay, self._steps / (self._steps + 9))  # the first steps are soon forgotten
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1.0 - decay)
-
-
-@dataclass(frozen=True)
-class Dev:
-    """The split on which everything is chosen."""
-
-    examples: Sequence[Example]
-    maps: FeatureMaps
-    vocabulary: Vocabulary
-
-    @property
-    def references(self) -> list[tuple[str, ...]]:
-        return [example.captions for example in self.examples]
-
-    def captions(self, network: AttentionGRU, manner: Manner) -> tuple[list[str], npt.NDArray[np.float64]]:
-        """What a network says of the pictures, and how certain it is, (n,)."""
-        texts: list[str] = []
-        certainties: list[float] = []
-        for maps in np.array_split(self.maps, -(-len(self.maps) // 50)):
-            spoken = speak(network, torch.from_numpy(maps.astype(np.float32)), manner)
-            texts.extend(self.vocabulary.decode(numbers) for numbers in spoken.words.tolist())
-            certainties.extend(certainty(spoken).tolist())
-        return texts, np.array(certainties)
-
-    def score(self, network: AttentionGRU, manner: Manner) -> CaptionScores:
-        """Score what a network says."""
-        return score(self.captions(network, manner)[0], self.references)
-
-
-def train(*, data: Path, cache: Path, output: Path, seed: int = 0, recipe: Recipe = Recipe()) -> None:
-    """Train on Flickr8k under `data`, and write the weights of the epoch that does best on dev to `output`.
-
-    Feature maps are kept in `cache`. A run that is interrupted leaves its best weights so far. Raises DatasetError
-    where the data set is not there.
+    Raises UsageError for options that cannot be, DatasetError for the data, and what `load_backbone` raises.
     """
-    torch.manual_seed(seed)
-    examples = list(read_examples(data, "train"))
-    vocabulary = Vocabulary.of((caption for example in examples for caption in example.captions), seen=recipe.seen)
-    sides = [np.array(feature_maps(data, "train", cache, mirrored=mirrored)) for mirrored in (False, True)]
-    dev = Dev(list(read_examples(data, "dev")), feature_maps(data, "dev", cache), vocabulary)
-    network = AttentionGRU(len(vocabulary), dropout=recipe.dropout, output_dropout=recipe.output_dropout)
-    standardise(network, sides[0])
-    captions = Captions.of(examples, vocabulary, recipe.longest)
-    best = network
-    for best in fit(network, Pictures(sides), captions, dev, recipe=recipe, generator=np.random.default_rng(seed)):
-        write(output, best, vocabulary, Manner())
-    manner = calibrate_names(calibrate(best, dev), examples, sides[0])
-    write(output, best, vocabulary, manner)
-    tqdm.write(f"{output} has SHA-256 {sha256(output)}: pin it in ml/captioners/builtin.py.")
+    options = from_json(Options, run.options)
+    if options.critical_epochs and options.own_captions < 2:
+        raise UsageError("A picture needs two captions or more that compete: raise --own-captions.")
+    lessons = Lessons.of(options)
+    best = fit(run, task(options, lessons))
+    dev = {**finish(run.model, lessons), "epoch": best["epoch"]}
+    run.finish({"dev": dev}, card(options, lessons, dev))
 
 
-def standardise(network: AttentionGRU, maps: FeatureMaps) -> None:
-    """Set the mean and the deviation of each channel, from every sixth picture."""
-    sample = torch.from_numpy(maps[::6]).float().flatten(0, 1)
-    network.mean.copy_(sample.mean(dim=0))
-    network.deviation.copy_(sample.std(dim=0) + 1e-3)
+def finish(model: Path, lessons: Lessons) -> dict[str, float]:
+    """Choose on dev how the trained network in a folder speaks, and write it there; its figures on dev."""
+    network, vocabulary, _ = read(Checkpoint("best", "", model))
+    manner, scores = choose_length(network, lessons.dev)
+    manner = calibrate(network, lessons.dev, manner)
+    if isinstance(lessons.tower, EfficientNetLite2):
+        manner = calibrate_names(manner, lessons.examples, lessons.pictures.sides[0], lessons.tower)
+    save(model, network, vocabulary, manner, lessons.tower)
+    return figures(scores)
 
 
-def fit(
-    network: AttentionGRU,
-    pictures: Pictures,
-    captions: Captions,
-    dev: Dev,
-    *,
-    recipe: Recipe,
-    generator: np.random.Generator,
-) -> Iterator[AttentionGRU]:
-    """Train a network; gives its averaged weights after each epoch that does better on dev than all before."""
-    steps = -(-len(captions.words) // recipe.pictures)
-    optimiser = adamw(network, recipe)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=steps * recipe.epochs, pct_start=0.2
+def task(options: Options, lessons: Lessons) -> Task:
+    """What the training loop is to do."""
+    torch.manual_seed(options.seed)
+    network = new_network(options, lessons)
+    optimiser = adamw(network, options)
+    steps = lessons.pictures.steps(options.pictures)
+
+    def batches(epoch: int, generator: torch.Generator) -> Iterator[Batch]:
+        for rows, maps in lessons.pictures.batches(options.pictures, generator):
+            yield Batch(rows, maps, critical=epoch > options.epochs)
+
+    def keep(network: nn.Module, folder: Path) -> None:
+        assert isinstance(network, AttentionGRU)  # noqa: S101  # the loop gives back what it was given
+        save(folder, network, lessons.vocabulary, Manner(), lessons.tower)
+
+    return Task(
+        network=network,
+        optimiser=optimiser,
+        schedule=torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: pace(step, steps, options)),
+        steps_per_epoch=steps,
+        epochs=options.epochs + options.critical_epochs,
+        batches=batches,
+        step=Teacher(network, lessons, options),
+        score=lambda network: figures(lessons.dev.score(network, Manner())),  # type: ignore[arg-type]
+        figure="figure",
+        save=keep,
+        seed=options.seed,
+        gradient_norm=GRADIENT_NORM,
+        average=options.average,
     )
-    averaged = Averaged(network, recipe.average)
-    best = -np.inf
-    for epoch in range(1, recipe.epochs + 1):
-        network.train()
-        progress = tqdm(pictures.batches(recipe.pictures, generator), f"epoch {epoch}", total=steps, unit="batch")
-        for rows, maps in progress:
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-                loss = loss_of(network, maps, captions[rows], recipe)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_norm)
-            optimiser.step()
-            schedule.step()
-            averaged.update(network)
-            progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        scores = dev.score(averaged.network, Manner())
-        tqdm.write(f"dev after epoch {epoch}: {scores}")
-        # the two figures that count, brought to one scale
-        if (figure := scores.rouge_l_best + scores.bleu_4 / 100) > best:
-            best = figure
-            yield copy.deepcopy(averaged.network)
 
 
-def adamw(network: AttentionGRU, recipe: Recipe) -> torch.optim.AdamW:
+def new_network(options: Options, lessons: Lessons) -> AttentionGRU:
+    """A network that knows nothing but the mean and the deviation of each channel, or what it learnt before."""
+    maps = lessons.pictures.sides[0]
+    size = {"channels": maps.shape[2], "cells": maps.shape[1]} if lessons.before is None else lessons.before.size
+    network = AttentionGRU(
+        len(lessons.vocabulary),
+        **size,
+        dropout=options.dropout,
+        output_dropout=options.output_dropout,
+    )
+    if lessons.before is not None:
+        network.load_state_dict(lessons.before.state_dict())
+    else:
+        sample = torch.from_numpy(maps[::6]).float().flatten(0, 1)
+        network.mean.copy_(sample.mean(dim=0))
+        network.deviation.copy_(sample.std(dim=0) + 1e-3)
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return network.to(accelerator or torch.device("cpu"))
+
+
+def adamw(network: AttentionGRU, options: Options) -> torch.optim.AdamW:
     """The optimiser; biases and norms do not decay."""
     matrices = [parameter for parameter in network.parameters() if parameter.dim() > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.dim() == 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
 
 
-def loss_of(network: AttentionGRU, maps: torch.Tensor, captions: Captions, recipe: Recipe) -> torch.Tensor:
-    """Cross-entropy of every next word of the captions of n pictures, given their maps (n, cells, channels)."""
-    words, lengths = captions.words, captions.lengths
-    places = torch.arange(int(lengths.max()))
-    words, said = words[:, :, : len(places)], places < lengths[..., None]
-    inputs = functional.pad(words[:, :, :-1], (1, 0), value=START)
-    hidden = (torch.rand(inputs.shape) < recipe.word_dropout) & (places > 0)
-    inputs = inputs.masked_fill(hidden, UNKNOWN)
-    scene = network.look(maps)
-    state, gist = (part.repeat_interleave(words.shape[1], dim=0) for part in (scene.state, scene.gist))
-    read, states = (part.reshape(*words.shape, -1) for part in network.read(inputs.flatten(0, 1), state, gist))
-    # captions are sorted by length: many a (caption, place) is past the end in every picture of the batch
-    alive = said.any(dim=0)
-    read, states, words, said = (part[:, alive] for part in (read, states, words, said))
-    contexts, _ = network.attend(states, scene)
-    scores = network.logits(read[said], states[said], contexts[said]).float()
-    return functional.cross_entropy(scores, words[said], label_smoothing=recipe.label_smoothing)
+def pace(step: int, steps: int, options: Options) -> float:
+    """The learning rate of a step as a share of `learning_rate`; an epoch has `steps`.
 
-
-def calibrate(network: AttentionGRU, dev: Dev) -> Manner:
-    """The manner whose confidence is the probability, fitted on dev, that a caption is good."""
-    texts, certainties = dev.captions(network, Manner())
-    good = np.array([max(scores) >= GOOD for scores in rouge_l(texts, dev.references)])
-    slope, offset = fit_logistic(certainties, good)
-    manner = replace(Manner(), slope=slope, offset=offset)
-    unsure = 1.0 / (1.0 + np.exp(-slope * certainties - offset)) < manner.unsure_below
-    tqdm.write(
-        f"{manner}: unsure of {unsure.sum()} of {len(texts)} captions on dev, of which {good[unsure].sum()} are good; "
-        f"of the others {good[~unsure].sum()} are"
-    )
-    return manner
-
-
-def calibrate_names(manner: Manner, examples: Sequence[Example], maps: FeatureMaps) -> Manner:
-    """The manner whose confidence in a name is the probability that people who describe the picture mention the thing.
-
-    Fitted on the training photos, which the classifier never saw. Dogs are left out: it knows them best of all, and
-    the decoder tells them anyway.
+    While captions are read one cycle (Smith 2018, https://arxiv.org/abs/1803.09820), afterwards a line down.
     """
-    namer = Namer(shared_image_tower())
-    pooled = torch.from_numpy(maps.mean(axis=1, dtype=np.float32))
-    probabilities, kinds = (column.tolist() for column in namer.likeliest(namer.classes(pooled)))
-    odds, mentioned = [], []
-    for example, probability, kind in zip(examples, probabilities, (namer.kinds[kind] for kind in kinds), strict=True):
-        if kind != "a dog":
-            odds.append(log_odds(probability))
-            mentioned.append(any(mentions(" ".join(split_words(caption)), kind) for caption in example.captions))
-    slope, offset = fit_logistic(np.array(odds), np.array(mentioned, dtype=bool))
-    return replace(manner, name_slope=slope, name_offset=offset)
+    reading = steps * options.epochs
+    if step < reading:
+        rise = 0.2 * reading
+        if step < rise:
+            return 0.04 + 0.96 * (1 - math.cos(math.pi * step / rise)) / 2
+        return (1 + math.cos(math.pi * (step - rise) / (reading - rise))) / 2
+    done = (step - reading) / max(1, steps * options.critical_epochs)
+    share = min(1.0, (step - reading + 1) / WARM_UP) * max(LAST_RATE, 1.0 - done)
+    return share * options.critical_learning_rate / options.learning_rate
+
+
+class Teacher:
+    """A step: a batch forward and backward."""
+
+    def __init__(self, network: AttentionGRU, lessons: Lessons, options: Options) -> None:
+        self._network = network
+        self._device = network.mean.device
+        self._vocabulary = lessons.vocabulary
+        self._options = options
+        self._captions = Captions.of(lessons.examples, lessons.vocabulary, options.longest)
+        self._manner = Manner(beams=options.own_captions)
+        shares = Shares(options.cider_d, options.rouge_l, options.bleu_4)
+        self._judge = Judge([example.captions for example in lessons.examples], shares)
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        maps = batch.maps.to(self._device)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._options.bfloat16):
+            loss = self._judged(batch.rows, maps) if batch.critical else self._told(batch.rows, maps)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def _told(self, rows: Rows, maps: torch.Tensor) -> torch.Tensor:
+        options, captions = self._options, self._captions[rows].to(self._device)
+        heard = listen(self._network, self._network.look(maps), captions, word_dropout=options.word_dropout)
+        return cross_entropy(heard, label_smoothing=options.label_smoothing, spread=options.spread)
+
+    def _judged(self, rows: Rows, maps: torch.Tensor) -> torch.Tensor:
+        self._network.eval()
+        words = speak(self._network, maps, self._manner, kept=self._options.own_captions).words.clone()
+        self._network.train()
+        heard = listen(self._network, self._network.look(maps), Captions.spoken(words))
+        return criticism(heard, rewards(self._judge, self._vocabulary, words, rows))
+
+
+def figures(scores: CaptionScores) -> dict[str, float]:
+    """What is watched on dev."""
+    watched = ("cider_d", "rouge_l_best", "rouge_l_mean", "bleu_4", "bleu_1", "repeating", "distinct", "words")
+    return {"figure": figure(scores), **{name: float(getattr(scores, name)) for name in watched}}
+
+
+def card(options: Options, lessons: Lessons, dev: dict[str, float]) -> str:
+    """The model card of a run."""
+    sources = sorted({f"{each.source or 'unknown'} ({each.licence or 'unknown'})" for each in lessons.examples})
+    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in dev.items())
+    return f"""# A captioner: a GRU with attention over {lessons.tower.info.name}
+
+Trained by `python -m ml train captioner` on {len(lessons.examples):,} pictures; config.json beside the run holds all
+options. {len(lessons.vocabulary.words):,} words seen {options.seen} times or more; {options.epochs} epochs on people's
+captions, {options.critical_epochs} self-critical ones; the epoch that did best on dev is kept.
+
+| dev | |
+| --- | ---: |
+{rows}
+
+`confidence` is the probability, fitted on dev, that a caption's ROUGE-L with the nearest reference is 0.4 or more.
+
+Source and licence of the pictures: {"; ".join(sources[:SOURCES])}.
+"""

@@ -15,7 +15,7 @@ LONGEST = 4
 @pytest.fixture(scope="module")
 def network() -> AttentionGRU:
     torch.manual_seed(3)
-    network = AttentionGRU(len(SPECIAL) + WORDS, channels=6, cells=5, hidden=16, embedding=8, attention=4).eval()
+    network = AttentionGRU(len(SPECIAL) + WORDS, channels=6, cells=5, hidden=16, embedding=8, heads=2).eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.6)  # strong opinions, so that captions differ
     return network
@@ -33,7 +33,7 @@ def search(network: AttentionGRU, maps: torch.Tensor, **options: float) -> Spoke
 
 
 def said(spoken: Spoken) -> list[tuple[int, ...]]:
-    return [tuple(number for number in numbers if number != END) for numbers in spoken.words.tolist()]
+    return [tuple(number for number in numbers if number != END) for numbers in spoken.words[:, 0].tolist()]
 
 
 @torch.inference_mode()
@@ -56,13 +56,25 @@ def test_wide_search_finds_the_best_of_all_captions(
     for row, found in enumerate(said(spoken)):
         scores = {c: log_probability(network, maps[row : row + 1], c) / (len(c) + 1) ** length_power for c in every}
         assert found == max(scores, key=scores.__getitem__)
-        assert spoken.score[row].item() == pytest.approx(scores[found], abs=1e-4)
+        assert spoken.score[row, 0].item() == pytest.approx(scores[found], abs=1e-4)
+
+
+def test_keeps_the_best_of_all_captions_in_their_order(network: AttentionGRU, maps: torch.Tensor) -> None:
+    words = range(len(SPECIAL), len(SPECIAL) + WORDS)
+    every = [caption for length in range(1, 4) for caption in product(words, repeat=length)]
+    kept = 5
+    spoken = search(network, maps, beams=WORDS**3, longest=3, block=4, kept=kept)
+    for row in range(len(maps)):
+        scores = {c: log_probability(network, maps[row : row + 1], c) / (len(c) + 1) ** 0.7 for c in every}
+        found = [tuple(number for number in numbers if number != END) for numbers in spoken.words[row].tolist()]
+        assert found == sorted(scores, key=scores.__getitem__, reverse=True)[:kept]
+        assert spoken.score[row].tolist() == pytest.approx([scores[caption] for caption in found], abs=1e-4)
 
 
 def test_reports_the_probability_of_each_word_and_of_the_end(network: AttentionGRU, maps: torch.Tensor) -> None:
     spoken = search(network, maps)
     for row, caption in enumerate(said(spoken)):
-        probabilities = spoken.log_probabilities[row]
+        probabilities = spoken.log_probabilities[row, 0]
         assert probabilities.sum().item() == pytest.approx(
             log_probability(network, maps[row : row + 1], caption), abs=1e-4
         )
@@ -76,7 +88,22 @@ def test_tells_where_it_looked_for_each_word(network: AttentionGRU, maps: torch.
             scene = network.look(maps[row : row + 1])
             _, states = network.read(torch.tensor([[START, *caption]]), scene.state, scene.gist)
             _, attention = network.attend(states, scene)
-        torch.testing.assert_close(spoken.attention[row, : len(caption) + 1], attention[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(spoken.attention[row, 0, : len(caption) + 1], attention[0], atol=1e-5, rtol=1e-4)
+
+
+def test_the_heads_look_each_where_its_keys_match(network: AttentionGRU, maps: torch.Tensor) -> None:
+    with torch.inference_mode():
+        scene = network.look(maps)
+        states = torch.randn(len(maps), 3, 16, generator=torch.Generator().manual_seed(2))
+        contexts, attention = network.attend(states, scene)
+        values, keys, queries = scene.values, network.keys(scene.values), network.query(states)
+        looks = []
+        for head in (slice(0, 8), slice(8, 16)):
+            look = (queries[..., head] @ keys[..., head].transpose(1, 2) / 8**0.5).softmax(dim=-1)
+            looks.append((look, look @ values[..., head]))
+        expected = torch.cat([looks[0][1], looks[1][1]], dim=-1) * torch.sigmoid(network.gate(states))
+    torch.testing.assert_close(attention, (looks[0][0] + looks[1][0]) / 2)
+    torch.testing.assert_close(contexts, expected)
 
 
 def test_a_picture_is_told_alike_alone_and_in_a_batch(network: AttentionGRU, maps: torch.Tensor) -> None:
@@ -111,7 +138,7 @@ def test_stops_at_the_longest_allowed(maps: torch.Tensor) -> None:
 def stammering() -> AttentionGRU:
     """A network without opinions, but that words come before ends: left free, it repeats itself."""
     torch.manual_seed(0)
-    network = AttentionGRU(len(SPECIAL) + WORDS, channels=6, cells=5, hidden=16, embedding=8, attention=4).eval()
+    network = AttentionGRU(len(SPECIAL) + WORDS, channels=6, cells=5, hidden=16, embedding=8, heads=2).eval()
     with torch.no_grad():
         network.bias[END] = -4.0
     return network

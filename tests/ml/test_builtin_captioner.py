@@ -1,6 +1,9 @@
 """The captioner that ships with the site: its file, its words, its confidence."""
 
+import json
 import re
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +14,17 @@ import torch
 from PIL import Image as PILImage
 from safetensors.torch import save_file
 
+from ml import hub, registry
+from ml.backbones.cnn import load_backbone
 from ml.backbones.shared import shared_image_tower
 from ml.captioners import builtin
 from ml.captioners.attention_gru import AttentionGRU, Spoken
-from ml.captioners.builtin import BuiltinCaptioner, Manner, certainty, confidence, name_confidence, read, write
+from ml.captioners.builtin import BuiltinCaptioner, Manner, certainty, confidence, name_confidence, read, save
 from ml.captioners.vocabulary import Vocabulary
-from ml.errors import ModelCorrupt, ModelNotFound
+from ml.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
+from ml.interfaces import ModelInfo
+
+INFO = ModelInfo("tried", "1", "", "")
 
 
 @pytest.fixture(scope="session")
@@ -50,21 +58,21 @@ def test_names_what_its_sentences_have_no_words_for(captioner: BuiltinCaptioner,
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("manner", [{"unsure_below": 0.0}, {"name_from": 1.1}], ids=["sure sentence", "unsure name"])
+@pytest.mark.parametrize("manner", [{"name_below": 0.0}, {"name_from": 1.1}], ids=["sure sentence", "unsure name"])
 def test_a_name_gives_way_to_a_sure_sentence_and_needs_to_be_sure(
     photos: list[PILImage.Image], manner: dict[str, float]
 ) -> None:
-    network, vocabulary, usual = read(builtin.WEIGHTS)
-    captioner = BuiltinCaptioner(shared_image_tower(), network, vocabulary, replace(usual, **manner))
+    network, vocabulary, usual = read(hub.locate(str(builtin.FOLDER)))
+    captioner = BuiltinCaptioner(shared_image_tower(), network, vocabulary, replace(usual, **manner), INFO)
     (result,) = captioner.caption(photos[:1])
     assert len(result.text.split()) > 2
 
 
 @pytest.mark.models
 def test_a_sentence_that_mentions_the_thing_stays(photos: list[PILImage.Image]) -> None:
-    network, vocabulary, usual = read(builtin.WEIGHTS)
+    network, vocabulary, usual = read(hub.locate(str(builtin.FOLDER)))
     words = ["cat" if word == "man" else word for word in vocabulary.words]  # so that the sentence speaks of a cat
-    captioner = BuiltinCaptioner(shared_image_tower(), network, Vocabulary(words), usual)
+    captioner = BuiltinCaptioner(shared_image_tower(), network, Vocabulary(words), usual, INFO)
     (result,) = captioner.caption(photos[:1])
     assert "cat" in result.text.split()
     assert len(result.text.split()) > 2
@@ -107,53 +115,101 @@ def test_tells_where_it_looked_for_each_word(captioner: BuiltinCaptioner, photos
 
 @pytest.mark.models
 def test_says_what_it_is(captioner: BuiltinCaptioner) -> None:
-    assert captioner.info.key.startswith("builtin@2-")
-    assert captioner.info.weights_hash == builtin.WEIGHTS_SHA256
+    assert captioner.info.key.startswith(f"builtin@{builtin.REVISION}-")
+    assert captioner.info.weights_hash == builtin.SHA256["model.safetensors"]
+    assert captioner.info.preprocessing == shared_image_tower().info.preprocessing
     assert 0.0 < captioner.unsure_below < 1.0
-    assert builtin.WEIGHTS.stat().st_size < 20 * 2**20
+    assert sum(path.stat().st_size for path in builtin.FOLDER.iterdir()) < 20 * 2**20
 
 
 def test_a_missing_file_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(builtin, "WEIGHTS", tmp_path / "gone.safetensors")
+    monkeypatch.setattr(builtin, "FOLDER", tmp_path / "gone")
     with pytest.raises(ModelNotFound, match="gone"):
         BuiltinCaptioner.load()
 
 
-def test_an_altered_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    altered = tmp_path / "altered.safetensors"
-    altered.write_bytes(b"not what was pinned")
-    monkeypatch.setattr(builtin, "WEIGHTS", altered)
-    with pytest.raises(ModelCorrupt, match="altered"):
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_an_altered_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    altered = shutil.copytree(builtin.FOLDER, tmp_path / "altered")
+    (altered / name).write_bytes(b"not what was pinned")
+    monkeypatch.setattr(builtin, "FOLDER", altered)
+    with pytest.raises(ModelCorrupt, match=name):
         BuiltinCaptioner.load()
 
 
-def test_reads_what_it_wrote_to_half_precision(tmp_path: Path) -> None:
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """The folder of a small captioner over the packaged tower."""
+    torch.manual_seed(0)
     vocabulary = Vocabulary(["a", "dog"])
-    network = AttentionGRU(len(vocabulary))
-    manner = Manner(slope=2.5, offset=1.0, unsure_below=0.4)
-    write(tmp_path / "captioner.safetensors", network, vocabulary, manner)
-    loaded, words, spoken = read(tmp_path / "captioner.safetensors")
-    assert words.words == vocabulary.words
-    assert spoken == manner
+    network = AttentionGRU(len(vocabulary), hidden=16, embedding=8, heads=2)
+    save(tmp_path / "small", network, vocabulary, Manner(slope=2.5, unsure_below=0.4), shared_image_tower())
+    return tmp_path / "small"
+
+
+@pytest.mark.models
+def test_reads_what_it_wrote_to_half_precision(written: Path) -> None:
+    loaded, words, manner = read(hub.locate(str(written)))
+    torch.manual_seed(0)
+    network = AttentionGRU(5, hidden=16, embedding=8, heads=2)
+    assert words.words == ("a", "dog")
+    assert manner == Manner(slope=2.5, unsure_below=0.4)
     assert not loaded.training
     for name, weights in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], weights, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("content", ["other weights", "no safetensors"])
-def test_another_file_is_no_captioner(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "other.safetensors"
-    if content == "other weights":
-        save_file({"weights": torch.zeros(3)}, path)
-    else:
-        path.write_bytes(b"hello")
-    with pytest.raises(ModelCorrupt, match="other"):
-        read(path)
+@pytest.mark.models
+def test_a_folder_is_opened_by_its_path(written: Path, photos: list[PILImage.Image]) -> None:
+    captioner = registry.captioners.get(str(written))
+    assert isinstance(captioner, BuiltinCaptioner)
+    assert (captioner.info.name, captioner.info.revision, captioner.unsure_below) == ("small", "local", 0.4)
+    assert len(captioner.caption(photos)) == len(photos)
+
+
+def test_a_captioner_over_another_backbone_is_complete_in_its_folder(
+    checkpoint: Callable[[str], Path], tmp_path: Path, pictures: list[PILImage.Image]
+) -> None:
+    folder = checkpoint("resnet")
+    tower = load_backbone(str(folder))
+    vocabulary = Vocabulary(["a", "dog"])
+    sizes = {"channels": tower.channels, "cells": tower.grid**2, "hidden": 16, "embedding": 8, "heads": 2}
+    save(tmp_path / "other", AttentionGRU(len(vocabulary), **sizes), vocabulary, Manner(), tower)
+    shutil.rmtree(folder)
+    captioner = BuiltinCaptioner.open(hub.locate(str(tmp_path / "other")))
+    for told in captioner.caption_with_looks(pictures[:3]):
+        assert all(look.attention.shape == (tower.grid, tower.grid) for look in told.looks)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"words": ["a"]}, ModelCorrupt),
+        ({"manner": {"tone": "loud"}}, ModelCorrupt),
+        ({"network": {"channels": 4}}, ModelCorrupt),
+        ({"backbone": "another"}, ModelUnsupported),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_refused(
+    written: Path, change: dict[str, object], error: type[Exception]
+) -> None:
+    config = json.loads((written / "config.json").read_text())
+    (written / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(error, match=r"small|another"):
+        BuiltinCaptioner.open(hub.locate(str(written)))
+
+
+@pytest.mark.models
+def test_other_weights_are_no_captioner(written: Path) -> None:
+    save_file({"weights": torch.zeros(3)}, written / "model.safetensors")
+    with pytest.raises(ModelCorrupt, match="small"):
+        read(hub.locate(str(written)))
 
 
 def test_confidence_rises_with_the_probability_of_the_words() -> None:
     nothing = torch.zeros(2, 3)
-    spoken = Spoken(nothing, torch.tensor([[-1.0, -3.0, 0.0], [-1.0, -1.0, -1.0]]), nothing, torch.zeros(2))
+    spoken = Spoken(nothing, torch.tensor([[[-1.0, -3.0, 0.0]], [[-1.0, -1.0, -1.0]]]), nothing, torch.zeros(2))
     assert certainty(spoken).tolist() == [-2.0, -1.0]
     unsure, sure = confidence(certainty(spoken), Manner(slope=2.0, offset=3.0)).tolist()
     assert (unsure, sure) == (pytest.approx(1 / (1 + np.e)), pytest.approx(np.e / (1 + np.e)))
