@@ -7,8 +7,11 @@
 - index.json: the hashes of both, and the Parquet files that they belong to
 """
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +19,12 @@ from typing import Any, Literal
 import faiss
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ml.datasets import imagefolder
 from ml.datasets.examples import Example, Split, read
-from ml.errors import DatasetError, ModelCorrupt
+from ml.errors import DatasetError, ModelCorrupt, Stopped
 from ml.evaluation.pictures import batches
 from ml.files import sha256, writing
 from ml.interfaces import Embeddings, ImageTextEncoder
@@ -29,10 +33,10 @@ FACTS = "embeddings.json"
 VECTORS = "vectors"
 INDEX = "index.json"
 PART = 1024  #: pictures in a Parquet file; an interrupted run computes at most so many again
+TEXTS = 256  #: captions that are encoded at a time
 
 Kind = Literal["image", "caption"]
 _FILES: Mapping[Kind, str] = {"image": "images.faiss", "caption": "captions.faiss"}
-_COLUMNS = ("file_name", "caption")
 
 
 @dataclass(frozen=True)
@@ -45,79 +49,108 @@ class Hit:
 
 
 def embed(source: Path, output: Path, encoder: ImageTextEncoder, splits: Sequence[Split]) -> int:
-    """Embed pictures and captions of these splits; goes on where an earlier call was stopped. Returns the rows written.
+    """Embed pictures and captions of these splits; goes on where an earlier call was stopped. Returns the vectors.
 
-    Raises DatasetError where `output` holds vectors of other data or of another model.
+    Raises DatasetError where `output` holds vectors of other data or of another model, or a picture is unreadable;
+    Stopped.
     """
     facts = {
         "model": encoder.info.name,
         "key": encoder.info.key,
         "dimension": encoder.dimension,
-        "source": str(source.absolute()),
         "data": {split: imagefolder.fingerprint(source, split) for split in splits},
+        "source": str(source.absolute()),
     }
-    _remember(output, facts)
-    for split in splits:
-        examples = list(read(source, split))
-        for number, start in enumerate(range(0, len(examples), PART)):
-            path = output / VECTORS / f"{split}-{number:05}.parquet"
-            if not path.exists():
-                some = examples[start : start + PART]
-                table = _table(source, split, some, encoder, f"{split} {start + 1} to {start + len(some)}")
-                with writing(path) as partial:
-                    pq.write_table(table.replace_schema_metadata({"embeddings": json.dumps(facts)}), partial)
-    return build_indexes(output)
+    (output / VECTORS).mkdir(parents=True, exist_ok=True)
+    with _alone(output):
+        _remember(output, facts)
+        try:
+            for split in splits:
+                _embed_split(source, output, encoder, split, facts)
+            return build_indexes(output)
+        except KeyboardInterrupt as error:
+            raise Stopped(f"Stopped; {output} keeps what was done. The same command goes on from here.") from error
+
+
+def _embed_split(source: Path, output: Path, encoder: ImageTextEncoder, split: Split, facts: Mapping[str, Any]) -> None:
+    examples = list(read(source, split))
+    for number, start in enumerate(range(0, len(examples), PART)):
+        path = output / VECTORS / f"{split}-{number:05}.parquet"
+        if not path.exists():
+            some = examples[start : start + PART]
+            table = _table(source, split, some, encoder, f"{split} {start + 1} to {start + len(some)}")
+            with writing(path) as partial:
+                pq.write_table(table.replace_schema_metadata({"embeddings": json.dumps(facts)}), partial)
 
 
 def build_indexes(output: Path) -> int:
-    """Build both indexes from the Parquet files. Returns the vectors in them."""
-    dimension = _facts(output)["dimension"]
-    hashes, total = {}, 0
-    for kind, name in _FILES.items():
-        index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        for part in _parts(output):
-            vectors = _vectors(pq.read_table(part, columns=["vector"], filters=[("kind", "==", kind)]), dimension)
-            index.add(vectors)
-        with writing(output / name) as partial:
-            faiss.write_index(index, str(partial))
-        hashes[name] = sha256(output / name)
-        total += index.ntotal
+    """Build both indexes from the Parquet files. Returns the vectors in them. Raises ModelCorrupt for a damaged one."""
+    dimension = facts_of(output)["dimension"]
+    indexes = {
+        kind: faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        for kind in _FILES
+    }
+    for part in _parts(output):
+        table = _read(part, ["kind", "vector"])
+        for kind, index in indexes.items():
+            index.add(_vectors(_of_kind(table, kind), dimension))
+    hashes = {}
+    for kind, index in indexes.items():
+        with writing(output / _FILES[kind]) as partial:
+            partial.write_bytes(
+                faiss.serialize_index(index)
+            )  # FAISS's own writer tells of a full disk by a RuntimeError
+        hashes[_FILES[kind]] = sha256(output / _FILES[kind])
     with writing(output / INDEX) as partial:
         partial.write_text(json.dumps({"sha256": hashes, "parts": _sizes(output)}, indent=2), encoding="utf-8")
-    return total
+    return sum(index.ntotal for index in indexes.values())
 
 
 def search(output: Path, encoder: ImageTextEncoder, query: Embeddings, *, kind: Kind, top: int) -> list[Hit]:
     """The pictures or captions nearest to a query, (1, d), best first; mends an index that is missing or damaged.
 
-    Raises DatasetError where `output` holds no vectors, or those of another model.
+    Raises DatasetError where `output` holds no vectors, or those of another model; ModelCorrupt for a damaged file.
     """
-    facts = _facts(output)
+    facts = facts_of(output)
     if facts["key"] != encoder.info.key:
-        raise DatasetError(f"{output} holds vectors of {facts['key']}, which {encoder.info.key} cannot compare with.")
+        raise DatasetError(
+            f"{output} holds vectors of {facts['key']}, which those of {encoder.info.key} cannot be compared with; "
+            "name the encoder that made them by --model."
+        )
     if not _are_current(output):
         build_indexes(output)
     index = faiss.read_index(str(output / _FILES[kind]))
     cosines, numbers = index.search(np.ascontiguousarray(query, dtype=np.float32), min(top, index.ntotal))
-    rows = pa.concat_tables(
-        pq.read_table(part, columns=list(_COLUMNS), filters=[("kind", "==", kind)]) for part in _parts(output)
-    )
+    rows = pa.concat_tables(_of_kind(_read(part, ["kind", "file_name", "caption"]), kind) for part in _parts(output))
     found = rows.take(pa.array(numbers[0])).to_pylist()
     root = Path(facts["source"])
-    return [Hit(_path(root, row), row["caption"], float(cosine)) for row, cosine in zip(found, cosines[0], strict=True)]
+    return [
+        Hit(root / row["file_name"], row["caption"], float(cosine))
+        for row, cosine in zip(found, cosines[0], strict=True)
+    ]
 
 
-def _path(root: Path, row: Mapping[str, str]) -> Path:
-    return root / row["file_name"]
+def facts_of(output: Path) -> dict[str, Any]:
+    """What is known of a folder of vectors. Raises DatasetError where it is none, ModelCorrupt where it is damaged."""
+    try:
+        facts = json.loads((output / FACTS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(f"{output} holds no vectors: make them with `data embed`.") from error
+    except ValueError as error:
+        raise ModelCorrupt(f"{output / FACTS} is damaged; embed the data set again, into another folder.") from error
+    if not isinstance(facts, dict) or not {"key", "dimension", "data", "source"} <= facts.keys():
+        raise ModelCorrupt(f"{output / FACTS} is not what `data embed` writes; embed the data set again.")
+    return facts
 
 
 def _table(source: Path, split: Split, examples: Sequence[Example], encoder: ImageTextEncoder, doing: str) -> pa.Table:
     """The rows of some pictures and of their captions."""
     images = np.concatenate([encoder.encode_images(some) for some in batches(examples, doing)])
-    texts = encoder.encode_texts([caption for example in examples for caption in example.captions])
+    captions = [caption for example in examples for caption in example.captions]
+    texts = [encoder.encode_texts(captions[start : start + TEXTS]) for start in range(0, len(captions), TEXTS)]
     kinds = [("image", example, example.captions[0]) for example in examples]
     kinds += [("caption", example, caption) for example in examples for caption in example.captions]
-    vectors = np.concatenate([images, texts]).astype(np.float16)
+    vectors = np.concatenate([images, *texts]).astype(np.float16)
     return pa.table(
         {
             "kind": [kind for kind, _, _ in kinds],
@@ -137,24 +170,41 @@ def _vectors(table: pa.Table, dimension: int) -> Embeddings:
     return vectors
 
 
-def _remember(output: Path, facts: Mapping[str, Any]) -> None:
-    (output / VECTORS).mkdir(parents=True, exist_ok=True)
-    if (output / FACTS).exists():
-        if _facts(output) != facts:
-            raise DatasetError(f"{output} holds vectors of other data or of another model; name another folder.")
-    else:
-        with writing(output / FACTS) as partial:
-            partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-
-
-def _facts(output: Path) -> dict[str, Any]:
+def _read(part: Path, columns: list[str]) -> pa.Table:
     try:
-        facts: dict[str, Any] = json.loads((output / FACTS).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetError(f"{output} holds no vectors: make them with `data embed`.") from error
-    except ValueError as error:
-        raise ModelCorrupt(f"{output / FACTS} is damaged; embed the data set again.") from error
-    return facts
+        return pq.read_table(part, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise ModelCorrupt(f"{part} is damaged; remove it, and repeat `data embed`.") from error
+
+
+def _of_kind(table: pa.Table, kind: Kind) -> pa.Table:
+    """The rows of pictures or of captions, in their order."""
+    return table.filter(pc.equal(table["kind"], kind))
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Keep other processes from writing. Raises DatasetError where one does."""
+    folder = os.open(output, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise DatasetError(f"Another process is writing {output}; wait until it is done.") from error
+    finally:
+        os.close(folder)
+
+
+def _remember(output: Path, facts: Mapping[str, Any]) -> None:
+    """Note what the vectors are of. Raises DatasetError where there are others; the data may have moved."""
+    if (output / FACTS).exists():
+        known = facts_of(output)
+        if known == facts:
+            return
+        if {**known, "source": facts["source"]} != facts:
+            raise DatasetError(f"{output} holds vectors of other data or of another model; name another folder.")
+    with writing(output / FACTS) as partial:
+        partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
 def _parts(output: Path) -> list[Path]:

@@ -38,10 +38,15 @@ def read(root: Path, split: Split) -> Iterator[Example]:
 
 
 def splits(root: Path) -> list[Split]:
-    """The splits that a data set has. Raises DatasetError where `root` holds none."""
+    """The splits of a data set that hold a picture. Raises DatasetError where there is none."""
     from ml.datasets import flickr8k, imagefolder
 
-    found = list(SPLITS) if flickr8k.is_here(root) else imagefolder.splits(root)
+    if flickr8k.is_here(root):
+        return list(SPLITS)
+    found = imagefolder.splits(root)
     if not found:
         raise DatasetError(f"{root} is no data set: neither an image folder nor Flickr8k in its usual layout.")
-    return found
+    filled = [split for split in found if any(True for _ in imagefolder.rows(root, split))]
+    if not filled:
+        raise DatasetError(f"{root} holds no picture.")
+    return filled

@@ -34,6 +34,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: 1rem; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
 figure > img { display: block; width: 100%; height: 14rem; object-fit: contain; background: var(--line); }
+.none { display: grid; place-items: center; height: 14rem; margin: 0; background: var(--line); color: var(--faint); }
 figcaption { padding: .75rem; overflow-wrap: anywhere; }
 figcaption p { margin: 0 0 .4rem; } .said { font-weight: 600; }
 ul { margin: .4rem 0 0; padding-left: 1.1rem; } ul, .note, .name { color: var(--faint); font-size: .875rem; }
@@ -65,6 +66,7 @@ class Sample:
     references: Sequence[str] = ()  #: what people say of it
     note: str = ""  #: a figure of it, in words
     found: Sequence[Found] = ()  #: what the query found, best first
+    pictured: bool = True  #: False for a file that cannot be shown
 
 
 def write_samples(path: Path, samples: Sequence[Sample], title: str = "Samples") -> None:
@@ -114,8 +116,13 @@ def _table(table: Table) -> str:
 def _figure(sample: Sample) -> str:
     found = "".join(_small(each) for each in sample.found)
     references = "".join(f"<li>{escape(text)}</li>" for text in sample.references)
+    picture = (
+        f'<img src="{_thumbnail(sample.path, _SIDE)}" alt="{escape(sample.said)}">'
+        if sample.pictured
+        else '<p class="none">no picture to show</p>'
+    )
     return (
-        f'<figure><img src="{_thumbnail(sample.path, _SIDE)}" alt="{escape(sample.said)}"><figcaption>'
+        f"<figure>{picture}<figcaption>"
         f'<p class="said">{escape(sample.said)}</p>'
         + (f'<div class="found">{found}</div>' if found else "")
         + (f'<p class="note">{escape(sample.note)}</p>' if sample.note else "")

@@ -34,7 +34,7 @@ def run(arguments: Sequence[str], prog: str) -> None:
         metavar="BITS",
         help="of 128, by which two hashes of one picture may differ; -1 keeps all (default: %(default)s)",
     )
-    parser.add_argument("--min-match", type=float, metavar="COSINE", help="default: half of the encoder's match floor")
+    parser.add_argument("--min-match", type=float, metavar="COSINE", help="default: by the encoder's match floor")
     parser.add_argument("--no-match", action="store_true", help="don't compare captions with their pictures")
     parser.add_argument("--model", default="builtin", help="the encoder that compares")
     options = parser.parse_args(arguments)

@@ -22,6 +22,6 @@ def run(arguments: Sequence[str], prog: str) -> None:
 
     from ml.datasets.embedding import embed
 
-    here = splits(options.source)
-    count = embed(options.source, options.output, ml.load_encoder(options.model), options.split or here)
+    chosen = [split for split in SPLITS if split in options.split] if options.split else splits(options.source)
+    count = embed(options.source, options.output, ml.load_encoder(options.model), chosen)
     say(f"{count:,} vectors in {options.output}")

@@ -26,8 +26,12 @@ def run(arguments: Sequence[str], prog: str) -> None:
     if options.top < 1:
         raise UsageError("--top must be 1 or more.")
 
-    from ml.datasets.embedding import search
+    if options.text is not None and not options.text.strip():
+        raise UsageError("The text to look for is empty.")
 
+    from ml.datasets.embedding import facts_of, search
+
+    facts_of(options.embedded)  # before a model is loaded for nothing
     encoder = ml.load_encoder(options.model)
     if options.image is not None:
         query = encoder.encode_images([image for _, image in pictures([options.image])])
@@ -35,7 +39,7 @@ def run(arguments: Sequence[str], prog: str) -> None:
         query = encoder.encode_texts([options.text])
     hits = search(options.embedded, encoder, query, kind="caption" if options.captions else "image", top=options.top)
     for hit in hits:
-        say(f"{hit.cosine:.3f}  {hit.path}  {hit.caption}")
+        say(f"{hit.cosine:.3f}  {hit.path}  {' '.join(hit.caption.split())}")
     if options.html:
         from ml.evaluation.report import Sample, write_samples
 

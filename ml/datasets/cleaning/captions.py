@@ -16,17 +16,32 @@ ENGLISH_FROM = 0.02
 """Of Flickr8k's 40,455 English captions, 1 in 8,000 is less likely English than this (of those up to five words, 1 in
 1,800); of 62 captions in 27 other languages all are (py3langid)."""
 
-_TAG = re.compile(r"<[^<>]{1,200}>")
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>")
 _MARKS = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "…": "..."})
-_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_BEFORE_MARK = re.compile(r"\s+(?=[.,;:!?]+(?:\s|$))")
+_STRAY = " -_*#|/\\~,;:"
+_SIGNS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # kana and Chinese signs stand without spaces: each is a word
+_WORD = re.compile(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+(?:['-][^\W_{_SIGNS}]+)*")
 
 
 def normalise(text: str) -> str:
     """A caption's words as they were written, without markup, odd spaces and marks, and stray signs at its ends."""
-    text = unicodedata.normalize("NFKC", _TAG.sub(" ", html.unescape(text)))
-    text = "".join(sign for sign in text.translate(_MARKS) if sign.isspace() or unicodedata.category(sign)[0] != "C")
-    text = re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
-    return text.strip(" \"'-_*#|/\\~,;:")
+    for _ in range(3):  # what was escaped twice comes out by and by
+        if (cleaner := _normalise(text)) == text:
+            break
+        text = cleaner
+    return text
+
+
+def _normalise(text: str) -> str:
+    text = unicodedata.normalize("NFKC", _TAG.sub(" ", html.unescape(text))).translate(_MARKS)
+    text = "".join(sign for sign in text if sign.isspace() or unicodedata.category(sign)[0] != "C")
+    text = _BEFORE_MARK.sub("", " ".join(text.split())).strip(_STRAY)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        text = text[1:-1]  # quotes around the whole
+    elif text.count('"') == 1:  # half a pair
+        text = text.strip('"')
+    return text.strip(_STRAY)
 
 
 def words(text: str) -> list[str]:
@@ -62,12 +77,12 @@ class CaptionRules:
 
 
 def read_phrases(path: Path) -> list[str]:
-    """The phrases of a list, one a line; a # begins a remark. Raises UsageError."""
+    """The phrases of a list, one a line, normalised as captions are; a # begins a remark. Raises UsageError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The list of blocked words {path} cannot be read: {error}.") from error
-    return [phrase for line in lines if (phrase := line.partition("#")[0].strip())]
+    return [phrase for line in lines if (phrase := normalise(line.partition("#")[0]))]
 
 
 @cache

@@ -1,27 +1,25 @@
 """Reads a data set, decides what is kept, and writes it as an image folder with a report."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image as PILImage
-from PIL import ImageOps
 from tqdm import tqdm
 
 from ml.datasets import flickr8k, imagefolder
 from ml.datasets.cleaning import report
-from ml.datasets.cleaning.captions import normalise
 from ml.datasets.cleaning.near_duplicates import Look, copies
-from ml.datasets.cleaning.rules import Dropped, Rules, faulty_shape
+from ml.datasets.cleaning.rules import Dropped, Rules, name_in
+from ml.datasets.cleaning.verdicts import BATCH, Inspection, Journal, Verdict
 from ml.datasets.examples import SPLITS, Example, Split, read, splits
-from ml.errors import DatasetError
+from ml.errors import DatasetError, Stopped
 from ml.files import writing
 from ml.interfaces import ImageTextEncoder
 
 SETTINGS = "clean.json"
-BATCH = 32
+JOURNAL = "looked.jsonl"
 FLOOR_SHARE = 0.5
 """A caption must reach this share of the encoder's match floor, which 95 % of true pairs exceed."""
 
@@ -40,110 +38,73 @@ def clean(source: Path, output: Path, rules: Rules, encoder: ImageTextEncoder | 
     """Write what is kept of `source` to `output`, with report.json, report.html and dropped.jsonl beside it.
 
     The same rules give the same result; a call that was stopped goes on when it is repeated. Raises DatasetError where
-    `source` is no data set, or `output` was made by other rules or from another source.
+    `source` is no data set, or `output` lies in it or was made by other rules or from another source; Stopped.
     """
     here = splits(source)
+    if output.resolve().is_relative_to(source.resolve()):
+        raise DatasetError(f"{output} lies in {source}, of which it would become a part; name a folder elsewhere.")
     inspection = Inspection(rules, encoder, _threshold(rules, encoder))
-    settings = inspection.settings() | {
+    settings = {
+        "rules": asdict(rules),
+        "min_match": inspection.threshold,
+        "encoder": encoder.info.key if encoder else None,
         "source": {split: imagefolder.fingerprint(source, split) for split in here},
     }
     _remember(output, settings)
-    examples = {split: list(read(source, split)) for split in here}
-    candidates = [each for split, found in examples.items() for each in inspection.look(split, found)]
-    kept = inspection.without_copies(candidates)
-    _write(output, source, examples, kept)
-    pictures: dict[str, int] = {split: len(found) for split, found in examples.items()}
-    left: dict[str, int] = {split: sum(each.split == split for each in kept) for split in examples}
-    figures = report.Figures.of(pictures, left, inspection.dropped)
-    report.write(output, figures, inspection.dropped, settings=settings)
+    try:
+        examples = [(split, example) for split in here for example in read(source, split)]
+        verdicts = _look(inspection, [example for _, example in examples], output)
+        kept, dropped = _without_copies(source, *_sorted_out(examples, verdicts), distance=rules.distance)
+        _write(output, source, here, kept)
+        pictures: dict[str, int] = {split: sum(of == split for of, _ in examples) for split in here}
+        left: dict[str, int] = {split: sum(each.split == split for each in kept) for split in here}
+        figures = report.Figures.of(pictures, left, dropped)
+        report.write(output, figures, dropped, source=source, settings=settings)
+    except KeyboardInterrupt as error:
+        raise Stopped("Stopped; what was done is kept. The same command goes on from here.") from error
     return figures
 
 
-@dataclass
-class Inspection:
-    """Decides what is kept, and remembers what is not."""
-
-    rules: Rules
-    encoder: ImageTextEncoder | None
-    threshold: float | None  #: cosine that a caption and its picture must reach
-    dropped: list[Dropped] = field(default_factory=list)
-
-    def settings(self) -> dict[str, Any]:
-        """What makes the result what it is."""
-        key = self.encoder.info.key if self.encoder else None
-        return {"rules": asdict(self.rules), "min_match": self.threshold, "encoder": key}
-
-    def look(self, split: Split, examples: Sequence[Example]) -> Iterator[Candidate]:
-        """Look at every picture of a split once, by itself."""
-        with tqdm(total=len(examples), desc=f"look at {split}", unit="picture") as bar:
-            for start in range(0, len(examples), BATCH):
+def _look(inspection: Inspection, examples: Sequence[Example], output: Path) -> list[Verdict]:
+    """Look at each picture once by itself."""
+    with Journal(output / JOURNAL) as journal:
+        done = len(journal.verdicts)
+        with tqdm(total=len(examples), initial=done, desc="look", unit="picture") as bar:
+            for start in range(done, len(examples), BATCH):
                 some = examples[start : start + BATCH]
-                looked = [(self._captions(split, each), image) for each in some if (image := self._open(split, each))]
-                images = [image for _, image in looked]
-                told = self._matching(split, [each for each, _ in looked], images)
-                for example, image in zip(told, images, strict=True):
-                    if example.captions:
-                        yield Candidate(split, example, Look.at(image), image.width * image.height)
-                    else:
-                        self.dropped.append(Dropped(split, example, "no caption left", ""))
+                journal.add(inspection.verdicts(some))
                 bar.update(len(some))
+        return journal.verdicts
 
-    def without_copies(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Leave out what repeats another picture, of any split: better a train picture less than one of test learnt."""
-        if self.rules.distance < 0:
-            return list(candidates)
-        order = sorted(candidates, key=lambda each: (-SPLITS.index(each.split), -each.pixels))
-        repeated = copies([each.look for each in order], distance=self.rules.distance)
-        for number, (kept, bits) in sorted(repeated.items()):
-            copy, original = order[number], order[kept]
-            detail = f"{bits} bits from {original.split}/{original.example.path.name}"
-            self.dropped.append(Dropped(copy.split, copy.example, "same picture", detail, like=original.example.path))
-        gone = {id(order[number]) for number in repeated}
-        return [each for each in candidates if id(each) not in gone]
 
-    def _open(self, split: Split, example: Example) -> PILImage.Image | None:
-        try:
-            with PILImage.open(example.path) as file:
-                if fault := faulty_shape(file.size, self.rules):
-                    self.dropped.append(Dropped(split, example, *fault))
-                    return None
-                return ImageOps.exif_transpose(file).convert("RGB")
-        # what Pillow's decoders raise of damaged files has no common root: OSError, SyntaxError, struct.error, …
-        except Exception as error:  # noqa: BLE001
-            self.dropped.append(Dropped(split, example, "unreadable", f"{type(error).__name__}: {error}"))
-            return None
+def _sorted_out(
+    examples: Sequence[tuple[Split, Example]], verdicts: Sequence[Verdict]
+) -> tuple[list[Candidate], list[Dropped]]:
+    """What is kept, and what is not."""
+    candidates, dropped = [], []
+    for (split, example), verdict in zip(examples, verdicts, strict=True):
+        dropped += [Dropped(split, example, *fault) for fault in verdict.faults]
+        if verdict.look is not None:
+            good = replace(example, captions=verdict.captions)
+            candidates.append(Candidate(split, good, verdict.look, verdict.pixels))
+    return candidates, dropped
 
-    def _captions(self, split: Split, example: Example) -> Example:
-        """The example with those captions that are good by themselves, normalised."""
-        kept: dict[str, str] = {}
-        for caption in map(normalise, example.captions):
-            said = caption.casefold().rstrip(".")
-            fault = ("same caption", "") if said in kept else self.rules.captions.fault(caption)
-            if fault is None:
-                kept[said] = caption
-            else:
-                self.dropped.append(Dropped(split, example, *fault, caption=caption))
-        return replace(example, captions=tuple(kept.values()))
 
-    def _matching(
-        self, split: Split, examples: Sequence[Example], images: Sequence[PILImage.Image]
-    ) -> Sequence[Example]:
-        """The examples with those captions that the encoder finds in their pictures."""
-        captions = [caption for example in examples for caption in example.captions]
-        if self.encoder is None or self.threshold is None or not captions:
-            return examples
-        vectors = self.encoder.encode_images(images)
-        texts = iter(self.encoder.encode_texts(captions))
-        matching = []
-        for example, vector in zip(examples, vectors, strict=True):
-            kept = []
-            for caption in example.captions:
-                if (cosine := float(next(texts) @ vector)) >= self.threshold:
-                    kept.append(caption)
-                else:
-                    self.dropped.append(Dropped(split, example, "does not match", f"{cosine:.3f}", caption=caption))
-            matching.append(replace(example, captions=tuple(kept)))
-        return matching
+def _without_copies(
+    source: Path, candidates: Sequence[Candidate], dropped: Sequence[Dropped], *, distance: int
+) -> tuple[list[Candidate], list[Dropped]]:
+    """Leave out what repeats another picture, of any split: better a train picture less than one of test learnt."""
+    if distance < 0:
+        return list(candidates), list(dropped)
+    order = sorted(candidates, key=lambda each: (-SPLITS.index(each.split), -each.pixels))
+    repeated = copies([each.look for each in order], distance=distance)
+    repeats = []
+    for number, (kept, bits) in sorted(repeated.items()):
+        copy, original = order[number], order[kept]
+        detail = f"{bits} bits from {original.split}/{name_in(source, original.example.path)}"
+        repeats.append(Dropped(copy.split, copy.example, "same picture", detail, like=original.example.path))
+    gone = {id(order[number]) for number in repeated}
+    return [each for each in candidates if id(each) not in gone], [*dropped, *repeats]
 
 
 def _threshold(rules: Rules, encoder: ImageTextEncoder | None) -> float | None:
@@ -162,32 +123,33 @@ def _remember(output: Path, settings: Mapping[str, Any]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings, indent=2)
     if path.exists():
-        if path.read_text(encoding="utf-8") != text:
+        if path.read_bytes() != text.encode():
             raise DatasetError(f"{output} was cleaned from another source or by other rules; name another folder.")
-    elif any(output.iterdir()):
+    elif any(not each.name.startswith(".") for each in output.iterdir()):  # what a killed call began is no matter
         raise DatasetError(f"{output} already holds something else; name an empty or a new folder.")
     else:
         with writing(path) as partial:
             partial.write_text(text, encoding="utf-8")
 
 
-def _write(output: Path, source: Path, examples: dict[Split, list[Example]], kept: Sequence[Candidate]) -> None:
+def _write(output: Path, source: Path, here: Sequence[Split], kept: Sequence[Candidate]) -> None:
     """Copy pictures as they are, with all that their rows say beside the captions."""
-    columns = {} if flickr8k.is_here(source) else {split: _columns(source, split) for split in examples}
-    for split in examples:
+    for split in here:
+        mine = [each.example for each in kept if each.split == split]
+        if not mine:  # a split without a picture is none
+            continue
+        columns = {} if flickr8k.is_here(source) else _columns(source, split)
         with imagefolder.Writer(output, split) as writer:
-            mine = [each.example for each in kept if each.split == split]
             for example in tqdm(mine, desc=f"write {split}", unit="picture"):
-                name = example.path.name if not columns else example.path.relative_to(source / split).as_posix()
+                name = name_in(source, example.path)
                 if name not in writer.names:
-                    more = columns.get(split, {}).get(name, {})
                     writer.add(
                         name,
                         example.path.read_bytes(),
                         captions=example.captions,
                         source=example.source,
                         licence=example.licence,
-                        **{"category": example.category, **more},
+                        **{"category": example.category, **columns.get(name, {})},
                     )
 
 

@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml.datasets.cleaning.rules import REASONS, Dropped, counted
+from ml.datasets.cleaning.rules import REASONS, Dropped, counted, name_in
 from ml.files import writing
+
+if TYPE_CHECKING:  # numpy and more, for a page alone
+    from ml.evaluation.report import Sample
 
 SHOWN = 24  #: pictures of each reason on the page
 
@@ -34,29 +37,31 @@ class Figures:
         return f"{kept:,} of {all_:,} pictures kept"
 
 
-def write(output: Path, figures: Figures, dropped: Sequence[Dropped], *, settings: Mapping[str, Any]) -> None:
+def write(
+    output: Path, figures: Figures, dropped: Sequence[Dropped], *, source: Path, settings: Mapping[str, Any]
+) -> None:
     """Write all three. Raises UsageError where that fails."""
     with writing(output / "dropped.jsonl") as partial, partial.open("w", encoding="utf-8") as file:
         for each in dropped:
-            file.write(json.dumps(_row(each), ensure_ascii=False) + "\n")
+            file.write(json.dumps(_row(each, source)) + "\n")
     with writing(output / "report.json") as partial:
         text = json.dumps({**asdict(figures), "settings": dict(settings)}, indent=2, ensure_ascii=False)
         partial.write_text(text, encoding="utf-8")
     _write_page(output / "report.html", figures, dropped)
 
 
-def _row(dropped: Dropped) -> dict[str, str]:
+def _row(dropped: Dropped, source: Path) -> dict[str, str]:
     row = {
         "split": dropped.split,
-        "picture": dropped.example.path.name,
+        "picture": name_in(source, dropped.example.path),
         "reason": dropped.reason,
         "detail": dropped.detail,
     }
-    return row | ({"caption": dropped.caption} if dropped.caption else {})
+    return row if dropped.caption is None else row | {"caption": dropped.caption}
 
 
 def _write_page(path: Path, figures: Figures, dropped: Sequence[Dropped]) -> None:
-    from ml.evaluation.report import Found, Sample, write_page
+    from ml.evaluation.report import write_page
     from ml.evaluation.results import Table
 
     reasons = counted(dropped)
@@ -69,15 +74,34 @@ def _write_page(path: Path, figures: Figures, dropped: Sequence[Dropped]) -> Non
     )
     sections = {}
     for reason, count in reasons.items():
-        cases = [each for each in dropped if each.reason == reason][:SHOWN]
-        shown = f", the first {len(cases)} of them" if count > len(cases) else ""
-        sections[f"{reason}: {count:,}{shown}"] = [
-            Sample(
-                each.example.path,
-                each.caption or (each.example.captions or ("",))[0],
-                note=f"{each.split}. {each.detail}",
-                found=[Found(each.like, right=False)] if each.like else [],
-            )
-            for each in cases
-        ]
+        cases = [each for each in dropped if each.reason == reason][:: -(-count // SHOWN)]
+        shown = f", {len(cases)} of them" if count > len(cases) else ""
+        sections[f"{reason}: {count:,}{shown}"] = [_sample(each) for each in cases]
     write_page(path, "What was left out", tables=[Table(["left out", *figures.pictures], rows)], sections=sections)
+
+
+def _sample(dropped: Dropped) -> "Sample":
+    from ml.evaluation.report import Found, Sample
+
+    whole = "" if dropped.example.captions == () else dropped.example.captions[0]
+    return Sample(
+        dropped.example.path,
+        whole if dropped.caption is None else dropped.caption,
+        note=f"{dropped.split}. {dropped.detail}",
+        found=[Found(dropped.like, right=False)] if dropped.like else [],
+        pictured=_can_be_shown(dropped),
+    )
+
+
+def _can_be_shown(dropped: Dropped) -> bool:
+    """Whether there is a picture to put on the page. One that is too large might not even fit into the memory."""
+    from ml.evaluation.pictures import load
+
+    if dropped.reason in {"unreadable", "too large"}:
+        return False
+    if dropped.reason in {"too small", "odd shape"}:  # nobody looked at more than its size yet
+        try:
+            load(dropped.example.path)
+        except Exception:  # noqa: BLE001 - what Pillow's decoders raise has no common root
+            return False
+    return True

@@ -31,7 +31,7 @@ class Rules:
 
     captions: CaptionRules = field(default_factory=CaptionRules)
     min_side: int = 32  #: pixels
-    max_megapixels: float = 100.0
+    max_megapixels: float = 80.0  #: Pillow warns from 89 on, and opens none from 179 on
     max_aspect: float = 8.0
     distance: int = DISTANCE  #: bits between the hashes of two pictures up to which they are one; -1 keeps all
     min_match: float | None = None  #: cosine of caption and picture; None takes the encoder's own
@@ -46,7 +46,7 @@ class Dropped:
     example: Example
     reason: str
     detail: str
-    caption: str = ""  #: empty where the whole picture was
+    caption: str | None = None  #: None where the whole picture was
     like: Path | None = None  #: the picture that is kept in its place
 
 
@@ -60,6 +60,11 @@ def faulty_shape(size: tuple[int, int], rules: Rules) -> tuple[str, str] | None:
     if max(size) > rules.max_aspect * min(size):
         return "odd shape", f"{width} x {height}"
     return None
+
+
+def name_in(source: Path, path: Path) -> str:
+    """How a picture is called in its split: its path below the split's folder, or below that of Flickr8k's photos."""
+    return "/".join(path.relative_to(source).parts[1:])
 
 
 def counted(dropped: Sequence[Dropped]) -> dict[str, int]:
