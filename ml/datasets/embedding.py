@@ -97,9 +97,8 @@ def build_indexes(output: Path) -> int:
     hashes = {}
     for kind, index in indexes.items():
         with writing(output / _FILES[kind]) as partial:
-            partial.write_bytes(
-                faiss.serialize_index(index)
-            )  # FAISS's own writer tells of a full disk by a RuntimeError
+            # FAISS's own writer tells of a full disk by a RuntimeError
+            partial.write_bytes(faiss.serialize_index(index).tobytes())
         hashes[_FILES[kind]] = sha256(output / _FILES[kind])
     with writing(output / INDEX) as partial:
         partial.write_text(json.dumps({"sha256": hashes, "parts": _sizes(output)}, indent=2), encoding="utf-8")

@@ -20,7 +20,7 @@ def run(arguments: Sequence[str], prog: str) -> None:
     parser.add_argument("--top", type=int, default=10, metavar="N")
     parser.add_argument("--model", default="builtin", help="the encoder that made the vectors")
     parser.add_argument("--html", type=Path, metavar="PAGE", help="write what was found as a page with pictures")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # the text may stand behind options
     if (options.text is None) == (options.image is None):
         raise UsageError("Give either a text or --image to look for.")
     if options.top < 1:
