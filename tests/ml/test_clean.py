@@ -79,9 +79,12 @@ def test_each_reason_has_its_picture_and_the_page_shows_them(tmp_path: Path) -> 
             "words.png": (encoded(photo(2)), ["dog", "🐕🐕", "red dog " * 40, "a royalty-free red dog"]),
             "german.png": (encoded(photo(3)), ["Ein Hund rennt über eine Wiese"]),
             "same.png": (encoded(red.resize((50, 40))), ["red paint on a wall"]),
+            "gone.png": (b"", [GOOD]),
         },
     )
     write(source, "test", {"red.png": (encoded(red.resize((40, 40))), ["a very red wall"])})
+
+    (source / "train" / "gone.png").unlink()
 
     figures = clean(source, output, Rules(model="fake"), FakeEncoder())
 
@@ -99,6 +102,7 @@ def test_each_reason_has_its_picture_and_the_page_shows_them(tmp_path: Path) -> 
         "words.png": ["caption too short", "caption too short", "caption too long", "blocked words", "no caption left"],
         "german.png": ["not English", "no caption left"],
         "same.png": ["same picture"],
+        "gone.png": ["unreadable"],
     }
     by_caption = {row["caption"]: row for row in dropped(output) if "caption" in row}
     assert by_caption["A red wall."]["reason"] == "same caption"
@@ -107,21 +111,23 @@ def test_each_reason_has_its_picture_and_the_page_shows_them(tmp_path: Path) -> 
     details = {row["picture"]: row["detail"] for row in dropped(output)}
     assert details["same.png"] == "0 bits from test/red.png"
     assert details["line.png"] == "400 x 40"
+    assert details["html.jpg"] == "no picture, or of a kind that Pillow does not know"
+    assert details["gone.png"] == "there is no such file"
 
     assert imagefolder.splits(output) == ["test"]  # nothing of train is left, so there is no such split
-    assert (str(figures), figures.kept) == ("1 of 14 pictures kept", {"train": 0, "test": 1})
+    assert (str(figures), figures.kept) == ("1 of 15 pictures kept", {"train": 0, "test": 1})
     written = json.loads((output / "report.json").read_text())
     assert set(written["dropped"]["train"]) == set(REASONS)
-    assert written["dropped"]["train"]["unreadable"] == 4
+    assert written["dropped"]["train"]["unreadable"] == 5
     assert written["settings"]["encoder"] == FakeEncoder.info.key
 
     page = (output / "report.html").read_text()
     for reason in REASONS:
         assert f"<h2>{reason}: " in page
-    # every case but 4 unreadable, 2 too large and one too small that is cut; and of 2 copies their originals
+    # every case but 5 unreadable, 2 too large and one too small that is cut; and of 2 copies their originals
     assert page.count("<figure>") == len(dropped(output))
-    assert page.count("no picture to show") == 7
-    assert page.count("data:image/webp") == len(dropped(output)) - 7 + 2
+    assert page.count("no picture to show") == 8
+    assert page.count("data:image/webp") == len(dropped(output)) - 8 + 2
 
 
 def test_what_is_kept_is_as_it_was_but_for_its_captions(tmp_path: Path) -> None:
@@ -344,6 +350,6 @@ def test_many_of_a_reason_are_shown_in_part(tmp_path: Path) -> None:
     write(tmp_path / "set", "train", rows | {"good.png": (encoded(photo(0)), [GOOD])})
     clean(tmp_path / "set", tmp_path / "clean", Rules(model=None), None)
     page = (tmp_path / "clean" / "report.html").read_text()
-    assert re.findall("<h2>(.*?)</h2>", page) == ["unreadable: 49, 17 of them"]
-    assert page.count("<figure>") == 17
+    assert re.findall("<h2>(.*?)</h2>", page) == ["unreadable: 49, 24 of them"]
+    assert page.count("<figure>") == 24
     assert "1 of 50" in page

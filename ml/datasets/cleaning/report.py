@@ -74,8 +74,10 @@ def _write_page(path: Path, figures: Figures, dropped: Sequence[Dropped]) -> Non
     )
     sections = {}
     for reason, count in reasons.items():
-        cases = [each for each in dropped if each.reason == reason][:: -(-count // SHOWN)]
-        shown = f", {len(cases)} of them" if count > len(cases) else ""
+        cases = [each for each in dropped if each.reason == reason]
+        shown = f", {SHOWN} of them" if count > SHOWN else ""
+        if shown:  # from all over the set
+            cases = [cases[number * count // SHOWN] for number in range(SHOWN)]
         sections[f"{reason}: {count:,}{shown}"] = [_sample(each) for each in cases]
     write_page(path, "What was left out", tables=[Table(["left out", *figures.pictures], rows)], sections=sections)
 
@@ -83,11 +85,10 @@ def _write_page(path: Path, figures: Figures, dropped: Sequence[Dropped]) -> Non
 def _sample(dropped: Dropped) -> "Sample":
     from ml.evaluation.report import Found, Sample
 
-    whole = "" if dropped.example.captions == () else dropped.example.captions[0]
     return Sample(
         dropped.example.path,
-        whole if dropped.caption is None else dropped.caption,
-        note=f"{dropped.split}. {dropped.detail}",
+        dropped.example.captions[0] if dropped.caption is None else dropped.caption,
+        note=f"{dropped.split}: {dropped.detail}" if dropped.detail else dropped.split,
         found=[Found(dropped.like, right=False)] if dropped.like else [],
         pictured=_can_be_shown(dropped),
     )

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from PIL import Image as PILImage
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
 from ml.datasets.cleaning.captions import normalise
 from ml.datasets.cleaning.near_duplicates import Look
@@ -94,9 +94,8 @@ class Inspection:
                 return image, size, None
         except PILImage.DecompressionBombError as error:  # Pillow's own limit: nothing else here could open it either
             return None, 0, Fault("too large", str(error))
-        # what Pillow's decoders raise of damaged files has no common root: OSError, SyntaxError, struct.error, …
-        except Exception as error:  # noqa: BLE001
-            return None, 0, Fault("unreadable", f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - what Pillow's decoders raise of damaged files has no common root
+            return None, 0, Fault("unreadable", _said(error))
 
     def _captions(self, example: Example) -> tuple[list[str], list[Fault]]:
         """Those captions that are good by themselves, normalised; and why the others are not."""
@@ -131,6 +130,15 @@ class Inspection:
             captions[place] = kept
             if not kept:
                 faults[place].append(Fault("no caption left", ""))
+
+
+def _said(error: Exception) -> str:
+    """Why a picture cannot be read, without the folders of this machine."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture, or of a kind that Pillow does not know"
+    return f"{type(error).__name__}: {error}"
 
 
 class Journal:
