@@ -21,7 +21,11 @@ from ml.interfaces import ImageTextEncoder
 SETTINGS = "clean.json"
 JOURNAL = "looked.jsonl"
 FLOOR_SHARE = 0.5
-"""A caption must reach this share of the encoder's match floor, which 95 % of true pairs exceed."""
+"""A caption must reach this share of the encoder's match floor, which 95 % of true pairs exceed.
+
+With the built-in encoder, on Flickr8k's dev split: 1.0 % of 5,000 true pairs are lost, and of the captions paired with
+each of the 999 other pictures 77 % are caught. A share of 0.3 loses 0.3 and catches 65 %; 0.7 loses 2.0 and catches 85.
+"""
 
 
 @dataclass(frozen=True)
