@@ -13,12 +13,13 @@ from ml.errors import DatasetError
 BATCH = 32
 
 
-def load(path: Path) -> PILImage.Image:
+def load(path: Path, *, mirrored: bool = False) -> PILImage.Image:
     """A picture, upright and in RGB. Raises DatasetError where it cannot be read."""
     try:
         with PILImage.open(path) as file:
-            return ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, PILImage.DecompressionBombError) as error:  # Pillow says SyntaxError of a broken PNG
+            image: PILImage.Image = ImageOps.exif_transpose(file).convert("RGB")
+            return ImageOps.mirror(image) if mirrored else image
+    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:  # the third of a broken PNG
         raise DatasetError(
             f"{path} cannot be read as a picture: leave it out of the data set (`data clean`)."
         ) from error

@@ -19,6 +19,10 @@ from ml.training.calibration import fit_logistic
 from ml.training.features import FeatureMaps
 
 GOOD = 0.4  #: ROUGE-L with the nearest reference from which a caption counts as good, for the confidence
+CONFIDENCE = (
+    "A caption's confidence is the probability, fitted on dev, that its ROUGE-L with the nearest reference is at least "
+    f"{GOOD}."
+)
 LENGTH_POWERS = (0.7, 0.9, 1.0, 1.1, 1.2)  #: that are tried for a finished network
 TELLING = 50  #: pictures that are captioned together
 

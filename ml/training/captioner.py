@@ -25,11 +25,12 @@ from ml.errors import UsageError
 from ml.evaluation.captions import CaptionScores
 from ml.hub import Checkpoint, locate
 from ml.interfaces import ImageTower
-from ml.training.caption_dev import Dev, calibrate, calibrate_names, choose_length, figure
+from ml.training.caption_dev import CONFIDENCE, Dev, calibrate, calibrate_names, choose_length, figure
 from ml.training.caption_lessons import Captions, Pictures, Rows, cross_entropy, listen
 from ml.training.features import FeatureMaps, feature_maps
+from ml.training.finish import finish
 from ml.training.loop import Task, fit
-from ml.training.options import from_json, option
+from ml.training.options import CACHE, from_json, option
 from ml.training.run import Run
 from ml.training.self_critical import Judge, Shares, criticism, rewards
 
@@ -41,7 +42,6 @@ SPLITS: tuple[Split, ...] = ("train", "dev")
 GRADIENT_NORM = 2.0
 LAST_RATE = 0.05  #: of the self-critical learning rate, at the end
 WARM_UP = 20  #: steps
-SOURCES = 5  #: that the card names
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Options:
     """What `train captioner` takes; the numbers were chosen on Flickr8k's dev split."""
 
     data: str = option(help="folder of the data set, with splits train and dev")
-    cache: str = option("~/.cache/mmsite/features", "folder of feature maps, kept between runs")
+    cache: str = option(CACHE, "folder of feature maps, kept between runs")
     backbone: str = option(PACKAGED, "image tower: this, or folder or hub id of a MobileNetV2 or ResNet")
     model: str | None = option(None, "a captioner of this kind to train further, with its own words and image tower")
     epochs: int = option(5, "times that the captions of all pictures are read")
@@ -124,11 +124,16 @@ def train(run: Run) -> None:
         raise UsageError("A picture needs two captions or more that compete: raise --own-captions.")
     lessons = Lessons.of(options)
     best = fit(run, task(options, lessons))
-    dev = {**finish(run.model, lessons), "epoch": best["epoch"]}
-    run.finish({"dev": dev}, card(options, lessons, dev))
+    dev = {**choose_manner(run.model, lessons), "epoch": best["epoch"]}
+    text = (
+        f"A GRU that looks at the feature map of {lessons.tower.info.name} before each of its words, of which it knows "
+        f"{len(lessons.vocabulary.words):,}. It first read people's captions, then was judged by its own. {CONFIDENCE}"
+    )
+    title = f"A captioner: a GRU with attention over {lessons.tower.info.name}"
+    finish(run, {"dev": dev}, title=title, text=text, dev=dev)
 
 
-def finish(model: Path, lessons: Lessons) -> dict[str, float]:
+def choose_manner(model: Path, lessons: Lessons) -> dict[str, float]:
     """Choose on dev how the trained network in a folder speaks, and write it there; its figures on dev."""
     network, vocabulary, _ = read(Checkpoint("best", "", model))
     manner, scores = choose_length(network, lessons.dev)
@@ -252,23 +257,3 @@ def figures(scores: CaptionScores) -> dict[str, float]:
     """What is watched on dev."""
     watched = ("cider_d", "rouge_l_best", "rouge_l_mean", "bleu_4", "bleu_1", "repeating", "distinct", "words")
     return {"figure": figure(scores), **{name: float(getattr(scores, name)) for name in watched}}
-
-
-def card(options: Options, lessons: Lessons, dev: dict[str, float]) -> str:
-    """The model card of a run."""
-    sources = sorted({f"{each.source or 'unknown'} ({each.licence or 'unknown'})" for each in lessons.examples})
-    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in dev.items())
-    return f"""# A captioner: a GRU with attention over {lessons.tower.info.name}
-
-Trained by `python -m ml train captioner` on {len(lessons.examples):,} pictures; config.json beside the run holds all
-options. {len(lessons.vocabulary.words):,} words seen {options.seen} times or more; {options.epochs} epochs on people's
-captions, {options.critical_epochs} self-critical ones; the epoch that did best on dev is kept.
-
-| dev | |
-| --- | ---: |
-{rows}
-
-`confidence` is the probability, fitted on dev, that a caption's ROUGE-L with the nearest reference is 0.4 or more.
-
-Source and licence of the pictures: {"; ".join(sources[:SOURCES])}.
-"""

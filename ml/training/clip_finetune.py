@@ -33,8 +33,9 @@ from ml.hub import SETTINGS, Checkpoint
 from ml.huggingface import load_image_processor, load_model, load_tokenizer
 from ml.training import contrastive
 from ml.training.contrastive import MARGIN, PICTURES_A_PASS, TEXTS_A_PASS, Augment, Pairs, Prepare, Step, Tokens
+from ml.training.finish import finish
 from ml.training.loop import Task, fit
-from ml.training.options import from_json, option
+from ml.training.options import CACHE, from_json, option
 from ml.training.run import Run
 
 DESCRIPTION = "Fine-tune any CLIP or SigLIP: whole, its projections, by LoRA, or with a locked image tower (LiT)."
@@ -54,7 +55,7 @@ class Options:
 
     data: str = option(help="folder of the data set")
     model: str = option(help="CLIP or SigLIP to start from: a hub id that was fetched, or a folder")
-    cache: str = option("var/features", help="folder for decoded pictures, kept between runs")
+    cache: str = option(CACHE, help="folder for decoded pictures, kept between runs")
     seed: int = option(0, help="of all that is random")
     mode: str = option("full", help="what learns", choices=tuple(RATES))
     epochs: int = option(10, help="times that every picture is seen")
@@ -350,4 +351,4 @@ def train(run: Run) -> None:
         f"`{options.mode}`: {learnt:,} parameters learnt. Before, its text -> image R@1 on dev was "
         f"{100 * before[contrastive.FIGURE]:.1f} %."
     )
-    run.finish(metrics, contrastive.card("Fine-tuned CLIP", text, run, metrics))
+    finish(run, metrics, title="Fine-tuned CLIP", text=text, dev=best)

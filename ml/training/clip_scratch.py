@@ -26,8 +26,9 @@ from ml.huggingface import load_model, load_tokenizer
 from ml.serving import save_model
 from ml.training import contrastive
 from ml.training.contrastive import MARGIN, Augment, Pairs, Prepare, Step, Tokens
+from ml.training.finish import finish
 from ml.training.loop import Task, fit
-from ml.training.options import from_json, option
+from ml.training.options import CACHE, from_json, option
 from ml.training.run import Run
 
 DESCRIPTION = "Train a CLIP from scratch: our own vision transformer beside a BERT that is pretrained, or new too."
@@ -41,7 +42,7 @@ class Options:
     """What a training turns on; the defaults were chosen on Flickr8k's dev split."""
 
     data: str = option(help="folder of the data set")
-    cache: str = option("var/features", help="folder for decoded pictures, kept between runs")
+    cache: str = option(CACHE, help="folder for decoded pictures, kept between runs")
     seed: int = option(0, help="of all that is random")
     text: str = option("minilm", help="text tower: minilm, none for a new one, or the hub id or folder of a BERT")
     side: int = option(112, help="side of the square picture, in pixels")
@@ -262,4 +263,4 @@ def train(run: Run) -> None:
         f"A vision transformer of {options.depth} blocks, {options.width} wide, on patches of {options.patch} pixels, "
         f"trained from random weights beside the text tower `{options.text}`; {parameters:,} parameters in all."
     )
-    run.finish(metrics, contrastive.card("CLIP from scratch", text, run, metrics))
+    finish(run, metrics, title="CLIP from scratch", text=text, dev=best)

@@ -7,7 +7,7 @@ https://arxiv.org/abs/2303.15343).
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ from ml.datasets.examples import Example, Split, read
 from ml.errors import DatasetError, UsageError
 from ml.evaluation.retrieval import score
 from ml.training.gradient_cache import Side, backward
-from ml.training.run import Run
 
 Squares = npt.NDArray[np.uint8]
 """Pictures, (n, side, side, 3), memory-mapped."""
@@ -278,26 +277,3 @@ def batch_size(options: Any, pairs: int) -> int:
     if pairs < 2:
         raise DatasetError("To contrast pictures takes at least two, and the train split holds one.")
     return int(min(options.batch, pairs))
-
-
-def card(title: str, text: str, run: Run, metrics: Mapping[str, Any]) -> str:
-    """A model card in Markdown: what it is, what it was trained on, how well it does, what it is not for."""
-    recalls = [
-        (name, [f"{100 * metrics[f'{key}_r{depth}']:.1f}" for depth in (1, 5, 10)])
-        for name, key in (("text -> image", "text_to_image"), ("image -> text", "image_to_text"))
-    ]
-    lines = [
-        *("---", "license: other", "library_name: mmsite", "pipeline_tag: zero-shot-image-classification", "---"),
-        *(f"# {title}", "", text, ""),
-        f"Trained by `python -m ml train {run.family}` on the train split of `{Path(run.options['data']).name}` "
-        f"({metrics['pictures']:,} pictures, {metrics['captions']:,} captions), chosen by R@1 on its dev split "
-        f"(epoch {metrics['epoch']}):",
-        *("", "| dev, % | R@1 | R@5 | R@10 |", "|---|---|---|---|"),
-        *(f"| {name} | {' | '.join(values)} |" for name, values in recalls),
-        *("", "Options:", ""),
-        *(f"- {name}: {value}" for name, value in run.options.items() if name not in {"data", "cache"}),
-        "",
-        "It knows what its data showed: pictures and words of another kind are found less well than the table says. "
-        "The terms of the data, and of the model that it started from, bind its use.",
-    ]
-    return "\n".join(lines) + "\n"

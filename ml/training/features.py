@@ -11,14 +11,13 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as PILImage
-from PIL import ImageOps
 from tqdm import tqdm
 
 from ml.backbones.cnn import PACKAGED, load_backbone
 from ml.datasets.examples import Split, read
 from ml.datasets.imagefolder import fingerprint
 from ml.errors import DatasetError
+from ml.evaluation.pictures import load
 from ml.interfaces import ImageTower
 
 BATCH = 32
@@ -68,7 +67,7 @@ def _compute(tower: ImageTower, data: Path, split: Split, target: Path, *, mirro
         done = _rows_done(file, shape)
         paths = (example.path for example in islice(read(data, split), done, None))
         with tqdm(total=shape[0], initial=done, desc=f"{tower.info.name} {split}", unit="picture") as bar:
-            while images := [_open(path, mirrored) for path in islice(paths, BATCH)]:
+            while images := [load(path, mirrored=mirrored) for path in islice(paths, BATCH)]:
                 file.write(tower.feature_maps(images).numpy().astype(np.float16).tobytes())
                 file.flush()
                 bar.update(len(images))
@@ -96,15 +95,3 @@ def _header(shape: tuple[int, int, int]) -> bytes:
     described = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, described)
     return buffer.getvalue()
-
-
-def _open(path: Path, mirrored: bool) -> PILImage.Image:
-    """A picture, upright, in RGB. Raises DatasetError."""
-    try:
-        with PILImage.open(path) as file:
-            image = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:
-        raise DatasetError(
-            f"{path} cannot be read as a picture: {error}; `data clean` writes a copy of the set without such pictures."
-        ) from error
-    return ImageOps.mirror(image) if mirrored else image

@@ -25,6 +25,8 @@ class Options(Protocol):
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
+CACHE = "~/.cache/mmsite/features"  #: where every family keeps what it computes of a data set, unless told otherwise
+
 
 def option(default: Any = MISSING, help: str = "", choices: tuple[str, ...] | None = None) -> Any:
     """A field of options: its default, what it means for `--help`, and the values that it may have."""
@@ -55,6 +57,18 @@ def from_arguments(kind: type[AnyOptions], parsed: argparse.Namespace) -> AnyOpt
     """The options that were parsed; folders are made absolute, so that a run can go on from anywhere."""
     values = {each.name: getattr(parsed, each.name) for each in fields(kind)}  # type: ignore[arg-type]
     return kind(**values | {name: str(Path(values[name]).expanduser().absolute()) for name in ("data", "cache")})
+
+
+def to_arguments(values: Mapping[str, Any]) -> list[str]:
+    """The command line of options as `to_json` gives them; what is None is left out."""
+    arguments: list[str] = []
+    for field_name, value in values.items():
+        name = field_name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{name}" if value else f"--no-{name}")
+        elif value is not None:
+            arguments.append(f"--{name}={value}")
+    return arguments
 
 
 def to_json(options: Any) -> dict[str, Any]:

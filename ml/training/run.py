@@ -7,7 +7,7 @@
 | checkpoint.pt | the last state, from which `train --resume` goes on; gone once the run is done |
 | model/ | the best model so far, in the form that `ml.load_…` opens |
 | metrics.json | the final figures |
-| samples.html | pictures with what the model says of them |
+| samples.html | pictures of dev with what the model says of them, or what queries find |
 | README.md | the model card |
 """
 
@@ -30,6 +30,7 @@ CONFIG = "config.json"
 CURVE = "curve.jsonl"
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.json"
+SAMPLES = "samples.html"
 MODEL = "model"
 CARD = "README.md"
 

@@ -25,7 +25,10 @@ def sentence_vectors(texts: Sequence[str], cache: Path, name: str, tower: MiniLM
         starts = tqdm(range(0, len(texts), CHUNK), desc=name, unit="chunk")
         vectors = torch.cat([tower.encode(texts[start : start + CHUNK]) for start in starts])
         partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, vectors.numpy().astype(np.float16))
-        partial.rename(path)
+        try:
+            with partial.open("wb") as file:
+                np.save(file, vectors.numpy().astype(np.float16))
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
     return torch.from_numpy(np.load(path).astype(np.float32))

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ml.backbones.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite2, has_bfloat16, pool
 from ml.datasets.examples import Split, read
 from ml.datasets.imagefolder import fingerprint
-from ml.errors import DatasetError
+from ml.evaluation.pictures import load
 
 PIECES = 3  #: a side: a picture falls into nine pieces that overlap a little
 AREA = 0.45  #: share of the picture that a crop keeps at least
@@ -51,14 +51,7 @@ def views(data: Path, split: Split, cache: Path, *, tower: EfficientNetLite2, si
 def _pictures(data: Path, split: Split) -> Iterator[tuple[str, PILImage.Image]]:
     examples = list(read(data, split))
     for example in tqdm(examples, desc=f"views of {split}", unit="picture"):
-        try:
-            with PILImage.open(example.path) as file:
-                image = ImageOps.exif_transpose(file).convert("RGB")
-        except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:
-            raise DatasetError(
-                f"{example.path} cannot be read as a picture: {error}; take it out of the set."
-            ) from error
-        yield example.path.name, image
+        yield example.path.name, load(example.path)
 
 
 def _views(

@@ -27,9 +27,11 @@ from ml.errors import UsageError
 from ml.evaluation.captions import CaptionScores, rouge_l, score
 from ml.training import vit_bert_parts
 from ml.training.calibration import fit_logistic
+from ml.training.caption_dev import CONFIDENCE, GOOD
 from ml.training.features import feature_maps
+from ml.training.finish import finish, without_folders
 from ml.training.loop import Task, fit
-from ml.training.options import from_json, option
+from ml.training.options import CACHE, from_json, option
 from ml.training.run import Run
 from ml.training.vit_bert_data import Batch, Captions, Maps, Photos, Pictures, Texts, batches
 from ml.training.vit_bert_parts import Parts
@@ -39,7 +41,6 @@ DESCRIPTION = (
     "encoder `builtin` and the decoder `minilm` are in packages, and need no hub."
 )
 SPLITS: tuple[Split, ...] = ("train", "dev")
-GOOD = 0.4  #: ROUGE-L with the nearest reference from which a caption counts as good, for the confidence
 TELLING = 32  #: pictures that are captioned together
 
 
@@ -51,7 +52,7 @@ class Options:
     encoder: str | None = option(None, "vision transformer: a folder, a hub id, or builtin")
     decoder: str | None = option(None, "BERT: a folder, a hub id, or minilm")
     model: str | None = option(None, "a vision-encoder-decoder to train further, in place of the two: folder or hub id")
-    cache: str = option("~/.cache/mmsite/features", "folder of feature maps, kept between runs")
+    cache: str = option(CACHE, "folder of feature maps, kept between runs")
     layers: int | None = option(None, "keep so many of the decoder's layers, evenly spread")
     seen: int | None = option(None, "keep only word pieces that the captions use so many times; spell the others")
     train_encoder: bool = option(True, "train the vision transformer too, or leave it as it is")
@@ -116,7 +117,10 @@ def train(run: Run) -> None:
     certainty = calibrate(run.model, dev, parts)
     scores = {name: value for name, value in best.items() if name != "figure"}
     metrics = {"dev": scores, "certainty": asdict(certainty), "new_weights": _grouped(parts.new)}
-    run.finish(metrics, card(options, metrics))
+    names = (options.model,) if options.model else (options.encoder, options.decoder)
+    origin = " and ".join(f"`{without_folders(name)}`" for name in names)
+    text = f"A vision transformer whose patches a BERT reads by a cross-attention, trained from {origin}. {CONFIDENCE}"
+    finish(run, metrics, title="ViT-BERT captioner", text=text, dev=scores)
 
 
 def start_from(options: Options, examples: Sequence[Example]) -> Parts:
@@ -286,18 +290,6 @@ def calibrate(folder: Path, dev: Dev, parts: Parts) -> Certainty:
     partial.write_text(json.dumps({**config, SETTINGS: asdict(certainty)}, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
     return certainty
-
-
-def card(options: Options, metrics: dict[str, Any]) -> str:
-    """The model card."""
-    origin = options.model or f"{options.encoder} (sees) and {options.decoder} (tells)"
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics["dev"].items())
-    return (
-        f"# ViT-BERT captioner\n\nTrained by `python -m ml train vit-bert` from {origin} on the training split of "
-        f"{Path(options.data).name}; the epoch was chosen on its dev split.\n\n| dev | value |\n| --- | ---: |\n{rows}"
-        "\n\nA caption's confidence is the probability, fitted on dev, that its ROUGE-L with the nearest reference is "
-        f"at least {GOOD}. It describes pictures as the training captions do, and mistakes what those never show.\n"
-    )
 
 
 def _dev(options: Options, parts: Parts) -> Dev:

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from PIL import Image as PILImage
-from PIL import ImageOps
 
 from ml.captioners.vision_encoder_decoder import tidy
 from ml.datasets.examples import Example
-from ml.errors import DatasetError
+from ml.evaluation.pictures import load
 from ml.huggingface import pixels
 from ml.training.features import FeatureMaps
 
@@ -51,7 +49,7 @@ class Photos:
     def look(self, rows: Rows, mirrored: Sequence[bool]) -> torch.Tensor:
         """(n, 3, height, width) float32. Raises DatasetError for a file that is no picture."""
         with ThreadPoolExecutor(READERS) as pool:
-            images = list(pool.map(_open, [self.paths[row] for row in rows], mirrored))
+            images = list(pool.map(lambda row, side: load(self.paths[row], mirrored=side), rows, mirrored))
         return pixels(self.image_processor, images)["pixel_values"]
 
 
@@ -141,12 +139,3 @@ def batches(
             yield Batch(rows.tolist(), flipped[rows].tolist())
 
     return epoch
-
-
-def _open(path: Path, mirrored: bool) -> PILImage.Image:
-    try:
-        with PILImage.open(path) as file:
-            image: PILImage.Image = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, ValueError, PILImage.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be read as a picture; run `data clean` on the set first.") from error
-    return ImageOps.mirror(image) if mirrored else image

@@ -186,7 +186,7 @@ def test_the_command_trains_and_the_card_tells_the_figures(data: Path, cache: Pa
     card = (folder / "model/README.md").read_text()
     figure = read_json(folder, "metrics.json")["text_to_image_r10"]
     assert f"{100 * figure:.1f}" in card
-    assert "- width: 48" in card
+    assert "--width=48" in card
     assert str(tmp_path) not in (folder / "model/config.json").read_text()
 
 
