@@ -1,16 +1,17 @@
-"""The built-in dual encoder: two frozen towers, and two small heads that this project trained to meet in one space.
+"""The built-in dual encoder: two frozen towers, and small heads that this project trained to meet in one space.
 
 The picture's head sees the pooled features of EfficientNet-Lite2 and, beside them, what that network's own ImageNet
 classifier believes of the picture. So what the classifier learnt from a million photos of single objects reaches the
 embedding as it is, although the heads were trained on Flickr8k alone (`ml.training.dual_encoder`, and the card
-`ml/weights/builtin_encoder.md`).
+`ml/weights/builtin_encoder.md`). Several pairs of heads look at each picture and text; they err differently, and heads
+cost next to nothing beside the towers.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from PIL.Image import Image
@@ -34,9 +35,8 @@ WEIGHTS_SHA256 = "863914de9f08ac37b1a18aaf243cb9b4d717e5aa5e2cb43b7a038f60675dd1
 SIDE = 256  #: pixels; the whole picture is squashed to this square, near the 260 that the tower was trained at
 PREPROCESSING = "squash-256-bicubic"
 CLASSES = 1000
-SCENE = 384  #: dimensions of an embedding that the trained view of the whole scene fills
+SCENE = 384  #: dimensions of a head's embedding that the trained view of the whole scene fills
 KIND = 128  #: dimensions that the classifier's belief fills
-DIMENSION = SCENE + KIND
 KIND_SHARE = 0.4  #: of a picture's cosine with a text, how much the belief can decide at most
 IMAGE_BATCH = 32  #: pictures decoded to pixels at a time; more costs memory and gains nothing
 
@@ -78,8 +78,8 @@ class TextHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scene = Projection(minilm.DIMENSION, SCENE, hidden=1536, dropout=(0.3, 0.3))
-        self.kind = Projection(minilm.DIMENSION, KIND, hidden=1024, dropout=(0.1, 0.1))
+        self.scene = Projection(minilm.DIMENSION, SCENE, hidden=768, dropout=(0.3, 0.3))
+        self.kind = Projection(minilm.DIMENSION, KIND, hidden=512, dropout=(0.1, 0.1))
 
     def forward(self, sentences: torch.Tensor) -> torch.Tensor:
         """Embed (n, 384) sentence vectors: (n, 512), L2-normalised."""
@@ -94,7 +94,7 @@ class ImageHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scene = Projection(efficientnet_lite.CHANNELS, SCENE, hidden=1536, dropout=(0.5, 0.3))
+        self.scene = Projection(efficientnet_lite.CHANNELS, SCENE, hidden=768, dropout=(0.5, 0.3))
         self.kind = nn.Linear(CLASSES, KIND, bias=False)
         nn.init.normal_(self.kind.weight, std=KIND**-0.5)  # a random direction of length one for each class
 
@@ -106,6 +106,46 @@ class ImageHead(nn.Module):
         scene = normalize(self.scene(pooled), dim=-1)
         kind = normalize(self.kind(beliefs.sqrt()).float(), dim=-1)
         return torch.cat([math.sqrt(1 - KIND_SHARE) * scene, math.sqrt(KIND_SHARE) * kind], dim=-1)
+
+
+class Heads(nn.Module):
+    """A head for pictures and one for texts, trained together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = ImageHead()
+        self.text = TextHead()
+
+
+class Ensemble(nn.Module):
+    """Several pairs of heads as one: what they give, side by side, seen from its principal directions.
+
+    The cosine of two embeddings is the mean of the heads' cosines, but for what the other directions held.
+    """
+
+    basis: torch.Tensor
+
+    def __init__(self, heads: Sequence[Heads], basis: torch.Tensor) -> None:
+        """`basis` is (512 times the heads, d), of orthonormal columns."""
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+        self.register_buffer("basis", basis)
+
+    @property
+    def pairs(self) -> list[Heads]:
+        """The heads, as what they are."""
+        return [cast(Heads, pair) for pair in self.heads]
+
+    def image(self, pooled: torch.Tensor, beliefs: torch.Tensor) -> torch.Tensor:
+        """Embed (n, 1280) pooled features and (n, 1000) class probabilities: (n, d), L2-normalised."""
+        return self._meet([pair.image(pooled, beliefs) for pair in self.pairs])
+
+    def text(self, sentences: torch.Tensor) -> torch.Tensor:
+        """Embed (n, 384) sentence vectors: (n, d), L2-normalised."""
+        return self._meet([pair.text(sentences) for pair in self.pairs])
+
+    def _meet(self, embeddings: list[torch.Tensor]) -> torch.Tensor:
+        return normalize(torch.cat(embeddings, dim=-1) @ self.basis, dim=-1)
 
 
 def kind_of(embeddings: torch.Tensor) -> torch.Tensor:
@@ -122,7 +162,7 @@ class BuiltinEncoder:
         match_floor: float,
         image_tower: efficientnet_lite.EfficientNetLite2,
         text_tower: minilm.MiniLM,
-        heads: tuple[ImageHead, TextHead],
+        ensemble: Ensemble,
     ) -> None:
         self._info = info
         self._match_floor = match_floor
@@ -130,7 +170,7 @@ class BuiltinEncoder:
         self._text_tower = text_tower
         self._classifier = image_tower.classifier()
         self._bfloat16 = efficientnet_lite.has_bfloat16()
-        self._image_head, self._text_head = (head.eval() for head in heads)
+        self._ensemble = ensemble.eval()
 
     @classmethod
     def load(cls) -> "BuiltinEncoder":
@@ -156,11 +196,10 @@ class BuiltinEncoder:
 
     @classmethod
     def _open(cls, info: ModelInfo, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> "BuiltinEncoder":
-        heads = ImageHead(), TextHead()
-        for name, head in zip(("image.", "text."), heads, strict=True):
-            own = {key.removeprefix(name): tensor for key, tensor in tensors.items() if key.startswith(name)}
-            head.load_state_dict({key: tensor.float() for key, tensor in own.items()})
-        return cls(info, float(config["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), heads)
+        basis = tensors["basis"]
+        ensemble = Ensemble([Heads() for _ in range(basis.shape[0] // (SCENE + KIND))], basis)
+        ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        return cls(info, float(config["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), ensemble)
 
     @property
     def info(self) -> ModelInfo:
@@ -169,8 +208,8 @@ class BuiltinEncoder:
 
     @property
     def dimension(self) -> int:
-        """512."""
-        return DIMENSION
+        """384, unless training was asked for another."""
+        return self._ensemble.basis.shape[1]
 
     @property
     def match_floor(self) -> float:
@@ -179,17 +218,17 @@ class BuiltinEncoder:
 
     @torch.inference_mode()
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
-        """Embed RGB pictures of any size: (n, 512) float32, L2-normalised."""
-        embeddings = torch.empty(len(images), DIMENSION)
+        """Embed RGB pictures of any size: (n, d) float32, L2-normalised."""
+        embeddings = torch.empty(len(images), self.dimension)
         for start in range(0, len(images), IMAGE_BATCH):
             maps = self._image_tower.feature_maps(images[start : start + IMAGE_BATCH], SIDE, bfloat16=self._bfloat16)
             pooled = efficientnet_lite.pool(maps)
-            embeddings[start : start + len(pooled)] = self._image_head(pooled, self._classifier(pooled))
+            embeddings[start : start + len(pooled)] = self._ensemble.image(pooled, self._classifier(pooled))
         array: Embeddings = embeddings.numpy()
         return array
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Embed texts: (n, 512) float32, L2-normalised. What is longer than 256 tokens is cut."""
-        array: Embeddings = self._text_head(self._text_tower.encode(texts)).numpy()
+        """Embed texts: (n, d) float32, L2-normalised. What is longer than 256 tokens is cut."""
+        array: Embeddings = self._ensemble.text(self._text_tower.encode(texts)).numpy()
         return array

@@ -69,4 +69,5 @@ def ranking_loss(similarities: torch.Tensor, beliefs: torch.Tensor) -> torch.Ten
     mass = beliefs.sum(dim=1, keepdim=True)
     by_picture = -(beliefs / mass.clamp_min(1e-6) * similarities.log_softmax(dim=1)).sum(dim=1)
     by_class = -(beliefs / beliefs.sum(dim=0).clamp_min(1e-12) * similarities.log_softmax(dim=0)).sum(dim=0)
-    return 0.5 * by_picture[mass[:, 0] > 0.2].mean() + 0.5 * by_class.mean()
+    telling = mass[:, 0] > 0.2
+    return 0.5 * (by_picture * telling).sum() / telling.sum().clamp_min(1) + 0.5 * by_class.mean()

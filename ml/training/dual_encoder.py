@@ -3,12 +3,13 @@
 Both towers are frozen, so features are computed once (`ml.training.views`, `ml.training.text_vectors`) and a step takes
 half a second. The recipe is CLIP's (Radford et al. 2021, https://arxiv.org/abs/2103.00020): symmetric cross-entropy
 over the similarities of a batch; plus class lessons (`ml.training.class_lessons`). A running average of the weights is
-kept (Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780).
+kept (Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780). Several pairs of heads are trained side by side,
+each on batches of its own, and put together by their principal directions.
 """
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,21 +23,25 @@ from ml.backbones.minilm import MiniLM
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import imagenet
 from ml.datasets.examples import Split, read
-from ml.encoders.builtin import MODEL_TYPE, SIDE, ImageHead, TextHead, kind_of
+from ml.encoders.builtin import MODEL_TYPE, SIDE, Ensemble, Heads, kind_of
 from ml.errors import UsageError
 from ml.evaluation.retrieval import score
 from ml.serving import save_model
 from ml.training.class_lessons import ClassPictures, ranking_loss
+from ml.training.finish import finish
 from ml.training.loop import Task, fit
-from ml.training.options import from_json, option, to_json
+from ml.training.options import CACHE, from_json, option, to_json
 from ml.training.run import Run
 from ml.training.text_vectors import sentence_vectors
 from ml.training.views import PIECES, views
 
 DESCRIPTION = "Train the built-in encoder: two heads over frozen towers, from pictures with captions."
 SPLITS: tuple[Split, ...] = ("train", "dev")
-REVISION = "2"
+REVISION = "3"
 FIGURE = "text_to_image_r5"
+
+Batch = tuple[torch.Tensor, torch.Generator]
+"""Rows of pictures, and the dice for all that is drawn of them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,10 @@ class Options:
     """What a training turns on; the defaults were chosen on Flickr8k's dev split."""
 
     data: str = option(help="folder of the data set, with splits train and dev")
-    cache: str = option("var/features", help="folder of features, kept between runs")
+    cache: str = option(CACHE, help="folder of features, kept between runs")
     seed: int = option(0, help="of all that is random")
+    members: int = option(4, help="pairs of heads that are trained side by side and put together")
+    dimension: int = option(384, help="of an embedding")
     steps: int = option(40, help="between two looks at dev")
     rounds: int = option(8, help="looks at dev; the best is kept")
     batch: int = option(1000, help="pictures in a step, each with one of its captions")
@@ -62,13 +69,11 @@ class Options:
     average: float = option(0.98, help="decay of the running average of the weights")
 
 
-class DualHeads(nn.Module):
-    """Both heads and the two scales of their similarities."""
+class Member(Heads):
+    """A pair of heads and the two scales of their similarities."""
 
     def __init__(self, *, scale: float, class_scale: float) -> None:
         super().__init__()
-        self.image = ImageHead()
-        self.text = TextHead()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.log_class_scale = nn.Parameter(torch.tensor(math.log(class_scale)))
 
@@ -147,7 +152,9 @@ def train(run: Run) -> None:
     options = from_json(Options, run.options)
     lessons = Lessons.read(options)
     best = fit(run, task(lessons, options))
-    run.finish({**best, "pictures": len(lessons.photos), "captions": len(lessons.captions.vectors)}, card(run, best))
+    metrics = {**best, "pictures": len(lessons.photos), "captions": len(lessons.captions.vectors)}
+    text = "EfficientNet-Lite2 and MiniLM-L6, both frozen, with heads that place pictures beside captions."
+    finish(run, metrics, title="Dual encoder over frozen towers", text=text, dev=best)
 
 
 def task(lessons: Lessons, options: Options) -> Task:
@@ -156,45 +163,65 @@ def task(lessons: Lessons, options: Options) -> Task:
     if photos < 2:
         raise UsageError("One picture cannot be told from others: train on more.")
     torch.manual_seed(options.seed)
-    heads = DualHeads(scale=options.scale, class_scale=options.class_scale)
-    heads.image.scene.standardise_by(lessons.photos[:, ::2].flatten(0, 1).float())
-    for projection in (heads.text.scene, heads.text.kind):
-        projection.standardise_by(lessons.captions.vectors)
+    scales = {"scale": options.scale, "class_scale": options.class_scale}
+    members = nn.ModuleList(standardised(Member(**scales), lessons) for _ in range(options.members))
     optimiser = torch.optim.AdamW(
-        heads.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+        members.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
     total = options.steps * options.rounds
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=total, pct_start=max(0.1, 2 / total)
     )
 
-    def batches(epoch: int, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Generator]]:
+    def batches(epoch: int, generator: torch.Generator) -> Iterator[list[Batch]]:
         rows = photo_batches(photos, min(options.batch, photos), generator)
-        return ((next(rows), seeded(generator)) for _ in range(options.steps))
+        return ([(next(rows), seeded(generator)) for _ in members] for _ in range(options.steps))
 
-    def step(batch: tuple[torch.Tensor, torch.Generator]) -> torch.Tensor:
-        loss = batch_loss(heads, lessons, *batch, options)
-        torch.autograd.backward(loss)
-        return loss
+    def step(batch: list[Batch]) -> torch.Tensor:
+        losses = [
+            batch_loss(cast(Member, member), lessons, *mine, options)
+            for member, mine in zip(members, batch, strict=True)
+        ]
+        torch.autograd.backward(losses)
+        return torch.stack(losses).mean()
 
-    def save(network: nn.Module, folder: Path) -> None:
-        write(cast(DualHeads, network), lessons, options, folder)
+    def together(network: nn.Module) -> Ensemble:
+        return put_together([cast(Member, member) for member in cast(nn.ModuleList, network)], lessons, options)
 
     return Task(
-        network=heads,
+        network=members,
         optimiser=optimiser,
         schedule=schedule,
         steps_per_epoch=options.steps,
         epochs=options.rounds,
         batches=batches,
         step=step,
-        score=lambda network: dev_figures(cast(DualHeads, network), lessons),
+        score=lambda network: dev_figures(together(network), lessons),
         figure=FIGURE,
-        save=save,
+        save=lambda network, folder: write(together(network), lessons, options, folder),
         seed=options.seed,
         gradient_norm=None,
         average=options.average,
     )
+
+
+def standardised(member: Member, lessons: Lessons) -> Member:
+    """The member, knowing mean and deviation of what it will see."""
+    member.image.scene.standardise_by(lessons.photos[:, ::2].flatten(0, 1).float())
+    for projection in (member.text.scene, member.text.kind):
+        projection.standardise_by(lessons.captions.vectors)
+    return member
+
+
+@torch.inference_mode()
+def put_together(members: Sequence[Member], lessons: Lessons, options: Options) -> Ensemble:
+    """The members as one, by the principal directions of what they make of the training pictures and captions."""
+    photos, captions = lessons.photos[:, 0].float(), lessons.captions.vectors[lessons.captions.first]
+    beliefs = lessons.classifier(photos)
+    images = torch.cat([member.image(photos, beliefs) for member in members], dim=-1)
+    texts = torch.cat([member.text(captions) for member in members], dim=-1)
+    _, directions = torch.linalg.eigh(images.T @ images / len(images) + texts.T @ texts / len(texts))
+    return Ensemble(members, directions[:, -options.dimension :].clone()).eval()
 
 
 def photo_batches(photos: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
@@ -221,7 +248,7 @@ def class_batch(classes: int, options: Options, generator: torch.Generator) -> t
 
 
 def batch_loss(
-    heads: DualHeads, lessons: Lessons, rows: torch.Tensor, generator: torch.Generator, options: Options
+    heads: Member, lessons: Lessons, rows: torch.Tensor, generator: torch.Generator, options: Options
 ) -> torch.Tensor:
     """Contrast photos with their captions, and teach all pictures the classes."""
     count = len(rows)
@@ -256,15 +283,15 @@ def shorten(caption: str, dice: random.Random) -> str:
 
 
 @torch.inference_mode()
-def embed(heads: DualHeads, lessons: Lessons) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings of dev's photos (n, 512) and captions (m, 512)."""
-    images: torch.Tensor = heads.image(lessons.dev_photos, lessons.classifier(lessons.dev_photos))
-    return images, heads.text(lessons.dev_captions.vectors)
+def embed(ensemble: Ensemble, lessons: Lessons) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings of dev's photos (n, d) and captions (m, d)."""
+    images = ensemble.image(lessons.dev_photos, lessons.classifier(lessons.dev_photos))
+    return images, ensemble.text(lessons.dev_captions.vectors)
 
 
-def dev_figures(heads: DualHeads, lessons: Lessons) -> dict[str, float]:
+def dev_figures(ensemble: Ensemble, lessons: Lessons) -> dict[str, float]:
     """Recall on dev, in [0, 1], both ways."""
-    images, texts = embed(heads, lessons)
+    images, texts = embed(ensemble, lessons)
     found = score(images.numpy(), texts.numpy(), lessons.dev_captions.owner.numpy())
     return {
         f"{name}_r{depth}": recall
@@ -284,32 +311,17 @@ def strangers_above(floor: float, images: torch.Tensor, texts: torch.Tensor, own
     return 100 * float((texts @ images.T > floor)[strange].float().mean())
 
 
-def write(heads: DualHeads, lessons: Lessons, options: Options, folder: Path) -> None:
-    """Write both heads as a model folder, with what `ml.encoders.builtin` needs to know of them."""
-    images, texts = embed(heads, lessons)
+def write(ensemble: Ensemble, lessons: Lessons, options: Options, folder: Path) -> None:
+    """Write the heads as a model folder, with what `ml.encoders.builtin` needs to know of them."""
+    images, texts = embed(ensemble, lessons)
     floor = match_floor(images, texts, lessons.dev_captions.owner)
     config = {
         "revision": REVISION,
         "match_floor": round(floor, 4),
         "strangers_above_floor": round(strangers_above(floor, images, texts, lessons.dev_captions.owner), 1),
         "recipe": {name: value for name, value in to_json(options).items() if name not in {"data", "cache"}},
-        "dev": dev_figures(heads, lessons),
+        "dev": dev_figures(ensemble, lessons),
     }
-    tensors = {
-        f"{name}.{key}": tensor
-        for name, head in (("image", heads.image), ("text", heads.text))
-        for key, tensor in head.state_dict().items()
-    }
+    scales = ("log_scale", "log_class_scale")  # only training needs them
+    tensors = {name: tensor for name, tensor in ensemble.state_dict().items() if not name.endswith(scales)}
     save_model(folder, model_type=MODEL_TYPE, config=config, tensors=tensors)
-
-
-def card(run: Run, best: Mapping[str, float]) -> str:
-    """The model card of a run."""
-    figures = "\n".join(
-        f"| {name.replace('_', ' ')} | {100 * value:.1f} |" for name, value in best.items() if "_r" in name
-    )
-    return (
-        "# Dual encoder over frozen towers\n\nEfficientNet-Lite2 and MiniLM-L6, both frozen, with heads that were "
-        f"trained by `python -m ml train encoder` on {run.options['data']}.\n\n"
-        f"| dev, after round {best['epoch']:.0f} | % |\n|---|---|\n{figures}\n"
-    )

@@ -15,18 +15,19 @@ import ml
 from ml.__main__ import main
 from ml.backbones.efficientnet_lite import CHANNELS, Classifier
 from ml.backbones.shared import shared_image_tower
-from ml.encoders.builtin import CLASSES
+from ml.encoders.builtin import CLASSES, Ensemble
 from ml.errors import DatasetError, UsageError
 from ml.training.class_lessons import ClassPictures, ranking_loss
 from ml.training.dual_encoder import (
     Captions,
-    DualHeads,
     Lessons,
+    Member,
     Options,
     class_batch,
     dev_figures,
     match_floor,
     photo_batches,
+    put_together,
     shorten,
     strangers_above,
     task,
@@ -40,7 +41,9 @@ from ml.training.views import PIECES, views
 from tests.ml import pairs
 
 PHOTOS = 24
-OPTIONS = Options(data="", cache="", steps=25, rounds=1, batch=PHOTOS, prompts=40, class_pictures=40)
+OPTIONS = Options(
+    data="", cache="", members=2, dimension=32, steps=25, rounds=1, batch=PHOTOS, prompts=40, class_pictures=40
+)
 
 
 def random_classifier() -> Classifier:
@@ -81,7 +84,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pairs.shapes(tmp_path_factory.mktemp("shapes"), train=1)
 
 
-def learnt(lessons: Lessons) -> DualHeads:
+def learnt(lessons: Lessons) -> Ensemble:
     """Heads after the steps of OPTIONS."""
     lesson = task(lessons, OPTIONS)
     lesson.network.train()
@@ -91,9 +94,7 @@ def learnt(lessons: Lessons) -> DualHeads:
         lesson.step(batch)
         lesson.optimiser.step()
         lesson.schedule.step()
-    network = lesson.network.eval()
-    assert isinstance(network, DualHeads)
-    return network
+    return put_together(list(lesson.network.eval()), lessons, OPTIONS)
 
 
 def test_heads_learn_which_photo_a_caption_belongs_to_and_do_it_alike_each_time(lessons: Lessons) -> None:
@@ -106,10 +107,11 @@ def test_heads_learn_which_photo_a_caption_belongs_to_and_do_it_alike_each_time(
 def test_a_step_that_resuming_skips_does_not_change_the_next(lessons: Lessons) -> None:
     lesson = task(lessons, OPTIONS)
     whole, rest = (lesson.batches(1, torch.Generator().manual_seed(5)) for _ in range(2))
-    rows, dice = list(islice(whole, 3))[-1]
-    same_rows, same_dice = next(islice(rest, 2, None))
-    assert torch.equal(rows, same_rows)
-    assert dice.initial_seed() == same_dice.initial_seed()
+    for (rows, dice), (same_rows, same_dice) in zip(
+        list(islice(whole, 3))[-1], next(islice(rest, 2, None)), strict=True
+    ):
+        assert torch.equal(rows, same_rows)
+        assert dice.initial_seed() == same_dice.initial_seed()
 
 
 def test_one_picture_is_too_few(lessons: Lessons) -> None:
@@ -237,13 +239,28 @@ def test_a_run_ends_in_a_folder_that_serves(
     assert encoder.match_floor == pytest.approx(read_json(run.model, "config.json")["match_floor"])
 
 
-def test_written_heads_are_the_heads(lessons: Lessons, tmp_path: Path) -> None:
+def members(count: int) -> list[Member]:
     torch.manual_seed(0)
-    heads = DualHeads(scale=16.0, class_scale=24.0).eval()
-    write(heads, lessons, OPTIONS, tmp_path)
+    return [Member(scale=16.0, class_scale=24.0).eval() for _ in range(count)]
+
+
+def test_written_heads_are_the_heads(lessons: Lessons, tmp_path: Path) -> None:
+    (member,) = members(1)
+    write(put_together([member], lessons, OPTIONS), lessons, OPTIONS, tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
-    assert torch.allclose(tensors["image.kind.weight"].float(), heads.image.kind.weight, atol=1e-3)
+    assert torch.allclose(tensors["heads.0.image.kind.weight"].float(), member.image.kind.weight, atol=1e-3)
     assert (tmp_path / "model.safetensors").stat().st_size < 15_000_000
+    assert not any(name.endswith("scale") for name in tensors)
+
+
+def test_together_the_heads_say_what_they_say_on_average(lessons: Lessons) -> None:
+    pair = members(2)
+    together = put_together(pair, lessons, replace(OPTIONS, dimension=2 * 512))
+    beliefs, captions = lessons.classifier(lessons.photos[:, 0].float()), lessons.captions.vectors
+    with torch.inference_mode():
+        alone = [member.image(lessons.photos[:, 0].float(), beliefs) @ member.text(captions).T for member in pair]
+        cosines = together.image(lessons.photos[:, 0].float(), beliefs) @ together.text(captions).T
+    assert torch.allclose(cosines, (alone[0] + alone[1]) / 2, atol=1e-4)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
