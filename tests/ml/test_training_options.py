@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import RunError
-from ml.training.options import add_arguments, from_arguments, from_json, option, to_json
+from ml.training.options import add_arguments, from_arguments, from_json, option, to_arguments, to_json
 
 
 @dataclass(frozen=True)
@@ -89,3 +89,8 @@ def test_config_holds_the_same_options() -> None:
         from_json(Options, {**to_json(options), "speed": 1})
     with pytest.raises(RunError, match=r"do not fit this version of the trainer: .*'rate'"):
         from_json(Options, {"data": "/data"})
+
+
+def test_the_command_line_of_options_gives_the_same_options() -> None:
+    options = parse("--data", "/data", "--rate", "-1", "--no-mirrored", "--patience", "2")
+    assert parse(*to_arguments(to_json(options))) == options
