@@ -126,7 +126,11 @@ class Lessons:
 
     @classmethod
     def read(cls, options: Options) -> "Lessons":
-        """Compute or load them. Raises DatasetError."""
+        """Compute or load them. Raises DatasetError, and UsageError for no crops at all."""
+        if options.crops < 1:
+            raise UsageError(
+                "--crops must be at least 1: without them the pieces that teach single things are not cut."
+            )
         data, cache = Path(options.data), Path(options.cache)
         image_tower, text_tower = shared_image_tower(), MiniLM.load()
         classifier = image_tower.classifier()

@@ -40,7 +40,9 @@ def arguments(written_checkpoint: Callable[[str], Path], tmp_path: Path) -> Call
                 **{"epochs": 2, "batch": 2},
             },
             "finetune-clip": {"model": written_checkpoint("clip"), "epochs": 2, "batch": 2},
-            "encoder": {"steps": 2, "rounds": 2, "crops": 1},
+            "encoder": {
+                **{"members": 1, "steps": 2, "rounds": 2, "crops": 1, "prompts": 40, "class_pictures": 40},
+            },
         }
         return to_arguments(common | small[family])
 
@@ -144,3 +146,10 @@ def test_the_card_tells_where_pictures_come_from_and_hides_folders(tmp_path: Pat
     assert "--data data --output RUN '--model=some model' --rate=-1.0 --no-mirror\n" in told
     assert "| image to text R@5 | 25.0 % |\n| x y | 2 |\n" in told
     assert str(tmp_path) not in told
+
+
+def test_an_encoder_without_crops_is_refused(
+    arguments: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "encoder", "--output", str(tmp_path / "run"), *arguments("encoder"), "--crops=0"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("--crops must be at least 1")
