@@ -28,6 +28,7 @@ def save_model(
             for name, tensor in tensors.items()
         }
         save_file(halves, partial)
+        partial.chmod(0o644)  # safetensors writes for its owner alone
         partial.replace(folder / "model.safetensors")
     finally:
         partial.unlink(missing_ok=True)

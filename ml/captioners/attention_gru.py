@@ -9,7 +9,7 @@ directs the look, and the whole picture speaks at every step; Xu et al., "Show, 
 What the decoder saw does not flow back into its state, so that in training all words of a batch attend at once.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -104,6 +104,20 @@ class AttentionGRU(nn.Module):
         return functional.linear(self.output_dropout(deep), self.embedding.weight, self.bias)
 
 
+class Teller(Protocol):
+    """What a search needs of a network; see AttentionGRU for what each does."""
+
+    def look(self, maps: torch.Tensor) -> Scene: ...
+
+    def read(
+        self, words: torch.Tensor, state: torch.Tensor, gist: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+    def attend(self, states: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+    def logits(self, inputs: torch.Tensor, states: torch.Tensor, contexts: torch.Tensor) -> torch.Tensor: ...
+
+
 class Spoken(NamedTuple):
     """The m best captions of each of n pictures, the best first."""
 
@@ -172,7 +186,7 @@ class _Beams(NamedTuple):
 
 @torch.inference_mode()
 def beam_search(
-    network: AttentionGRU, scene: Scene, *, beams: int, longest: int, length_power: float, block: int, kept: int = 1
+    network: Teller, scene: Scene, *, beams: int, longest: int, length_power: float, block: int, kept: int = 1
 ) -> Spoken:
     """Search the captions with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
 

@@ -16,6 +16,7 @@ from PIL.Image import Image
 from ml.backbones.cnn import save_backbone, saved_backbone
 from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
+from ml.captioners.chorus import Chorus
 from ml.captioners.naming import Named, Namer, log_odds, mentions
 from ml.captioners.vocabulary import Vocabulary
 from ml.errors import ModelCorrupt
@@ -33,6 +34,8 @@ SHA256 = {
 }
 
 BATCH = 32  #: pictures that are told together; bounds the memory
+
+Network = AttentionGRU | Chorus
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class BuiltinCaptioner:
     """Implements ml.interfaces.Captioner. Safe to call from several threads at once."""
 
     def __init__(
-        self, tower: ImageTower, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner, info: ModelInfo
+        self, tower: ImageTower, network: Network, vocabulary: Vocabulary, manner: Manner, info: ModelInfo
     ) -> None:
         self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
@@ -144,7 +147,7 @@ class BuiltinCaptioner:
 
 
 @torch.inference_mode()
-def speak(network: AttentionGRU, maps: torch.Tensor, manner: Manner, *, kept: int = 1) -> Spoken:
+def speak(network: Network, maps: torch.Tensor, manner: Manner, *, kept: int = 1) -> Spoken:
     """Caption feature maps, (n, cells, channels) float32: the `kept` best captions of each."""
     return beam_search(
         network,
@@ -173,12 +176,13 @@ def name_confidence(probability: float, manner: Manner) -> float:
     return 1.0 / (1.0 + exp(-manner.name_slope * log_odds(probability) - manner.name_offset))
 
 
-def save(folder: Path, network: AttentionGRU, vocabulary: Vocabulary, manner: Manner, tower: ImageTower) -> None:
+def save(folder: Path, network: Network, vocabulary: Vocabulary, manner: Manner, tower: ImageTower) -> None:
     """Write a captioner's folder; it holds all that `BuiltinCaptioner.open` needs but the packaged tower."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "backbone": save_backbone(tower, folder),
         "network": network.size,
+        "voices": len(network.voices) if isinstance(network, Chorus) else 1,
         "manner": asdict(manner),
         "words": list(vocabulary.words),
     }
@@ -190,14 +194,15 @@ def tower_of(checkpoint: Checkpoint) -> ImageTower:
     return saved_backbone(str(checkpoint.config().get("backbone")), checkpoint.folder)
 
 
-def read(checkpoint: Checkpoint) -> tuple[AttentionGRU, Vocabulary, Manner]:
+def read(checkpoint: Checkpoint) -> tuple[Network, Vocabulary, Manner]:
     """Read what `save` wrote, without the tower. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
     config = checkpoint.config()
     tensors = read_tensors(checkpoint)
     try:
         vocabulary = Vocabulary(config["words"])
         manner = Manner(**config["manner"])
-        network = AttentionGRU(len(vocabulary), **config["network"])
+        voices = [AttentionGRU(len(vocabulary), **config["network"]) for _ in range(config.get("voices", 1))]
+        network = Chorus(voices) if len(voices) > 1 else voices[0]
         network.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelCorrupt(f"{checkpoint.folder} does not hold a captioner of this kind: {error}") from error

@@ -16,6 +16,7 @@ from ml.errors import RunError, UsageError
 FAMILIES = {
     "encoder": ("ml.training.dual_encoder", "the built-in encoder: heads over frozen towers"),
     "captioner": ("ml.training.captioner", "the built-in captioner, or a GRU with attention over another backbone"),
+    "chorus": ("ml.training.chorus", "several captioners of different seeds that say one caption"),
     "vit-bert": ("ml.training.vision_encoder_decoder", "a ViT with a BERT that tells what it sees"),
     "clip": ("ml.training.clip_scratch", "CLIP from scratch: our own ViT beside a BERT"),
     "finetune-clip": ("ml.training.clip_finetune", "any CLIP: whole, its projections, by LoRA, or with a locked ViT"),

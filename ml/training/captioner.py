@@ -96,7 +96,8 @@ class Lessons:
     @classmethod
     def of(cls, options: Options) -> "Lessons":
         """Read the data set, and compute its feature maps where the cache lacks them."""
-        data, cache, before = Path(options.data), Path(options.cache), None
+        data, cache = Path(options.data), Path(options.cache)
+        before: AttentionGRU | None = None
         examples = list(read_examples(data, "train"))
         if options.model is None:
             tower = load_backbone(options.backbone)
@@ -104,7 +105,10 @@ class Lessons:
         else:
             checkpoint = locate(options.model)
             tower = tower_of(checkpoint)
-            before, vocabulary, _ = read(checkpoint)
+            network, vocabulary, _ = read(checkpoint)
+            if not isinstance(network, AttentionGRU):
+                raise UsageError(f"{options.model} is a chorus: train one of its voices further.")
+            before = network
 
         def maps(split: Split, *, mirrored: bool = False) -> FeatureMaps:
             return feature_maps(data, split, cache, backbone=tower, mirrored=mirrored)

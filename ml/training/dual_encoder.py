@@ -174,7 +174,7 @@ def task(lessons: Lessons, options: Options) -> Task:
     )
     total = options.steps * options.rounds
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=total, pct_start=max(0.1, 2 / total)
+        optimiser, options.learning_rate, total_steps=total, pct_start=min(0.5, max(0.1, 2 / total))
     )
 
     def batches(epoch: int, generator: torch.Generator) -> Iterator[list[Batch]]:
