@@ -30,7 +30,7 @@ from ml.serving import read_tensors
 MODEL_TYPE = "mmsite-dual-encoder"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
 CONFIG = WEIGHTS.with_suffix(".json")  #: revision, match floor, and how the weights were made
-WEIGHTS_SHA256 = "863914de9f08ac37b1a18aaf243cb9b4d717e5aa5e2cb43b7a038f60675dd188"
+WEIGHTS_SHA256 = "57438266ef017d382fada9ed2c52b2cb3870717968167ecead70faaec41b0fd0"
 
 SIDE = 256  #: pixels; the whole picture is squashed to this square, near the 260 that the tower was trained at
 PREPROCESSING = "squash-256-bicubic"
@@ -196,7 +196,7 @@ class BuiltinEncoder:
 
     @classmethod
     def _open(cls, info: ModelInfo, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> "BuiltinEncoder":
-        basis = tensors["basis"]
+        basis = tensors["basis"].float()
         ensemble = Ensemble([Heads() for _ in range(basis.shape[0] // (SCENE + KIND))], basis)
         ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return cls(info, float(config["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), ensemble)

@@ -39,7 +39,7 @@ SIGNS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 @dataclass(frozen=True)
 class Options:
-    """What a training turns on; the defaults were chosen on Flickr8k's dev split."""
+    """What a training turns on; the defaults are those of the run in docs/models.md but for the epochs."""
 
     data: str = option(help="folder of the data set")
     cache: str = option(CACHE, help="folder for decoded pictures, kept between runs")
