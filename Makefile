@@ -57,13 +57,20 @@ screenshots: install-dev browser ## Take the pictures of the README anew
 
 workshop: $(VENV)/.installed-workshop ## Install what training, scoring and collecting data need
 
-train-builtin: workshop ## Train the committed models anew on Flickr8k (FLICKR8K=folder RUNS=folder); goes on where it was stopped
-	@for family in encoder captioner; do \
-		run="$(RUNS)/$$family"; \
+train-builtin: workshop ## Train the committed models anew (FLICKR8K=folder RUNS=folder); goes on where it was stopped
+	@train() { \
+		family=$$1; run="$(RUNS)/$$2"; shift 2; \
 		if [ -e "$$run/metrics.json" ]; then echo "$$run is done already"; \
-		elif [ -e "$$run/config.json" ]; then $(BIN)/python -m ml train --resume "$$run" || exit; \
-		else $(BIN)/python -m ml train $$family --data "$(FLICKR8K)" --cache "$(CACHE)" --output "$$run" || exit; fi; \
-	done
+		elif [ -e "$$run/config.json" ]; then $(BIN)/python -m ml train --resume "$$run"; \
+		else $(BIN)/python -m ml train $$family --data "$(FLICKR8K)" --cache "$(CACHE)" --output "$$run" "$$@"; fi; \
+	}; \
+	export OMP_NUM_THREADS=1; \
+	train encoder builtin-encoder && \
+	train captioner voice-0 --seed 0 && \
+	train captioner voice-1 --seed 1 && \
+	train captioner voice-2 --seed 2 --critical-epochs 3 && \
+	train chorus builtin-captioner --models "$(RUNS)/voice-0/model,$(RUNS)/voice-1/model,$(RUNS)/voice-2/model" && \
+	echo "The cards in ml/weights say which files of $(RUNS) to copy, and where to pin their hashes."
 
 evaluate: workshop ## Score the built-in models on the Flickr8k test split (FLICKR8K=folder)
 	$(BIN)/python -m ml evaluate retrieval --data "$(FLICKR8K)" --split test

@@ -18,6 +18,7 @@ from ml.backbones.efficientnet_lite import pool
 from ml.backbones.shared import shared_image_tower
 from ml.datasets import imagenet
 from ml.datasets.examples import Split, read
+from ml.encoders.builtin import SIDE
 from ml.errors import DatasetError
 from ml.interfaces import Embeddings, ImageTextEncoder
 
@@ -59,7 +60,7 @@ def evaluate(encoder: ImageTextEncoder, *, data: Path, split: Split) -> ClassSco
         images = [PILImage.open(photo).convert("RGB") for photo in photos[start : start + BATCH]]
         embeddings.append(encoder.encode_images(images))
         with torch.inference_mode():
-            beliefs.append(classifier(pool(tower.feature_maps(images))).numpy())
+            beliefs.append(classifier(pool(tower.feature_maps(images, SIDE))).numpy())
     prompts = [f"a photo of {imagenet.with_article(names[0])}" for names in imagenet.class_names()]
     return score(np.concatenate(embeddings), encoder.encode_texts(prompts), np.concatenate(beliefs))
 
