@@ -38,7 +38,7 @@ def train(run: Run) -> None:
     """
     options = from_json(Options, run.options)
     names = [name.strip() for name in options.models.split(",")]
-    network = together(names)
+    network = together(names)  # before the features are computed, which takes long
     lessons = captioner.Lessons.of(captioner.Options(data=options.data, cache=options.cache, model=names[0]))
     save(run.model, network, lessons.vocabulary, Manner(), lessons.tower)
     dev = captioner.choose_manner(run.model, lessons)

@@ -137,5 +137,7 @@ def _terms(data: Path) -> tuple[int, int, list[str]]:
 
 
 def without_folders(value: Any) -> Any:
-    """A path by its last name: a card goes where the machine's folders mean nothing."""
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+    """Paths by their last names: a card goes where the machine's folders mean nothing."""
+    if not isinstance(value, str):
+        return value
+    return ",".join(Path(part).name if Path(part).is_absolute() else part for part in value.split(","))
