@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -19,6 +20,7 @@ from ml.datasets.examples import SPLITS, Example, Split
 from ml.errors import DatasetError
 
 METADATA = "metadata.jsonl"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # in JSON one may stand alone, half a pair
 
 
 class Writer:
@@ -186,6 +188,8 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
         raise DatasetError(f"{place} is not text in UTF-8.") from error
     except ValueError as error:
         raise DatasetError(f"{place} is not JSON.") from error
+    if _SURROGATE.search(line) and not _is_unicode(row):
+        raise DatasetError(f"{place} holds what is not Unicode text.")
     if not isinstance(row, dict) or not isinstance(row.get("file_name"), str):
         raise DatasetError(f"{place} names no file: it needs a column file_name.")
     if "captions" not in row and isinstance(row.get("text"), str):
@@ -201,6 +205,14 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
 def _stays_inside(name: str) -> bool:
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _is_unicode(row: object) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

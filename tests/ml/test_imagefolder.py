@@ -189,6 +189,8 @@ def test_a_full_disk_leaves_nothing_by_halves(small_disk: Path, captions: tuple[
         ('{"file_name": "../1.png", "captions": ["a"]}\n', "line 2 names a file outside"),
         ('{"file_name": "/1.png", "captions": ["a"]}\n', "line 2 names a file outside"),
         ('{"file_name": "", "captions": ["a"]}\n', "line 2 names a file outside"),
+        ('{"file_name": "1.png", "captions": ["half a pair \\ud83d"]}\n', "line 2 holds what is not Unicode text"),
+        ('{"file_name": "\\uDE00.png", "captions": ["a"]}\n', "line 2 holds what is not Unicode text"),
     ],
 )
 def test_a_line_that_is_no_row_is_told_by_its_number(tmp_path: Path, line: str | bytes, sentence: str) -> None:
@@ -208,6 +210,11 @@ def test_what_is_no_data_set_is_a_sentence(tmp_path: Path) -> None:
         list(read(Path(__file__), "dev"))
     with pytest.raises(DatasetError, match=r"The test split of .* holds no picture"):
         list(read(write_rows(tmp_path, split="test"), "test"))
+
+
+def test_a_whole_pair_is_text(tmp_path: Path) -> None:
+    write_rows(tmp_path, '{"file_name": "0.png", "captions": ["a \\ud83d\\ude00"]}\n')
+    assert [found.captions for found in read(tmp_path, "train")] == [("a \N{GRINNING FACE}",)]
 
 
 def test_columns_that_are_no_texts_are_read_as_texts(tmp_path: Path) -> None:

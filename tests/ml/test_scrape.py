@@ -256,6 +256,8 @@ def test_queries_in_both_forms(tmp_path: Path) -> None:
         ("x\t\n", "line 1 has no captions: at least one"),
         ("x\ta\n\nX \tb\n", "line 3 repeats the query of line 1"),
         (f"x\t{'a' * 501}\n", "line 1 has a text of more than 500 letters"),
+        ('{"query": "x \\ud83d", "captions": ["y"]}', "line 1 holds what is not Unicode text"),
+        ('{"query": "x", "captions": ["y", "z \\uDE00"]}', "line 1 holds what is not Unicode text"),
     ],
 )
 def test_wrong_queries_are_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:

@@ -66,4 +66,6 @@ def _query(line: str, place: str) -> Query:
         raise DatasetError(f"{place} has no captions: at least one is needed for the pictures of {text.strip()!r}.")
     if len(max(text, *captions, key=len)) > _LONGEST:
         raise DatasetError(f"{place} has a text of more than {_LONGEST} letters.")
+    if any("\ud800" <= sign <= "\udfff" for each in (text, *captions) for sign in each):
+        raise DatasetError(f"{place} holds what is not Unicode text: half of a pair of \\u escapes.")
     return Query(" ".join(text.split()), tuple(dict.fromkeys(captions)))
