@@ -6,6 +6,7 @@ Approved is what a person said: the current caption of a picture, where a person
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def captions_export(*, folder: Path, owners: Sequence[User] = (), split_seed: in
         with imagefolder.Writer(folder, split) as writer:
             _level(writer, _approved(owners), split_seed, export)
             export.pictures[split] = len(writer.names)
+            if not writer.names:
+                _without(writer.folder)
     return export
 
 
@@ -107,6 +110,13 @@ def _level(writer: imagefolder.Writer, approved: QuerySet[Caption], seed: int, e
     export.changed += sum(row != before[row["file_name"]] for row in kept)
     for path in _strays(writer):
         path.unlink()
+
+
+def _without(folder: Path) -> None:
+    """Take away a split that holds no picture, as those of a small gallery may: `load_dataset` refuses such a set."""
+    (folder / imagefolder.METADATA).unlink()
+    with suppress(OSError):  # something else lies there
+        folder.rmdir()
 
 
 def _strays(writer: imagefolder.Writer) -> Iterator[Path]:

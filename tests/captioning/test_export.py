@@ -204,3 +204,18 @@ def test_what_a_killed_export_left_is_put_right(approved: list[Image], folder: P
     gallery_services.images_delete(images=[approved[0]])
     captions_export(folder=folder)
     assert str(approved[0].uuid) not in found(folder)
+
+
+def test_a_split_without_pictures_is_none(
+    approved: list[Image], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a small gallery; Hugging Face's `load_dataset` refuses a set with an empty split."""
+    captions_export(folder=folder)
+    gallery_services.images_delete(images=[image for image in approved if split_of(image, 0) != "train"])
+    assert captions_export(folder=folder).pictures == {"train": len(found(folder)), "dev": 0, "test": 0}
+    assert [path.name for path in folder.iterdir()] == ["train"]
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset("imagefolder", data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": len(found(folder))}
