@@ -27,10 +27,10 @@ from ml.serving import read_tensors, save_model
 
 MODEL_TYPE = "mmsite-attention-captioner"
 FOLDER = Path(__file__).parents[1] / "weights" / "builtin_captioner"
-REVISION = "3"
+REVISION = "4"
 SHA256 = {
-    "config.json": "6b916abe7231ee87c960c94bf26434a0fb394e30797244afdb5818cc62e141d4",
-    "model.safetensors": "8879386e2daf5e95d8152cba1e0bc8fd0a81697d662dfb75a65b578680bbef56",
+    "config.json": "83d3913ffc5c58a24927cfb3e0779056a8af6e88ec595f0e685e0209dfd05d1f",
+    "model.safetensors": "fc809199fd2e2f3d04358ce9906a4d7cfd5cc91d9ab54b02cb54dfa92113f117",
 }
 
 BATCH = 32  #: pictures that are told together; bounds the memory
