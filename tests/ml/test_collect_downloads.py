@@ -1,6 +1,7 @@
 """Fetching pictures from hosts that misbehave."""
 
 import base64
+import math
 import shutil
 import socket
 import ssl
@@ -185,6 +186,7 @@ def test_this_machine_is_not_asked_unless_told(server: PictureServer, host: str,
 
 def test_an_unusual_port_is_not_asked_unless_told() -> None:
     assert reason("http://8.8.8.8:22/", allow_private=False) == "unusual port"
+    assert reason("http://127.0.0.1:22/", allow_private=False) == "private address"  # the graver reason is told
 
 
 def test_a_redirect_to_a_private_address_is_not_followed(server: PictureServer, monkeypatch: Any) -> None:
@@ -340,7 +342,10 @@ def test_pictures_in_the_page_itself() -> None:
     assert reasons == ["bad address", "bad address", "not a picture", "too many bytes"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("timeout", 0.0), ("min_side", -1), ("retries", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("workers", 0), ("timeout", 0.0), ("timeout", math.nan), ("min_side", -1), ("retries", -1), ("pause", math.nan)],
+)
 def test_limits_that_make_no_sense(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} must"):
         Limits(**{name: value})

@@ -62,8 +62,6 @@ def resolve(address: Address, *, allow_private: bool) -> list[str]:
 
     The time that it takes is the resolver's own: seconds, and about half a minute where no server answers.
     """
-    if address.port not in _USUAL_PORTS and not allow_private:
-        raise Dropped("unusual port", address.origin)
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -74,6 +72,8 @@ def resolve(address: Address, *, allow_private: bool) -> list[str]:
     for number in numbers:
         if not allow_private and not is_public(number):
             raise Dropped("private address", f"{address.origin} is {number}")
+    if address.port not in _USUAL_PORTS and not allow_private:
+        raise Dropped("unusual port", address.origin)
     return numbers
 
 

@@ -28,10 +28,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("workers", "timeout", "total_time", "per_host", "max_bytes", "max_pixels", "min_side"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:  # also where it is not a number
                 raise UsageError(f"--{name.replace('_', '-')} must be more than 0.")
         for name in ("retries", "backoff", "pause", "redirects"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise UsageError(f"--{name.replace('_', '-')} must not be negative.")
 
 
