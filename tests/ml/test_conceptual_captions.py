@@ -155,6 +155,14 @@ def test_rows_that_are_none(server: PictureServer, tmp_path: Path) -> None:
     check_each_row_once(tmp_path / "set", 9)
 
 
+def test_a_list_may_begin_with_rows_that_are_none(server: PictureServer, tmp_path: Path) -> None:
+    path = tmp_path / "list.tsv"
+    path.write_text(f"caption\turl\nno tab\na picture\t{server.url.replace('http', 'HTTP')}/1.jpg\n")
+    assert download(path, tmp_path / "set") == 0
+    assert [row["file_name"] for row in rows(tmp_path / "set")] == ["000000002.jpg"]
+    assert dropped(tmp_path / "set") == {"000000000": "bad address", "000000001": "bad row"}
+
+
 def test_limit_and_going_on(server: PictureServer, tmp_path: Path) -> None:
     path = write_list(tmp_path / "list.tsv", [("x", f"{server.url}/{n}.jpg") for n in range(6)])
     for limit, count in (("2", 2), ("4", 4), ("4", 4)):
@@ -175,10 +183,10 @@ def test_wrong_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtu
     for path, sentence in {
         tmp_path / "absent.tsv": "absent.tsv cannot be read: No such file or directory.",
         tmp_path: "cannot be read: Is a directory.",
-        swapped: "is not a list of captions and addresses: row 1 is not `caption<TAB>address`.",
-        header: "row 1 is not `caption<TAB>address`.",
-        commas: "row 1 is not `caption<TAB>address`.",
-        empty: "row 1 is not `caption<TAB>address`.",
+        swapped: "is not a list of captions and addresses: none of its first rows is `caption<TAB>address`.",
+        header: "none of its first rows is `caption<TAB>address`.",
+        commas: "none of its first rows is `caption<TAB>address`.",
+        empty: "none of its first rows is `caption<TAB>address`.",
     }.items():
         assert download(path, output) == 1
         error = capsys.readouterr().err
@@ -187,6 +195,8 @@ def test_wrong_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not output.exists()
     assert download(swapped, output, "--workers", "0") == 1
     assert capsys.readouterr().err == "--workers must be more than 0.\n"
+    assert download(swapped, output, "--limit", "-1") == 1
+    assert capsys.readouterr().err == "--limit must be at least 1.\n"
 
 
 def test_folders_that_hold_something_else(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ml.commands import say
 from ml.datasets.examples import SPLITS
+from ml.errors import UsageError
 
 
 def run(arguments: Sequence[str], prog: str) -> None:
@@ -25,6 +26,8 @@ def run(arguments: Sequence[str], prog: str) -> None:
     parser.add_argument("--obey-robots", action="store_true", help="ask each host's robots.txt first, and obey it")
     add_limits(parser)
     options = parser.parse_args(arguments)
+    if options.limit is not None and options.limit < 1:
+        raise UsageError("--limit must be at least 1.")
     figures = conceptual_captions.download(
         options.list,
         options.output,

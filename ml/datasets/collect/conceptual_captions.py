@@ -5,6 +5,7 @@ an address, without a header. Google lets the list be used for any purpose; the 
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from ml.errors import DatasetError
 
 KIND = "conceptual-captions"
 _LONGEST_LINE = 65_536  # bytes
+_LOOKED_AT = 100  # rows, of which one must be right for the list to be such a list
 
 
 def download(
@@ -72,6 +74,10 @@ def _row(line: bytes) -> tuple[str, str] | None:
     return caption.strip(), address.strip()
 
 
+def _has_address(row: tuple[str, str] | None) -> bool:
+    return row is not None and row[1].lower().startswith(("http://", "https://"))
+
+
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines; of one that is too long to be a row, nothing."""
     while line := file.readline(_LONGEST_LINE):
@@ -86,10 +92,9 @@ def _check(tsv: Path, limit: int | None) -> int:
     """How many rows there are to do. Raises DatasetError where the file is not such a list."""
     try:
         with tsv.open("rb") as file:
-            first = _row(next(_lines(file), b""))
-            if first is None or not first[1].startswith(("http://", "https://")):
+            if not any(_has_address(_row(line)) for line in islice(_lines(file), _LOOKED_AT)):
                 raise DatasetError(
-                    f"{tsv} is not a list of captions and addresses: row 1 is not `caption<TAB>address`."
+                    f"{tsv} is not a list of captions and addresses: none of its first rows is `caption<TAB>address`."
                 )
             file.seek(0)
             rows = sum(1 for _ in _lines(file))
