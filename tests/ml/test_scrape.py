@@ -134,6 +134,8 @@ def test_queries_without_results_are_said(
 
     assert scrape(tmp_path, server, DOGS, more=("--per-query", "50")) == 0
     assert len(server.searched) == 3  # all that the page had is here
+    assert scrape(tmp_path, server, nothing, DOGS, more=("--per-query", "50")) == 0  # the same as before, so no error
+    assert server.searched[3:] == ["nothing"]
 
 
 @browser

@@ -32,7 +32,7 @@ def run(arguments: Sequence[str], prog: str) -> None:
     parser.add_argument("--licence", default="", help="what to note of each picture (default: the site's)")
     add_limits(parser)
     options = parser.parse_args(arguments)
-    if options.per_query < 1 or options.rate < 0:
+    if options.per_query < 1 or not options.rate >= 0:  # also where it is not a number
         raise UsageError("--per-query must be at least 1, and --rate not negative.")
     figures = scrape.scrape(
         options.queries,

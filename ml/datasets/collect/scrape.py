@@ -48,7 +48,7 @@ def scrape(
                 found = 0
                 for query in tqdm(left, desc=split, unit="query"):
                     found += _one(collection, query, SearchPage(chrome, site, rate, robots), downloads, per_query)
-                if not found:
+                if not found and len(left) == len(wanted):  # else the selectors fitted for those that are done
                     raise DatasetError(
                         f"No query found a picture; see with --headful whether the selectors of {site.name} fit."
                     )
