@@ -54,22 +54,24 @@ class Options:
     model: str | None = option(None, "a captioner of this kind to train further, with its own words and image tower")
     epochs: int = option(5, "times that the captions of all pictures are read")
     critical_epochs: int = option(5, "times after these that the captioner describes all pictures and is judged")
-    pictures: int = option(25, "pictures a step, each with all its captions")
-    longest: int = option(22, "words of a caption; the tail of a longer one is not learned")
+    pictures: int = option(25, "pictures a step, each with all its captions", least=1)
+    longest: int = option(22, "words of a caption; the tail of a longer one is not learned", least=1)
     seen: int = option(4, "uses of a word before it joins the vocabulary")
-    learning_rate: float = option(1.5e-3, "the highest while captions are read")
+    learning_rate: float = option(1.5e-3, "the highest while captions are read", least=1e-09)
     critical_learning_rate: float = option(2e-4, "the highest while the captioner is judged")
     weight_decay: float = option(0.05)
-    dropout: float = option(0.3)
-    output_dropout: float = option(0.4)
-    word_dropout: float = option(0.1, "share of the words read that are hidden, so that the picture must tell")
-    label_smoothing: float = option(0.1)
+    dropout: float = option(0.3, most=0.99)
+    output_dropout: float = option(0.4, most=0.99)
+    word_dropout: float = option(
+        0.1, "share of the words read that are hidden, so that the picture must tell", most=0.99
+    )
+    label_smoothing: float = option(0.1, most=1)
     spread: float = option(0.5, "weight of the doubly stochastic term: that looks are spread over all of a picture")
     own_captions: int = option(5, "captions of a picture that compete, 2 or more")
     cider_d: float = option(1.0, "share of CIDEr-D in the reward")
     rouge_l: float = option(1.0, "share of ROUGE-L with the nearest reference in the reward")
     bleu_4: float = option(1.0, "share of BLEU-4 in the reward")
-    average: float = option(0.995, "decay of the running average of the weights, a step")
+    average: float = option(0.995, "decay of the running average of the weights, a step", most=0.99999)
     bfloat16: bool = option(True, "multiply in bfloat16: half the time on processors that can")
     seed: int = option(0)
 
@@ -124,6 +126,8 @@ def train(run: Run) -> None:
     Raises UsageError for options that cannot be, DatasetError for the data, and what `load_backbone` raises.
     """
     options = from_json(Options, run.options)
+    if not options.epochs + options.critical_epochs:
+        raise UsageError("There is nothing to do in no epochs: raise --epochs or --critical-epochs.")
     if options.critical_epochs and options.own_captions < 2:
         raise UsageError("A picture needs two captions or more that compete: raise --own-captions.")
     lessons = Lessons.of(options)

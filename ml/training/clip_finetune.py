@@ -63,13 +63,15 @@ class Options:
     chunk: int = option(32, help="pairs in memory at a time, by gradient cache; 0 for the whole batch")
     learning_rate: float | None = option(None, help=f"the highest; left out, that of the mode: {RATES}")
     weight_decay: float = option(0.05, help="of matrices")
-    warmup: float = option(0.1, help="share of the steps in which rates rise")
-    crop: float = option(0.8, help="share of the area that a random crop keeps at least")
+    warmup: float = option(0.1, help="share of the steps in which rates rise", most=1)
+    crop: float = option(0.8, help="share of the area that a random crop keeps at least", least=0.01, most=1)
     mirror: bool = option(True, help="show half of the pictures mirrored; not for captions that tell left from right")
     lora_rank: int = option(8, help="of the changes that LoRA learns")
-    average: float = option(0.0, help="decay of the running average of the weights, such as 0.99; 0 for none")
+    average: float = option(
+        0.0, help="decay of the running average of the weights, such as 0.99; 0 for none", most=0.99999
+    )
     interpolate: float = option(1.0, help="WiSE-FT: how far to go from the start to what was learnt; 0.5 is halfway")
-    patience: int = option(3, help="epochs without a better dev R@1 after which it ends")
+    patience: int = option(3, help="epochs without a better dev R@1 after which it ends", least=1)
     bfloat16: bool = option(True, help="compute in bfloat16 where that is safe")
 
 

@@ -45,27 +45,27 @@ class Options:
     cache: str = option(CACHE, help="folder for decoded pictures, kept between runs")
     seed: int = option(0, help="of all that is random")
     text: str = option("minilm", help="text tower: minilm, none for a new one, or the hub id or folder of a BERT")
-    side: int = option(112, help="side of the square picture, in pixels")
-    patch: int = option(16, help="side of a patch, in pixels")
-    width: int = option(256, help="of the picture's tokens")
-    depth: int = option(6, help="blocks of the vision transformer")
-    heads: int = option(4, help="of its attention")
-    dimension: int = option(256, help="of an embedding")
+    side: int = option(112, help="side of the square picture, in pixels", least=1)
+    patch: int = option(16, help="side of a patch, in pixels", least=1)
+    width: int = option(256, help="of the picture's tokens", least=1)
+    depth: int = option(6, help="blocks of the vision transformer", least=1)
+    heads: int = option(4, help="of its attention", least=1)
+    dimension: int = option(256, help="of an embedding", least=1)
     epochs: int = option(30, help="times that every picture is seen")
     batch: int = option(128, help="pairs in a step")
     chunk: int = option(0, help="pairs in memory at a time, by gradient cache; 0 for the whole batch")
     learning_rate: float = option(7e-4, help="of what is new")
     text_rate: float = option(1e-4, help="of a pretrained text tower")
     weight_decay: float = option(0.1, help="of matrices")
-    warmup: float = option(0.05, help="share of the steps in which rates rise")
-    label_smoothing: float = option(0.1, help="of the cross-entropy")
-    crop: float = option(0.5, help="share of the area that a random crop keeps at least")
-    light: float = option(0.2, help="by how much brightness and contrast change, as a share")
-    length: int = option(20, help="tokens of a caption that training reads; the rest is cut")
-    patches: float = option(0.5, help="share of patches that a step looks at")
-    skip: float = option(0.1, help="share of pictures that skip a branch, in the last block")
-    average: float = option(0.99, help="decay of the running average of the weights; 0 for none")
-    patience: int = option(10, help="epochs without a better dev R@1 after which it ends")
+    warmup: float = option(0.05, help="share of the steps in which rates rise", most=1)
+    label_smoothing: float = option(0.1, help="of the cross-entropy", most=1)
+    crop: float = option(0.5, help="share of the area that a random crop keeps at least", least=0.01, most=1)
+    light: float = option(0.2, help="by how much brightness and contrast change, as a share", most=1)
+    length: int = option(20, help="tokens of a caption that training reads; the rest is cut", least=3, most=64)
+    patches: float = option(0.5, help="share of patches that a step looks at", least=0.01, most=1)
+    skip: float = option(0.1, help="share of pictures that skip a branch, in the last block", most=0.99)
+    average: float = option(0.99, help="decay of the running average of the weights; 0 for none", most=0.99999)
+    patience: int = option(10, help="epochs without a better dev R@1 after which it ends", least=1)
     bfloat16: bool = option(True, help="compute in bfloat16 where that is safe")
 
 
@@ -77,11 +77,18 @@ class TextTower:
     tokenizer: Tokenizer
     pretrained: bool
 
+    @property
+    def length(self) -> int:
+        """Tokens of a text that it reads, at most; RoBERTa counts places from behind its padding token's."""
+        config = self.network.config
+        first = int(config.pad_token_id) + 1 if config.model_type == "roberta" else 0
+        return min(Shape.length, int(config.max_position_embeddings) - first)
+
 
 def text_tower(options: Options, captions: Sequence[str]) -> TextTower:
     """Open `minilm` or a BERT by hub id or folder; for `none` make one as large as the vision transformer.
 
-    Raises ModelNotFound, ModelCorrupt or ModelUnsupported.
+    Raises ModelNotFound, ModelCorrupt or ModelUnsupported, or UsageError for sizes that cannot be.
     """
     name = options.text
     if name == "none":
@@ -116,7 +123,10 @@ def _new_text_tower(options: Options, captions: Sequence[str]) -> TextTower:
         vocab_size=tokenizer.get_vocab_size(),
         max_position_embeddings=Shape.length,
     )
-    return TextTower(network(sizes), tokenizer, pretrained=False)
+    try:
+        return TextTower(network(sizes), tokenizer, pretrained=False)
+    except ValueError as error:
+        raise UsageError(f"Such a text tower cannot be: {error}.") from error
 
 
 def _new_tokenizer(captions: Sequence[str]) -> Tokenizer:
@@ -164,7 +174,10 @@ class Lesson:
         padding = self.tower.network.config.pad_token_id or 0
         self.tokens, self.dev_tokens = (
             tokens(self.tower.tokenizer, texts, length, padding)
-            for texts, length in ((captions, options.length), (dev_captions, Shape.length))
+            for texts, length in (
+                (captions, min(options.length, self.tower.length)),
+                (dev_captions, self.tower.length),
+            )
         )
         self._augment = Augment(options.side, smallest=options.crop, light=options.light)
 
@@ -244,7 +257,7 @@ def new_network(options: Options, tower: TextTower) -> ScratchClip:
         text.pop(name, None)
     sizes = ("side", "patch", "width", "depth", "heads", "dimension")
     try:
-        shape = Shape.of({"text": text, "length": Shape.length, **{name: getattr(options, name) for name in sizes}})
+        shape = Shape.of({"text": text, "length": tower.length, **{name: getattr(options, name) for name in sizes}})
     except ValueError as error:
         raise UsageError(f"Such a vision transformer cannot be: {error}.") from error
     network = ScratchClip(shape, tower.network)

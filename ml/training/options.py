@@ -1,12 +1,14 @@
 """Options of a trainer: a frozen dataclass whose fields are its command-line options and its entry in config.json."""
 
 import argparse
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, field, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ml.errors import RunError
+from ml.errors import RunError, UsageError
 
 
 class Options(Protocol):
@@ -28,9 +30,16 @@ AnyOptions = TypeVar("AnyOptions", bound=Options)
 CACHE = "~/.cache/mmsite/features"  #: where every family keeps what it computes of a data set, unless told otherwise
 
 
-def option(default: Any = MISSING, help: str = "", choices: tuple[str, ...] | None = None) -> Any:
-    """A field of options: its default, what it means for `--help`, and the values that it may have."""
-    return field(default=default, metadata={"help": help, "choices": choices})
+def option(
+    default: Any = MISSING,
+    help: str = "",
+    choices: tuple[str, ...] | None = None,
+    *,
+    least: float = 0,
+    most: float = math.inf,
+) -> Any:
+    """A field of options: its default, what it means for `--help`, and the values, or numbers, that it may have."""
+    return field(default=default, metadata={"help": help, "choices": choices, "least": least, "most": most})
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
@@ -54,9 +63,26 @@ def add_arguments(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
 
 
 def from_arguments(kind: type[AnyOptions], parsed: argparse.Namespace) -> AnyOptions:
-    """The options that were parsed; folders are made absolute, so that a run can go on from anywhere."""
+    """The options that were parsed; folders are made absolute, so that a run can go on from anywhere.
+
+    Raises UsageError for a number that cannot be.
+    """
     values = {each.name: getattr(parsed, each.name) for each in fields(kind)}  # type: ignore[arg-type]
-    return kind(**values | {name: str(Path(values[name]).expanduser().absolute()) for name in ("data", "cache")})
+    for each in fields(kind):  # type: ignore[arg-type]
+        _check_number(each.name, values[each.name], each.metadata)
+    # unlike Path.expanduser, that of os leaves `~nobody` as it is
+    return kind(**values | {name: str(Path(os.path.expanduser(values[name])).absolute()) for name in ("data", "cache")})
+
+
+def _check_number(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    """Raise UsageError where a number is not what its option may be."""
+    if name == "seed" or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    least, most = limits.get("least", 0), limits.get("most", math.inf)
+    if math.isfinite(value) and least <= value <= most:
+        return
+    upper = f" and at most {most:g}" if math.isfinite(most) else "" if math.isfinite(value) else " and finite"
+    raise UsageError(f"--{name.replace('_', '-')} must be at least {least:g}{upper}: it cannot be {value}.")
 
 
 def to_arguments(values: Mapping[str, Any]) -> list[str]:

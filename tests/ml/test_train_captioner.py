@@ -129,6 +129,8 @@ def test_trains_over_the_packaged_tower_from_a_shell(data: Path, tmp_path: Path)
 def test_one_caption_cannot_compete(options: Options, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="own-captions"):
         captioner.train(start(tmp_path / "run", replace(options, own_captions=1)))
+    with pytest.raises(UsageError, match="raise --epochs or --critical-epochs"):
+        captioner.train(start(tmp_path / "none", replace(options, epochs=0, critical_epochs=0)))
 
 
 def test_the_learning_rate_rises_falls_and_begins_again(options: Options) -> None:

@@ -211,6 +211,20 @@ def test_any_bert_may_be_the_text_tower(family: str, options: Options, tmp_path:
     assert not np.allclose(*alone, atol=1e-3)
 
 
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_text_tower_reads_no_more_than_it_has_places_for(
+    family: str, written_checkpoint: Any, options: Options, tmp_path: Path
+) -> None:
+    lesson = Lesson(replace(options, text=str(written_checkpoint(family))))
+    lesson.save(lesson.network, tmp_path / "model")
+
+    long = " ".join(["a red dog on the grass"] * 10)
+    encoder = ml.load_encoder(str(tmp_path / "model"))
+    assert lesson.network.shape.length == checkpoints.LENGTH
+    assert encoder.encode_texts([long]).shape == (1, 32)
+    assert lesson.tokens.ids.shape[1] <= checkpoints.LENGTH
+
+
 def test_what_cannot_be_done_is_one_sentence(
     written_checkpoint: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +233,9 @@ def test_what_cannot_be_done_is_one_sentence(
         (f"--text={written_checkpoint('clip')}",): "is a clip model, which is no text tower known here",
         ("--text=none", "--side=33"): "side is not a multiple of patch",
         ("--text=none", "--batch=1"): "--batch must be at least 2",
+        ("--text=none", "--width=16", "--heads=3"): "Such a text tower cannot be",
+        ("--text=none", "--heads=0"): "--heads must be at least 1",
+        ("--text=none", "--label-smoothing=2"): "--label-smoothing must be at least 0 and at most 1",
     }.items():
         folder = tmp_path / f"run{sentence[:5]}"
         assert main(["train", "clip", f"--data={data}", f"--cache={tmp_path}", f"--output={folder}", *arguments]) == 1

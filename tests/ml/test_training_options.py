@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.errors import RunError
+from ml.errors import RunError, UsageError
 from ml.training.options import add_arguments, from_arguments, from_json, option, to_arguments, to_json
 
 
@@ -20,6 +20,7 @@ class Options:
     decay: float | None = option(0.5, "how much")
     mirrored: bool = option(True, "flip half of the pictures")
     strict: bool = option(False, "be strict")
+    share: float = option(0.5, "of the words", least=0.1, most=1)
     mode: str = option("full", "what to train", ("full", "lora"))
 
 
@@ -92,5 +93,31 @@ def test_config_holds_the_same_options() -> None:
 
 
 def test_the_command_line_of_options_gives_the_same_options() -> None:
-    options = parse("--data", "/data", "--rate", "-1", "--no-mirrored", "--patience", "2")
+    options = parse("--data", "/data", "--rate", "1e-3", "--no-mirrored", "--patience", "2")
     assert parse(*to_arguments(to_json(options))) == options
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("--rate=-1", "--rate must be at least 0: it cannot be -1.0."),
+        ("--rate=nan", "--rate must be at least 0 and finite: it cannot be nan."),
+        ("--rate=inf", "--rate must be at least 0 and finite: it cannot be inf."),
+        ("--patience=-2", "--patience must be at least 0: it cannot be -2."),
+        ("--share=0", "--share must be at least 0.1 and at most 1: it cannot be 0.0."),
+        ("--share=1.5", "--share must be at least 0.1 and at most 1: it cannot be 1.5."),
+    ],
+)
+def test_a_number_that_cannot_be_is_one_sentence(wrong: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse("--data=here", "--rate=1", wrong)
+    assert str(caught.value) == sentence
+
+
+def test_seeds_may_be_negative_and_a_home_that_is_not_there_stays_a_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parsed = parse("--data=~nobody-of-this-name/set", "--rate=1", "--seed=-3")
+    assert parsed.seed == -3
+    assert parsed.data == str(tmp_path / "~nobody-of-this-name/set")
