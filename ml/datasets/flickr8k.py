@@ -29,9 +29,12 @@ def read(root: Path, split: Split) -> Iterator[Example]:
     """The examples of a split in the order of its file list. Raises DatasetError where the layout differs."""
     captions: defaultdict[str, list[str]] = defaultdict(list)
     try:
-        for line in (root / _CAPTIONS).read_text(encoding="utf-8").splitlines():
-            key, _, caption = line.partition("\t")
-            captions[key.partition("#")[0]].append(caption.strip())
+        for number, line in enumerate((root / _CAPTIONS).read_text(encoding="utf-8").split("\n"), 1):
+            key, tab, caption = line.partition("\t")
+            if caption.strip():
+                captions[key.partition("#")[0]].append(caption.strip())
+            elif line.strip() and not tab:
+                raise DatasetError(f"{root / _CAPTIONS}, line {number} is not `photo#number<TAB>caption`.")
         names = (root / f"Flickr_8k.{split}Images.txt").read_text(encoding="utf-8").split()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{error.filename} is missing: {root} is not Flickr8k in its usual layout.") from error

@@ -44,6 +44,14 @@ def test_examples_come_in_the_order_of_the_list(source: Path) -> None:
     assert "research" in first.licence
 
 
+def test_an_empty_caption_is_none(source: Path) -> None:
+    token = source / "Flickr8k.token.txt"
+    token.write_text(token.read_text().replace("Caption 3 of dev_1.jpg .", "") + "\n")
+    first, second = read(source, "dev")
+    assert first.captions == tuple(f"Caption {number} of dev_1.jpg ." for number in (0, 1, 2, 4))
+    assert len(second.captions) == 5
+
+
 def test_the_image_folder_says_the_same(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "flickr8k", str(source), str(tmp_path / "set")]) == 0
     assert capsys.readouterr().out.splitlines() == ["train: 4 pictures", "dev: 2 pictures", "test: 3 pictures"]
@@ -92,6 +100,8 @@ def test_another_layout_is_a_sentence(source: Path, capsys: pytest.CaptureFixtur
     lines = token.read_text()
     token.write_text("".join(line for line in lines.splitlines(keepends=True) if "train_2" not in line))
     assert told() == f"train_2.jpg of the train split has no caption in {token}."
+    token.write_text(lines.replace("dev_0.jpg#1\t", "dev_0.jpg#1,"))
+    assert told() == f"{token}, line 22 is not `photo#number<TAB>caption`."
     token.write_bytes(lines.encode("utf-16"))
     assert told() == f"The lists of {source} are not text in UTF-8."
     token.unlink()
