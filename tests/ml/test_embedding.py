@@ -285,6 +285,7 @@ def test_what_cannot_be_searched_is_one_sentence(
         (str(tmp_path), "red"): f"{tmp_path} holds no vectors: make them with `data embed`.",
         (str(embedded),): "Give either a text or --image to look for.",
         (str(embedded), "red", "--image", "red.png"): "Give either a text or --image to look for.",
+        (str(embedded), "caf\udce9"): "The text to look for is not in UTF-8.",
         (str(embedded), "  "): "The text to look for is empty.",
         (str(embedded), "red", "--top", "0"): "--top must be 1 or more.",
         (str(embedded), "--image", str(embedded / "index.json")): "index.json cannot be read as a picture",

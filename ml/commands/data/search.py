@@ -28,6 +28,8 @@ def run(arguments: Sequence[str], prog: str) -> None:
 
     if options.text is not None and not options.text.strip():
         raise UsageError("The text to look for is empty.")
+    if any("\ud800" <= sign <= "\udfff" for sign in options.text or ""):  # so a shell's odd bytes come
+        raise UsageError("The text to look for is not in UTF-8.")
 
     from ml.datasets.embedding import facts_of, search
 
