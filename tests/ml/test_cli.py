@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_one_sentence(
         ("dance",): "python -m ml has no command dance; it has data, train, evaluate, export, caption, match, pull, ",
         ("data", "dance"): "python -m ml data has no command dance; it has flickr8k, conceptual-captions, scrape, ",
         ("evaluate", "encoder"): "python -m ml evaluate has no command encoder; it has captions, retrieval, classes, ",
-        ("train", "dance"): "There is no family dance to train; there are encoder, captioner, vit-bert, clip, ",
+        ("train", "dance"): "There is no family dance to train; there are encoder, captioner, chorus, vit-bert, clip, ",
     }.items():
         assert main(arguments) == 1
         output = capsys.readouterr()
