@@ -204,6 +204,7 @@ def read(checkpoint: Checkpoint) -> tuple[Network, Vocabulary, Manner]:
         voices = [AttentionGRU(len(vocabulary), **config["network"]) for _ in range(config.get("voices", 1))]
         network = Chorus(voices) if len(voices) > 1 else voices[0]
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelCorrupt(f"{checkpoint.folder} does not hold a captioner of this kind: {error}") from error
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelCorrupt(f"{checkpoint.name} does not hold a captioner of this kind: {reason}") from error
     return network.eval(), vocabulary, manner

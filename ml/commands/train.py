@@ -59,6 +59,8 @@ def _resume(folder: Path) -> None:
     family = _family(run.family)
     if run.done:
         raise RunError(f"{folder} is done: there is nothing to go on with.")
+    if not isinstance(run.options.get("data"), str):
+        raise RunError(f"{folder} does not say which data set it learns from: start another run.")
     run.check_data(_fingerprints(run.options["data"], family))
     _finish(run, family)
 

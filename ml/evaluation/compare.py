@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ml.errors import UsageError
+from ml.errors import RunError, UsageError
 from ml.evaluation.bootstrap import DRAWS, Difference, Interval, differences
 from ml.evaluation.results import KINDS, Measure, Report, Table, measures
 from ml.training.run import CONFIG, METRICS, curve, read_json
@@ -75,6 +75,8 @@ def _read(path: Path, name: str) -> Contender:
     if not path.is_dir():
         return Contender(name, reports=[Report.read(path)])
     config = read_json(path, CONFIG)
+    if not isinstance(config.get("options"), dict):
+        raise RunError(f"{path / CONFIG} is damaged: it does not hold the options of a run.")
     metrics = read_json(path, METRICS) if (path / METRICS).exists() else {}
     others = (file for file in sorted(path.glob("*.json")) if file.name not in {CONFIG, METRICS})
     reports = [Report.read(file) for file in others if _is_report(file)]
@@ -86,7 +88,7 @@ def _is_report(path: Path) -> bool:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return False
-    return isinstance(content, dict) and content.get("kind") in KINDS
+    return isinstance(content, dict) and content.get("kind") in list(KINDS)
 
 
 def _numbers(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:

@@ -120,7 +120,11 @@ class Report:
         """From JSON. Raises UsageError where it is not a report."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            module_of(content["kind"])
+            known = module_of(content["kind"]).MEASURES
+            if not known.keys() <= content["figures"].keys() or not all(
+                "picture" in row for row in content["pictures"]
+            ):
+                raise KeyError("figures or pictures")
             return cls(
                 **content
                 | {

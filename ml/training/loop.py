@@ -193,6 +193,14 @@ class _Trained:
             self.run.forget_curve_after(step=0, epoch=0)
             torch.manual_seed(self.task.seed)
             return self.place
+        try:
+            self._take_up(state)
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise self.run.damaged_state() from error
+        self.run.forget_curve_after(step=self.place.step, epoch=self.place.epochs)
+        return self.place
+
+    def _take_up(self, state: Mapping[str, Any]) -> None:
         self.place = _Place(**state["place"])
         self.task.network.load_state_dict(state["network"])
         self.task.optimiser.load_state_dict(state["optimiser"])
@@ -204,8 +212,6 @@ class _Trained:
         if self.averaged:
             self.averaged.network.load_state_dict(state["averaged"]["network"])
             self.averaged.steps = state["averaged"]["steps"]
-        self.run.forget_curve_after(step=self.place.step, epoch=self.place.epochs)
-        return self.place
 
 
 def task_seed(seed: int, epoch: int) -> int:

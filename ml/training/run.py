@@ -72,9 +72,12 @@ class Run:
         """Go on with a run. Raises RunError where there is none."""
         config = read_json(folder, CONFIG)
         try:
-            return cls(folder, config["family"], config["options"])
+            family, options = config["family"], config["options"]
         except KeyError as error:
             raise RunError(f"{folder / CONFIG} does not say what kind of run it is: {error} is missing.") from error
+        if not isinstance(family, str) or not isinstance(options, dict):
+            raise RunError(f"{folder / CONFIG} is damaged: it does not hold the options of a run.")
+        return cls(folder, family, options)
 
     def check_data(self, data: Mapping[str, str]) -> None:
         """Raise RunError where the data's fingerprints are not those with which the run began."""
@@ -133,6 +136,7 @@ class Run:
     def state(self) -> dict[str, Any] | None:
         """What `save_state` wrote last; None where nothing was. Raises RunError where it cannot be read."""
         import pickle
+        import zipfile
 
         import torch
 
@@ -140,10 +144,26 @@ class Run:
         if not path.exists():
             return None
         try:
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip() is not None:  # torch does not look at the checksums that it writes
+                    raise ValueError("a checksum is wrong")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as error:
-            raise RunError(f"{path} is damaged: remove it to begin again with the same options.") from error
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            EOFError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            pickle.UnpicklingError,
+        ) as error:
+            raise self.damaged_state() from error
         return state
+
+    def damaged_state(self) -> RunError:
+        """What to raise where the state is there and cannot be used."""
+        return RunError(f"{self.folder / CHECKPOINT} is damaged: remove it to begin again with the same options.")
 
     def forget_curve_after(self, *, step: int, epoch: int) -> None:
         """Drop the curve's lines of later steps and epochs than those to go on from: they will be written again."""
@@ -163,12 +183,18 @@ class Run:
 
 
 def curve(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's curve."""
+    """The lines of a run's curve. Raises RunError where they are damaged."""
     path = folder / CURVE
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        figures = [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: remove it to go on without the figures so far.") from error
+    if not all(isinstance(each, dict) for each in figures):
+        raise RunError(f"{path} is damaged: remove it to go on without the figures so far.")
+    return figures
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

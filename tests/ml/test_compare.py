@@ -129,11 +129,20 @@ def test_what_is_no_run_and_no_report_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(RunError, match="is no run: it has no config"):
         compare([tmp_path / "nothing"])
+    retrieval_report(1.0).write(tmp_path / "whole.json")
+    whole = json.loads((tmp_path / "whole.json").read_text())
     damaged: list[Any] = ["{", [], {"kind": "poems"}, {"kind": "retrieval", "figures": {}}]
+    damaged += [{**whole, "figures": {}}, {**whole, "pictures": 3}, {**whole, "pictures": [{}]}]
     for content in damaged:
         (tmp_path / "x.json").write_text(content if isinstance(content, str) else json.dumps(content))
         with pytest.raises(UsageError, match="is not what `evaluate … --json` writes"):
             compare([tmp_path / "x.json"])
+    run = make_run(tmp_path / "run", rate=0.1)
+    (run / "other.json").write_text('{"kind": ["captions"]}')  # not ours
+    compare([run])
+    (run / "config.json").write_text('{"family": "clip"}')
+    with pytest.raises(RunError, match="does not hold the options of a run"):
+        compare([run])
     with pytest.raises(UsageError, match=r"absent\.json cannot be read"):
         compare([tmp_path / "absent.json"])
 

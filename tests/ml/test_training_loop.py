@@ -176,6 +176,39 @@ def test_a_corrupt_checkpoint_is_a_sentence(stopped: Path, capsys: pytest.Captur
     assert main(["train", "--resume", str(stopped)]) == 0
 
 
+def test_a_checkpoint_with_some_wrong_bytes_or_another_content_is_refused(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = stopped / "checkpoint.pt"
+    state = torch.load(checkpoint, weights_only=True)
+    whole = bytearray(checkpoint.read_bytes())
+    weights = next(iter(state["network"].values())).numpy().tobytes()
+    place = bytes(whole).index(weights)
+    whole[place] ^= 1
+    checkpoint.write_bytes(whole)
+    assert "is damaged" in failing(capsys, "train", "--resume", stopped)
+    for other in ({"a": 1}, [1], {**state, "network": {}}):
+        torch.save(other, checkpoint)
+        assert "is damaged" in failing(capsys, "train", "--resume", stopped)
+
+
+def test_a_damaged_configuration_or_curve_is_a_sentence(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = json.loads((stopped / "config.json").read_text())
+    for wrong, sentence in (
+        ({"options": [1]}, "is damaged"),
+        ({"family": [1]}, "is damaged"),
+        ({"options": {}}, "does not say which data set"),
+    ):
+        (stopped / "config.json").write_text(json.dumps({**config, **wrong}))
+        assert sentence in failing(capsys, "train", "--resume", stopped)
+    (stopped / "config.json").write_text(json.dumps(config))
+    for damaged in (b"nonsense}\n", b"\xff}\n"):
+        (stopped / "curve.jsonl").write_bytes(damaged)
+        assert "curve.jsonl is damaged" in failing(capsys, "train", "--resume", stopped)
+    (stopped / "curve.jsonl").unlink()
+    assert main(["train", "--resume", str(stopped)]) == 0
+
+
 def test_code_in_a_checkpoint_is_not_run(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Attack:
         def __reduce__(self) -> tuple[object, ...]:
