@@ -21,11 +21,11 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: install-dev browser ## Run every test: SQLite, a real browser, and PostgreSQL where one answers
-	$(BIN)/pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 	@if $(BIN)/python -c 'import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=2)' \
 		"$(POSTGRES_URL)" 2>/dev/null; then \
 		echo "PostgreSQL answers: running the database tests on it too"; \
-		MMSITE_DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
+		OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
 			tests/gallery tests/captioning tests/search tests/mmsite; \
 	else \
 		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out"; \

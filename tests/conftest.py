@@ -1,6 +1,7 @@
 """What tests of every part start from."""
 
 import io
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,13 @@ import pytest
 from PIL import Image as PILImage
 
 MakeJpeg = Callable[..., bytes]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_works() -> None:
+    """A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
