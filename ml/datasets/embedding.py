@@ -7,11 +7,8 @@
 - index.json: the hashes of both, and the Parquet files that they belong to
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +23,7 @@ from ml.datasets import imagefolder
 from ml.datasets.examples import Example, Split, read
 from ml.errors import DatasetError, ModelCorrupt, Stopped
 from ml.evaluation.pictures import batches
-from ml.files import sha256, writing
+from ml.files import alone, sha256, writing
 from ml.interfaces import Embeddings, ImageTextEncoder
 
 FACTS = "embeddings.json"
@@ -62,7 +59,7 @@ def embed(source: Path, output: Path, encoder: ImageTextEncoder, splits: Sequenc
         "source": str(source.absolute()),
     }
     (output / VECTORS).mkdir(parents=True, exist_ok=True)
-    with _alone(output):
+    with alone(output, DatasetError(f"Another process is writing {output}; wait until it is done.")):
         _remember(output, facts)
         try:
             for split in splits:
@@ -179,19 +176,6 @@ def _read(part: Path, columns: list[str]) -> pa.Table:
 def _of_kind(table: pa.Table, kind: Kind) -> pa.Table:
     """The rows of pictures or of captions, in their order."""
     return table.filter(pc.equal(table["kind"], kind))
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Keep other processes from writing. Raises DatasetError where one does."""
-    folder = os.open(output, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise DatasetError(f"Another process is writing {output}; wait until it is done.") from error
-    finally:
-        os.close(folder)
 
 
 def _remember(output: Path, facts: Mapping[str, Any]) -> None:

@@ -11,20 +11,19 @@
 | README.md | the model card |
 """
 
-import fcntl
 import json
-import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ml.errors import RunError
+from ml.files import alone
 
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
@@ -98,17 +97,9 @@ class Run:
         """Whether the run came to its end."""
         return (self.folder / METRICS).exists()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from training in this folder meanwhile. Raises RunError where one is."""
-        lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise RunError(f"Another process is training in {self.folder}; wait until it is done.") from error
-        finally:
-            os.close(lock)
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from training in this folder meanwhile; entering raises RunError where one is."""
+        return alone(self.folder, RunError(f"Another process is training in {self.folder}; wait until it is done."))
 
     def log(self, **figures: float | int) -> None:
         """Add a line of figures to the curve; by custom one of them is `step` or `epoch`."""
