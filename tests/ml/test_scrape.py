@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,30 @@ def test_ctrl_c_ends_the_browser_and_keeps_all(server: SearchServer, tmp_path: P
     report = json.loads((tmp_path / "set" / "report.json").read_text())
     assert report["splits"]["train"]["kept"] == len(kept(tmp_path)) > 0
     assert not any(str(tmp_path) in arguments and "--type=" in arguments for arguments in _command_lines())
+
+
+@browser
+@pytest.mark.browser
+def test_killed_it_leaves_no_browser_behind(server: SearchServer, tmp_path: Path) -> None:
+    path = write_queries(tmp_path / "queries.jsonl", DOGS)
+    site = write_site(tmp_path / "test.toml", server.site())
+    command = [sys.executable, "-m", "ml", "data", "scrape", str(path), str(tmp_path / "set"), "--site", str(site)]
+    process = subprocess.Popen([*command, *FAST], stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(tmp_path)})
+
+    def browsers() -> list[str]:
+        return [line for line in _command_lines() if str(tmp_path) in line and "--type=" in line]
+
+    _wait_until(lambda: bool(server.searched and browsers()))
+    process.kill()
+    process.wait()
+    _wait_until(lambda: not browsers())
+
+
+def _wait_until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _command_lines() -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -89,12 +90,21 @@ def chromium(*, headful: bool) -> Iterator[Chrome]:
             chrome = Chrome(options=options, service=Service(driver, popen_kw={"start_new_session": True}))
         except WebDriverException as error:
             raise DatasetError(f"The browser does not start: {_first_line(error)}.") from error
-        try:
-            chrome.set_page_load_timeout(_PAGE_LOAD)
-            yield chrome
-        finally:
-            with suppress(WebDriverException, HTTPError, OSError):
-                chrome.quit()
+        with _ended_with_us(chrome.service.process.pid):
+            try:
+                chrome.set_page_load_timeout(_PAGE_LOAD)
+                yield chrome
+            finally:
+                with suppress(WebDriverException, HTTPError, OSError):
+                    chrome.quit()
+
+
+@contextmanager
+def _ended_with_us(group: int) -> Iterator[None]:
+    """Have a group of processes killed at the end, also where this process is killed: its end of a pipe closes then."""
+    command = ["/bin/sh", "-c", 'read _; kill -s KILL -- "-$1" 2>/dev/null', "sh", str(group)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603 - our own words
+        yield
 
 
 class SearchPage:
