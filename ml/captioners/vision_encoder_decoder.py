@@ -170,6 +170,9 @@ def generation(network: Any, tokenizer: Any) -> GenerationConfig:
     if start is None or end is None:
         raise ModelCorrupt("The captioner's checkpoint does not say with which tokens a caption starts and ends.")
     pad = token("pad_token_id")
+    places = getattr(network.config.decoder, "max_position_embeddings", MAX_TOKENS) - first_place(
+        network.config.decoder
+    )
     return GenerationConfig(
         decoder_start_token_id=start,
         eos_token_id=end,
@@ -178,11 +181,16 @@ def generation(network: Any, tokenizer: Any) -> GenerationConfig:
         do_sample=False,
         length_penalty=1.0,
         no_repeat_ngram_size=3,
-        max_new_tokens=min(MAX_TOKENS, getattr(network.config.decoder, "max_position_embeddings", MAX_TOKENS) - 1),
+        max_new_tokens=min(MAX_TOKENS, places - 1),
         use_cache=True,
         return_dict_in_generate=True,
         output_scores=True,
     )
+
+
+def first_place(decoder: Any) -> int:
+    """The number of a text's first place, by the decoder's configuration: RoBERTa counts from behind its padding's."""
+    return int(decoder.pad_token_id) + 1 if decoder.model_type == "roberta" else 0
 
 
 def _looking(image_processor: Any) -> Callable[[Sequence[Image]], torch.Tensor]:

@@ -15,6 +15,11 @@ def pictures(paths: Sequence[Path]) -> Iterator[tuple[Path, PILImage.Image]]:
         try:
             with PILImage.open(path) as file:
                 image = ImageOps.exif_transpose(file).convert("RGB")
-        except (OSError, PILImage.DecompressionBombError) as error:
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            PILImage.DecompressionBombError,
+        ) as error:  # the third of a broken PNG
             raise UsageError(f"{path} cannot be read as a picture: {error}") from error
         yield path, image

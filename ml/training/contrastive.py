@@ -146,7 +146,7 @@ def _decode(path: Path, prepare: Prepare) -> Squares:
         with PILImage.open(path) as file:
             file.draft("RGB", (2 * prepare.side, 2 * prepare.side))  # large JPEGs are decoded at a fraction
             return np.asarray(prepare(ImageOps.exif_transpose(file).convert("RGB")))
-    except (OSError, ValueError, PILImage.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:  # the third of a broken PNG
         raise DatasetError(f"{path} cannot be read as a picture; `data clean` drops such files.") from error
 
 

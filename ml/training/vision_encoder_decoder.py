@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from ml.captioners.vision_encoder_decoder import SETTINGS, Certainty, tell, tidy
+from ml.captioners.vision_encoder_decoder import SETTINGS, Certainty, first_place, tell, tidy
 from ml.datasets.examples import Example, Split, read
 from ml.errors import UsageError
 from ml.evaluation.captions import CaptionScores, rouge_l, score
@@ -164,7 +164,7 @@ def loss_of(network: Any, pixel_values: torch.Tensor, texts: Texts, options: Opt
         pixel_values=pixel_values,
         decoder_input_ids=inputs,
         decoder_attention_mask=texts.reach,
-        decoder_position_ids=texts.places + _first_place(network.config.decoder),
+        decoder_position_ids=texts.places + first_place(network.config.decoder),
         use_cache=False,
     ).logits
     counted = texts.foretold
@@ -176,20 +176,16 @@ def loss_of(network: Any, pixel_values: torch.Tensor, texts: Texts, options: Opt
     )
 
 
-def _first_place(decoder: Any) -> int:
-    """The number of a text's first place: RoBERTa counts from behind its padding token's."""
-    return int(decoder.pad_token_id) + 1 if decoder.model_type == "roberta" else 0
-
-
 def _task(options: Options, parts: Parts, examples: Sequence[Example], dev: Dev) -> Task:
     network, settings = parts.network, parts.network.generation_config
     network.config.mask_token_id = _first(parts.tokenizer.mask_token_id, parts.tokenizer.unk_token_id)
+    decoder = network.config.decoder
     captions = Captions.of(
         examples,
         parts.tokenizer,
         start=settings.decoder_start_token_id,
         end=settings.eos_token_id,
-        longest=min(options.longest, network.config.decoder.max_position_embeddings),
+        longest=min(options.longest, decoder.max_position_embeddings - first_place(decoder)),
     )
     pictures = _pictures(options, parts, "train", examples)
     frozen = not any(parameter.requires_grad for parameter in network.encoder.parameters())

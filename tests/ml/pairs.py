@@ -1,6 +1,7 @@
 """Small data sets of pictures with captions, written as image folders."""
 
 import io
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def write(root: Path, split: Split, pairs: Iterable[tuple[PILImage.Image, tuple[
             file = io.BytesIO()
             picture.save(file, "PNG")
             writer.add(f"{number}.png", file.getvalue(), captions=captions, source="drawn", licence="CC0-1.0")
+
+
+def broken_png(whole: bytes) -> bytes:
+    """A picture whose data stop in the middle, with nonsense behind: Pillow opens it, and fails on its first look."""
+    data = whole.index(b"IDAT")
+    half = int.from_bytes(whole[data - 4 : data], "big") // 2
+    kept = whole[data : data + 4 + half]
+    part = half.to_bytes(4, "big") + kept + zlib.crc32(kept).to_bytes(4, "big")
+    nonsense = b"\x01\x02\x03\x04zz"
+    return whole[: data - 4] + part + b"\x00\x00\x00\x02" + nonsense + zlib.crc32(nonsense).to_bytes(4, "big")
 
 
 def _shape(kind: tuple[str, str, str], random: np.random.Generator) -> PILImage.Image:

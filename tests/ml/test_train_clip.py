@@ -246,10 +246,11 @@ def test_what_cannot_be_done_is_one_sentence(
 
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path, options: Options) -> None:
     folder = pairs.shapes(tmp_path / "data", train=1)
-    (folder / "train/3.png").write_text("<html>")
-
-    with pytest.raises(DatasetError, match=r"3\.png cannot be read as a picture"):
-        Lesson(replace(options, data=str(folder), cache=str(tmp_path / "cache")))
+    whole = (folder / "train/3.png").read_bytes()
+    for broken in (b"<html>", pairs.broken_png(whole)):
+        (folder / "train/3.png").write_bytes(broken)
+        with pytest.raises(DatasetError, match=r"3\.png cannot be read as a picture"):
+            Lesson(replace(options, data=str(folder), cache=str(tmp_path / "cache")))
 
     assert not list((tmp_path / "cache").iterdir())
 

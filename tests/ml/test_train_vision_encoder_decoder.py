@@ -1,6 +1,7 @@
 """Training a ViT-BERT from small checkpoints in the hub's format, on pictures few enough to learn by heart."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_only_what_no_checkpoint_has_is_new(decoder: str, written_checkpoint: An
     assert all(torch.equal(parameters[name], parameter) for name, parameter in theirs.items())
     kinds = {"crossattention"} | ({"cls", "enc_to_dec_proj"} if decoder == "bert_without_words" else set())
     assert {next(kind for kind in kinds if kind in name) for name in parts.new} == kinds
+
+
+@pytest.mark.parametrize("decoder", ["bert", "roberta"])
+def test_no_more_is_learnt_or_said_than_the_decoder_has_places_for(
+    decoder: str, tmp_path: Path, options: Any, written_checkpoint: Any
+) -> None:
+    long_data = patterns(tmp_path / "long", ["a red dog runs on the blue snow in water " * 3, "a cat"])
+    choice = options(decoder=str(written_checkpoint(decoder)), epochs=1)
+
+    run = trained(tmp_path / "run", replace(choice, data=str(long_data)))
+
+    assert len(told(run / "model", long_data)) == 2
 
 
 def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
