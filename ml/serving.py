@@ -33,7 +33,12 @@ def save_model(
     finally:
         partial.unlink(missing_ok=True)
     text = json.dumps({"model_type": model_type, **config}, indent=2, ensure_ascii=False)
-    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    partial = folder / ".config.json.partial"
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(folder / "config.json")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_tensors(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
