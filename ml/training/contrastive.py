@@ -7,6 +7,7 @@ https://arxiv.org/abs/2303.15343).
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ def squares(examples: Sequence[Example], cache: Path, prepare: Prepare) -> Squar
         try:
             shape = (len(examples), prepare.side, prepare.side, 3)
             made = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            with partial.open("r+b") as file:  # a full disk is an error here, and a crash when memory is written out
+                os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
             starts = range(0, len(examples), 256)
             with ThreadPoolExecutor() as threads:
                 for start in tqdm(starts, desc="pictures", unit="batch"):

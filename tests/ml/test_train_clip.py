@@ -278,3 +278,9 @@ def test_a_damaged_model_folder_is_told(trained: Path, tmp_path: Path) -> None:
     }.items():
         with pytest.raises(error, match=sentence):
             ml.load_encoder(str(tmp_path / name))
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_file(options: Options, small_disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        Lesson(replace(options, cache=str(small_disk)))
+    assert not list(small_disk.iterdir())
