@@ -205,7 +205,7 @@ def test_ctrl_c_ends_the_browser_and_keeps_all(server: SearchServer, tmp_path: P
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, error = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert "The same command goes on from here." in error
     assert "Traceback" not in error
     report = json.loads((tmp_path / "set" / "report.json").read_text())
