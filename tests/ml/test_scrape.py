@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -187,15 +188,21 @@ def test_pages_that_cannot_be_read_are_one_sentence(
         assert sentence in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.fixture
+def profiles() -> Iterator[Path]:
+    """A folder for the browser's profile, which its command line names; short, since a socket lies in it."""
+    with tempfile.TemporaryDirectory(prefix="mmsite-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @browser
 @pytest.mark.browser
-def test_ctrl_c_ends_the_browser_and_keeps_all(server: SearchServer, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_browser_and_keeps_all(server: SearchServer, tmp_path: Path, profiles: Path) -> None:
     path = write_queries(tmp_path / "queries.jsonl", DOGS, CATS)
     site = write_site(tmp_path / "test.toml", server.site(wait=20))
     server.delay = 0.1
     command = [sys.executable, "-m", "ml", "data", "scrape", str(path), str(tmp_path / "set"), "--site", str(site)]
-    # The browser's profile is there, and its command line names it.
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    environment = os.environ | {"TMPDIR": str(profiles)}
     process = subprocess.Popen(
         [*command, *FAST, "--rate", "0.5"], stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
@@ -210,19 +217,19 @@ def test_ctrl_c_ends_the_browser_and_keeps_all(server: SearchServer, tmp_path: P
     assert "Traceback" not in error
     report = json.loads((tmp_path / "set" / "report.json").read_text())
     assert report["splits"]["train"]["kept"] == len(kept(tmp_path)) > 0
-    assert not any(str(tmp_path) in arguments and "--type=" in arguments for arguments in _command_lines())
+    assert not any(str(profiles) in arguments and "--type=" in arguments for arguments in _command_lines())
 
 
 @browser
 @pytest.mark.browser
-def test_killed_it_leaves_no_browser_behind(server: SearchServer, tmp_path: Path) -> None:
+def test_killed_it_leaves_no_browser_behind(server: SearchServer, tmp_path: Path, profiles: Path) -> None:
     path = write_queries(tmp_path / "queries.jsonl", DOGS)
     site = write_site(tmp_path / "test.toml", server.site())
     command = [sys.executable, "-m", "ml", "data", "scrape", str(path), str(tmp_path / "set"), "--site", str(site)]
-    process = subprocess.Popen([*command, *FAST], stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(tmp_path)})
+    process = subprocess.Popen([*command, *FAST], stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(profiles)})
 
     def browsers() -> list[str]:
-        return [line for line in _command_lines() if str(tmp_path) in line and "--type=" in line]
+        return [line for line in _command_lines() if str(profiles) in line and "--type=" in line]
 
     _wait_until(lambda: bool(server.searched and browsers()))
     process.kill()
