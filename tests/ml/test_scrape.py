@@ -231,17 +231,18 @@ def test_killed_it_leaves_no_browser_behind(server: SearchServer, tmp_path: Path
     def browsers() -> list[str]:
         return [line for line in _command_lines() if str(profiles) in line and "--type=" in line]
 
-    _wait_until(lambda: bool(server.searched and browsers()))
+    assert _comes_true(lambda: bool(server.searched and browsers()))
     process.kill()
     process.wait()
-    _wait_until(lambda: not browsers())
+    assert _comes_true(lambda: not browsers())
 
 
-def _wait_until(so: Callable[[], bool]) -> None:
+def _comes_true(what: Callable[[], bool]) -> bool:
+    """Whether it is so within half a minute."""
     deadline = time.monotonic() + 30
-    while not so():
-        assert time.monotonic() < deadline
+    while not (so := what()) and time.monotonic() < deadline:
         time.sleep(0.05)
+    return so
 
 
 def _command_lines() -> Iterator[str]:
