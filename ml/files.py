@@ -27,15 +27,22 @@ def verify_sha256(path: Path, expected: str) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, which takes its place once it is whole. Raises UsageError where that fails."""
+def whole(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place once it is whole. Raises OSError where that fails."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """As `whole`, for a file that somebody asked for by name. Raises UsageError where that fails."""
+    try:
+        with whole(path) as partial:
             yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ml.errors import ModelCorrupt
+from ml.files import whole
 from ml.hub import Checkpoint
 
 
@@ -21,24 +22,15 @@ def save_model(
 ) -> None:
     """Write a model's folder, in place of an earlier one; weights in float16. Other files of the folder are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".model.safetensors.partial"
-    try:
-        halves = {
-            name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
-            for name, tensor in tensors.items()
-        }
+    halves = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous() for name, tensor in tensors.items()
+    }
+    with whole(folder / "model.safetensors") as partial:
         save_file(halves, partial)
         partial.chmod(0o644)  # safetensors writes for its owner alone
-        partial.replace(folder / "model.safetensors")
-    finally:
-        partial.unlink(missing_ok=True)
     text = json.dumps({"model_type": model_type, **config}, indent=2, ensure_ascii=False)
-    partial = folder / ".config.json.partial"
-    try:
+    with whole(folder / "config.json") as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(folder / "config.json")
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_tensors(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:

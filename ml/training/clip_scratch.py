@@ -20,7 +20,7 @@ from ml.backbones import minilm
 from ml.datasets.examples import Split
 from ml.encoders.scratch_clip import MODEL_TYPE, TEXT_TOWERS, ScratchClip, Shape, as_pixels, pad
 from ml.errors import ModelUnsupported, UsageError
-from ml.files import verify_sha256
+from ml.files import verify_sha256, whole
 from ml.hub import Checkpoint
 from ml.huggingface import load_model, load_tokenizer
 from ml.serving import save_model
@@ -206,12 +206,8 @@ class Lesson:
     def save(self, network: Any, folder: Path) -> None:
         """Write a network into a folder that `ml.load_encoder` opens."""
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / ".tokenizer.json.partial"
-        try:
+        with whole(folder / "tokenizer.json") as partial:
             self.tower.tokenizer.save(str(partial))
-            partial.replace(folder / "tokenizer.json")
-        finally:
-            partial.unlink(missing_ok=True)
         tensors = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
         save_model(folder, model_type=MODEL_TYPE, config=vars(network.shape), tensors=tensors)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import RunError
-from ml.files import alone
+from ml.files import alone, whole
 
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
@@ -113,16 +113,13 @@ class Run:
         """
         import torch
 
-        partial = self.folder / f".{CHECKPOINT}.partial"
         try:
-            torch.save(dict(state), partial)
-            partial.replace(self.folder / CHECKPOINT)
+            with whole(self.folder / CHECKPOINT) as partial:
+                torch.save(dict(state), partial)
         except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
             raise RunError(
                 f"The state of {self.folder} cannot be written; make room, then `train --resume` goes on from the last."
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def state(self) -> dict[str, Any] | None:
         """What `save_state` wrote last; None where nothing was. Raises RunError where it cannot be read."""
@@ -203,12 +200,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _git_revision() -> str:

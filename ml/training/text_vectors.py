@@ -9,6 +9,7 @@ import torch
 from tqdm import tqdm
 
 from ml.backbones.minilm import MiniLM
+from ml.files import whole
 
 CHUNK = 1024
 
@@ -24,11 +25,6 @@ def sentence_vectors(texts: Sequence[str], cache: Path, name: str, tower: MiniLM
         cache.mkdir(parents=True, exist_ok=True)
         starts = tqdm(range(0, len(texts), CHUNK), desc=name, unit="chunk")
         vectors = torch.cat([tower.encode(texts[start : start + CHUNK]) for start in starts])
-        partial = path.with_suffix(".partial")
-        try:
-            with partial.open("wb") as file:
-                np.save(file, vectors.numpy().astype(np.float16))
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(path) as partial, partial.open("wb") as file:
+            np.save(file, vectors.numpy().astype(np.float16))
     return torch.from_numpy(np.load(path).astype(np.float32))

@@ -4,7 +4,6 @@ Views are cheap variety (the whole picture, its mirror image, random crops); the
 """
 
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +18,11 @@ from ml.backbones.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite2, 
 from ml.datasets.examples import Split, read
 from ml.datasets.imagefolder import fingerprint
 from ml.evaluation.pictures import load
+from ml.files import whole
 
 PIECES = 3  #: a side: a picture falls into nine pieces that overlap a little
 AREA = 0.45  #: share of the picture that a crop keeps at least
 ASPECT = 0.75  #: of a crop against the picture, at least
-
-_CUT = re.compile(r"\W+")
 
 
 def views(data: Path, split: Split, cache: Path, *, tower: EfficientNetLite2, side: int, crops: int) -> torch.Tensor:
@@ -38,13 +36,8 @@ def views(data: Path, split: Split, cache: Path, *, tower: EfficientNetLite2, si
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         found = np.stack([_views(image, tower, side, crops, name) for name, image in _pictures(data, split)])
-        partial = path.with_suffix(".partial")
-        try:
-            with partial.open("wb") as file:
-                np.save(file, found)
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(path) as partial, partial.open("wb") as file:
+            np.save(file, found)
     return torch.from_numpy(np.load(path))
 
 

@@ -25,6 +25,7 @@ from ml.captioners.vision_encoder_decoder import SETTINGS, Certainty, first_plac
 from ml.datasets.examples import Example, Split, read
 from ml.errors import UsageError
 from ml.evaluation.captions import CaptionScores, rouge_l, score
+from ml.files import whole
 from ml.training import vit_bert_parts
 from ml.training.calibration import fit_logistic
 from ml.training.caption_dev import CONFIDENCE, GOOD
@@ -285,10 +286,9 @@ def calibrate(folder: Path, dev: Dev, parts: Parts) -> Certainty:
         f"good; of the others {good[~unsure].sum()} are"
     )
     path = folder / "config.json"
-    partial = path.with_suffix(".partial")
     config = json.loads(path.read_text(encoding="utf-8"))
-    partial.write_text(json.dumps({**config, SETTINGS: asdict(certainty)}, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(json.dumps({**config, SETTINGS: asdict(certainty)}, indent=2) + "\n", encoding="utf-8")
     return certainty
 
 

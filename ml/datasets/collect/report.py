@@ -11,6 +11,7 @@ from typing import Any
 
 from ml.datasets.collect.dropped import meaning
 from ml.datasets.collect.journal import Journal
+from ml.files import whole
 
 _EXAMPLES = 5
 _REPEATED = 10
@@ -96,10 +97,5 @@ def _cell(text: str) -> str:
 
 
 def _write(path: Path, parts: Iterator[str]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", errors="replace") as file:
-            file.writelines(parts)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, partial.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(parts)
