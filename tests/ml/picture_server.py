@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -62,12 +62,20 @@ class PictureServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler or Handler)
         _zeros()  # takes a moment, so not when it is asked for
         self.asked: Counter[str] = Counter()  #: how often each path was asked for
-        self.times: list[tuple[float, float]] = []  #: when each request began and ended
+        self.ended: list[tuple[float, float]] = []
         self.headers: list[dict[str, str]] = []
         self.robots: str | None = None
         self.delay = 0.0  #: seconds before a good picture
         self.over = Event()
-        self.lock = Lock()
+        self.lock = Condition()
+
+    @property
+    def times(self) -> list[tuple[float, float]]:
+        """When each request began and ended, in order. Whoever asked has its answer before the last one has ended
+        here, so this waits for that."""
+        with self.lock:
+            self.lock.wait_for(lambda: len(self.ended) == self.asked.total(), timeout=10)
+            return sorted(self.ended)
 
     @property
     def url(self) -> str:
@@ -97,7 +105,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._picture(url.path)
         with self.server.lock:
-            self.server.times.append((began, time.monotonic()))
+            self.server.ended.append((began, time.monotonic()))
+            self.server.lock.notify_all()
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
