@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from django.utils.module_loading import import_string
 
 from gallery.models import Image, Viewer, Visibility
-from search.backends.base import Any, Filter, Hit, Match, Point, Vector, VectorIndex
+from search.backends.base import Any, FieldKind, Filter, Hit, Match, Point, Vector, VectorIndex
 from search.backends.exceptions import IndexCorrupt
 from search.exceptions import BadVector
 from search.models import Embedding, ModelVersion
@@ -27,14 +27,17 @@ CHUNK = 4_000
 SNAPSHOT_AGE = 300
 
 OWNER, VISIBILITY = "owner", "visibility"
+FIELDS: dict[str, FieldKind] = {OWNER: "integer", VISIBILITY: "keyword"}
 
 logger = logging.getLogger(__name__)
 
 
-def create_index(*, dimension: int) -> VectorIndex:
-    """An empty index of the kind that settings.VECTOR_INDEX names."""
+def create_index(version: ModelVersion) -> VectorIndex:
+    """The index of a version, of the kind that settings.VECTOR_INDEX names."""
     backend = import_string(settings.VECTOR_INDEX["BACKEND"])
-    index: VectorIndex = backend(dimension=dimension, **settings.VECTOR_INDEX["OPTIONS"])
+    index: VectorIndex = backend(
+        dimension=version.dimension, name=str(version.pk), fields=FIELDS, **settings.VECTOR_INDEX["OPTIONS"]
+    )
     return index
 
 
@@ -51,7 +54,7 @@ class LiveIndex:
         self.version = version
         self.seq = 0
         self._saved_seq = 0
-        self._index = create_index(dimension=version.dimension)
+        self._index = create_index(version)
         self._following = threading.Lock()
         self._load_snapshot()
 
@@ -91,7 +94,7 @@ class LiveIndex:
         return ModelVersion.objects.values_list("last_seq", flat=True).get(pk=self.version.pk)
 
     def _start_over(self) -> None:
-        self._index, self.seq, self._saved_seq = create_index(dimension=self.version.dimension), 0, 0
+        self._index, self.seq, self._saved_seq = create_index(self.version), 0, 0
 
     def _take_chunk(self, last_seq: int) -> None:
         picture = Image.objects.filter(pk=OuterRef("image_id"))

@@ -13,9 +13,10 @@ class ModelVersion(models.Model):
     """An encoder exactly as it made vectors. Vectors of different versions are never compared."""
 
     class State(models.TextChoices):
+        ADDED = "added", "Added: nothing is embedded yet"
         BUILDING = "building", "Building: pictures are being embedded"
         ACTIVE = "active", "Active: searches use it"
-        RETIRED = "retired", "Retired"
+        RETIRED = "retired", "Retired: kept, but no longer added to"
 
     key = models.CharField(max_length=300, unique=True, help_text="ml.ModelInfo.key")
     name = models.CharField(max_length=255, help_text="The name by which ml.load_encoder finds it.")
@@ -24,8 +25,11 @@ class ModelVersion(models.Model):
     preprocessing = models.CharField(max_length=100)
     dimension = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
+    activates_itself = models.BooleanField(default=False, help_text="Searches use it as soon as it is covered.")
     last_seq = models.PositiveBigIntegerField(default=0, help_text="The newest change of its embeddings.")
     created_at = models.DateTimeField(default=timezone.now)
+    configured_at = models.DateTimeField(null=True, help_text="When the setting last came to name it.")
+    activated_at = models.DateTimeField(null=True, help_text="When searches last began to use it.")
 
     class Meta:
         constraints: ClassVar = [
@@ -58,3 +62,21 @@ class Embedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} by {self.model_version_id}, change {self.seq}"
+
+
+class IndexCursor(models.Model):
+    """How far the index on a server has followed the embeddings of a version, and who writes to it now.
+
+    `held_by` is a lease, as in gallery.stages: void once `held_until` has passed.
+    """
+
+    model_version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="cursor")
+    location = models.CharField(max_length=300, help_text="The server and collection that it is about.")
+    seq = models.PositiveBigIntegerField(default=0, help_text="Every change up to this one is in the index.")
+    checked_key = models.BigIntegerField(default=-1, help_text="The sweep has compared the points up to this one.")
+    checked_at = models.DateTimeField(null=True, help_text="When it last came to the end.")
+    held_by = models.CharField(max_length=100, blank=True)
+    held_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.model_version_id} at {self.location}, change {self.seq}"

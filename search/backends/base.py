@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +13,35 @@ import numpy.typing as npt
 from search.backends.exceptions import DimensionMismatch, NotFinite, SnapshotsUnsupported
 
 Value = int | str
+Payload = Mapping[str, Value | tuple[Value, ...]]
+FieldKind = Literal["integer", "keyword"]
 Vector = npt.NDArray[np.floating[typing.Any]]
 
 
 @dataclass(frozen=True)
 class Match:
-    """The payload's field holds one of the values. A point without the field doesn't match."""
+    """The payload's field holds one of the values; of a field with several, one is enough. A point without the field
+    doesn't match."""
 
     field: str
     values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """The payload's field holds a whole number in [at_least, below); of a field with several, one is enough. None
+    leaves that end open. A point without the field, or with texts in it, doesn't match."""
+
+    field: str
+    at_least: int | None = None
+    below: int | None = None
+
+
+@dataclass(frozen=True)
+class HasKey:
+    """The point's own key is one of these."""
+
+    keys: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,16 +65,17 @@ class Not:
     part: "Filter"
 
 
-Filter = Match | All | Any | Not
+Filter = Match | Range | HasKey | All | Any | Not
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """A vector, (d,) float, under a key that fits a signed 64-bit integer, and the fields that filters ask about."""
+    """A vector, (d,) float, under a key in [0, 2**63), and the fields that filters ask about. A field may hold several
+    values; whole numbers lie in [-2**63, 2**63)."""
 
     key: int
     vector: Vector
-    payload: Mapping[str, Value]
+    payload: Payload
 
 
 @dataclass(frozen=True)
@@ -67,20 +89,40 @@ class Hit:
 class VectorIndex(ABC):
     """Points that can be searched by inner product. Safe to share between threads.
 
-    A backend is made with its dimension and the OPTIONS of the setting that names it.
+    A backend is made with its dimension, a name that tells its points from those of other indexes, the fields that
+    filters will ask about, and the OPTIONS of the setting that names it. Making one is cheap and asks no server.
+
+    Each method raises IndexUnavailable where a server keeps the points and doesn't do what it is asked to.
     """
 
-    supports_snapshots: typing.ClassVar[bool] = False
+    supports_snapshots: ClassVar[bool] = False
     """Whether `save_snapshot` and `load_snapshot` work."""
 
-    def __init__(self, *, dimension: int) -> None:
+    is_shared: ClassVar[bool] = False
+    """Whether the points lie on a server, which one process writes to on behalf of all."""
+
+    def __init__(self, *, dimension: int, name: str = "points", fields: Mapping[str, FieldKind] | None = None) -> None:
         self.dimension = dimension
+        self.name = name
+        self.fields = dict(fields or {})
+
+    def prepare(self) -> bool:
+        """Make whatever must be there before points can be written; says whether it is new, and so holds none."""
+        return False
+
+    def drop(self) -> None:
+        """Remove every point, and what `prepare` made. Nothing happens where there is nothing."""
+        self.delete([point.key for point in self.scroll(limit=self.count())])
+
+    def mark_active(self) -> None:  # noqa: B027  most backends have no name to give away
+        """Let those who ask the server for the active index, not for a version's, have this one."""
 
     @abstractmethod
     def upsert(self, points: Sequence[Point]) -> None:
         """Add points, each in the place of the one that had its key; of several with one key, the last counts.
 
-        Raises DimensionMismatch or NotFinite, and then changes nothing.
+        Raises DimensionMismatch or NotFinite, and then changes nothing. After IndexUnavailable, some may be written:
+        the same call again is safe.
         """
 
     @abstractmethod
@@ -88,8 +130,9 @@ class VectorIndex(ABC):
         """Remove the points with these keys; keys that aren't there are passed over."""
 
     @abstractmethod
-    def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> list[Hit]:
-        """The `limit` best points among those that the filter lets through, best first, equal scores by key.
+    def search(self, vector: Vector, *, limit: int, offset: int = 0, where: Filter | None = None) -> list[Hit]:
+        """The `limit` best points past the first `offset`, among those that the filter lets through, best first, equal
+        scores by key.
 
         Raises DimensionMismatch or NotFinite.
         """
@@ -97,6 +140,19 @@ class VectorIndex(ABC):
     @abstractmethod
     def count(self) -> int:
         """How many points there are."""
+
+    @abstractmethod
+    def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
+        """The first `limit` points whose keys are above `after`, by key, with vectors, (d,) as they are stored, and
+        payloads: the way through all of them in pieces."""
+
+    @property
+    def wants_maintenance(self) -> bool:
+        """Whether `maintain` has something to do. Cheap; asks no server."""
+        return False
+
+    def maintain(self) -> None:  # noqa: B027  nothing to do for most
+        """Whatever keeps answers quick as points come and go. May take minutes; searches and writes go on meanwhile."""
 
     def save_snapshot(self, path: Path, *, label: str, generation: int) -> None:
         """Write every point to a file, at once or not at all. `label` says whose points they are."""

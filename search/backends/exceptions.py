@@ -19,3 +19,11 @@ class IndexCorrupt(VectorIndexError):
 
 class SnapshotsUnsupported(VectorIndexError):
     """The backend keeps its points elsewhere and has no snapshots of its own."""
+
+
+class IndexUnavailable(VectorIndexError):
+    """The server that keeps the points can't be reached, doesn't answer in time, or fails. Trying again may help."""
+
+
+class IndexRefused(IndexUnavailable):
+    """The server answered that it won't: a wrong key, missing rights, an impossible request. Trying again is vain."""

@@ -7,7 +7,7 @@ the time of a filtered query.)
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
-from search.backends.base import Filter, Hit, Point, Vector, VectorIndex
+from search.backends.base import FieldKind, Filter, Hit, Point, Vector, VectorIndex
 from search.backends.exceptions import IndexCorrupt, NotFinite
 from search.backends.locks import ReadWriteLock
 from search.backends.payload import Mask, PayloadColumns
@@ -31,8 +31,15 @@ class FaissIndex(VectorIndex):
 
     supports_snapshots: ClassVar[bool] = True
 
-    def __init__(self, *, dimension: int, threads: int = 1) -> None:
-        super().__init__(dimension=dimension)
+    def __init__(
+        self,
+        *,
+        dimension: int,
+        name: str = "points",
+        fields: Mapping[str, FieldKind] | None = None,
+        threads: int = 1,
+    ) -> None:
+        super().__init__(dimension=dimension, name=name, fields=fields)
         self._threads = threads
         self._lock = ReadWriteLock()
         self._vectors = _empty(dimension)
@@ -64,8 +71,9 @@ class FaissIndex(VectorIndex):
                 self._keys = self._keys[~gone]
                 self._payload.keep(~gone)
 
-    def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> list[Hit]:
+    def search(self, vector: Vector, *, limit: int, offset: int = 0, where: Filter | None = None) -> list[Hit]:
         query = self.as_rows([vector])
+        limit += offset
         with self._lock.reading():
             mask = None if where is None else self._payload.mask(where)
             candidates = len(self._keys) if mask is None else int(mask.sum())
@@ -73,7 +81,7 @@ class FaissIndex(VectorIndex):
                 return []
             scores, rows = self._best(query, limit, candidates, mask)
             keys = self._keys[rows]
-        order = np.lexsort((keys, -scores))[:limit]
+        order = np.lexsort((keys, -scores))[offset:limit]
         return [Hit(int(keys[i]), float(scores[i])) for i in order]
 
     def _best(
@@ -93,6 +101,13 @@ class FaissIndex(VectorIndex):
     def count(self) -> int:
         with self._lock.reading():
             return len(self._keys)
+
+    def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
+        with self._lock.reading():
+            rows = np.flatnonzero(self._keys > after)
+            rows = rows[np.argsort(self._keys[rows])][:limit]
+            keys, halves, payloads = self._keys[rows], _view(self._vectors)[rows], self._payload.read(rows)
+        return [Point(int(key), half, payload) for key, half, payload in zip(keys, halves, payloads, strict=True)]
 
     def save_snapshot(self, path: Path, *, label: str, generation: int) -> None:
         with self._lock.reading():

@@ -40,6 +40,16 @@ class PayloadColumns:
                 values.setdefault(payload[field], len(values)) if field in payload else _ABSENT for payload in payloads
             ]
 
+    def read(self, rows: Rows) -> list[dict[str, Value]]:
+        """The payloads of these rows."""
+        payloads: list[dict[str, Value]] = [{} for _ in rows]
+        for field, codes in self._codes.items():
+            values = list(self._values[field])
+            for payload, code in zip(payloads, codes[rows], strict=True):
+                if code != _ABSENT:
+                    payload[field] = values[code]
+        return payloads
+
     def keep(self, mask: Mask) -> None:
         """Drop the rows outside the mask; the others close up in their order."""
         self.size = int(mask.sum())
