@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -37,6 +38,12 @@ def _boolean(text: str) -> bool:
 
 def _positive(text: str) -> int:
     if (number := int(text)) > 0:
+        return number
+    raise ValueError(text)
+
+
+def _seconds(text: str) -> float:
+    if 0 < (number := float(text)) < float("inf"):
         return number
     raise ValueError(text)
 
@@ -76,6 +83,24 @@ def boolean(name: str, default: bool) -> bool:
 def positive(name: str, default: int) -> int:
     """A whole number above zero."""
     return _read(name, default, _positive, "a whole number above zero")
+
+
+def seconds(name: str, default: float) -> float:
+    """A duration in seconds."""
+    return _read(name, default, _seconds, "a number of seconds above zero")
+
+
+def url(name: str, schemes: Collection[str], example: str) -> str:
+    """An address with one of these schemes, or "". It may hold a password, so that the refusal doesn't repeat it."""
+    given = text(name)
+    parts = urlsplit(given)
+    try:
+        is_fine = not given or (parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0)
+    except ValueError:  # no number as the port
+        is_fine = False
+    if not is_fine:
+        raise ImproperlyConfigured(f"{PREFIX}{name} is not such as {example}.")
+    return given
 
 
 def items(name: str, default: list[str]) -> list[str]:

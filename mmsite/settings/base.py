@@ -185,13 +185,40 @@ GALLERY_PIPELINE = "mmsite.pipeline"
 
 CAPTIONER = env.text("CAPTIONER", "builtin")
 ENCODER = env.text("ENCODER", "builtin")
+# Where vectors are searched: in each process, or on a Qdrant server with the former to fall back on.
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
+VECTOR_FALLBACK: dict[str, Any] | None = None
+if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
+    VECTOR_FALLBACK = VECTOR_INDEX if env.boolean("QDRANT_FALLBACK", default=True) else None
+    VECTOR_INDEX = {
+        "BACKEND": "search.backends.qdrant.QdrantIndex",
+        "OPTIONS": {
+            "url": QDRANT_URL,
+            "api_key": env.text("QDRANT_API_KEY"),
+            "prefer_grpc": env.boolean("QDRANT_GRPC", default=False),
+            "grpc_port": env.positive("QDRANT_GRPC_PORT", 6_334),
+            "timeout": env.seconds("QDRANT_TIMEOUT", 10),
+            "search_timeout": env.seconds("QDRANT_SEARCH_TIMEOUT", 2),
+            "verify": env.text("QDRANT_CA_FILE") or True,
+            "prefix": env.text("QDRANT_PREFIX", "mmsite"),
+            "quantization": env.one_of(
+                "QDRANT_QUANTIZATION", "auto", ("auto", "none", "scalar", "binary"), "auto, none, scalar or binary"
+            ),
+            "on_disk": env.boolean("QDRANT_ON_DISK", default=False),
+            "shards": env.positive("QDRANT_SHARDS", 1),
+            "replicas": env.positive("QDRANT_REPLICAS", 1),
+            "write_consistency": env.positive("QDRANT_WRITE_CONSISTENCY", 1),
+        },
+    }
 INDEX_DIR = DATA_DIR / "index"
 # Pictures that were described without being kept, each for an hour.
 HELD_DIR = DATA_DIR / "held"
 
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
+
+# Those who collect /metrics show it; "" leaves the page closed.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "a level such as INFO")
 LOGGING = {

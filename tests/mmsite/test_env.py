@@ -57,6 +57,29 @@ def test_a_wrong_number_is_named_with_what_was_expected(given: Callable[[str], N
         env.positive("THING", 1)
 
 
+def test_seconds(given: Callable[[str], None]) -> None:
+    given("0.5")
+    assert env.seconds("THING", 2) == 0.5
+    for wrong in ("0", "-1", "soon", "inf", "nan"):
+        given(wrong)
+        with pytest.raises(ImproperlyConfigured, match="not a number of seconds above zero"):
+            env.seconds("THING", 2)
+
+
+def test_urls(given: Callable[[str], None]) -> None:
+    assert env.url("ABSENT", ("http",), "http://here") == ""
+    given("https://user:word@here.example:6333/path")
+    assert env.url("THING", ("http", "https"), "http://here") == "https://user:word@here.example:6333/path"
+
+
+@pytest.mark.parametrize("text", ["here:6333", "ftp://here", "https://", "http://secret@here:many", "http://h:99999"])
+def test_a_wrong_url_is_refused_and_not_repeated(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    with pytest.raises(ImproperlyConfigured) as error_info:
+        env.url("THING", ("http", "https"), "http://here:1")
+    assert str(error_info.value) == "MMSITE_THING is not such as http://here:1."
+
+
 @pytest.mark.parametrize("text", ["127.0.0.1:8000", "[::1]:80", "gallery.example:65535"])
 def test_addresses(given: Callable[[str], None], text: str) -> None:
     given(text)
