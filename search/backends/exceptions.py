@@ -27,3 +27,7 @@ class IndexUnavailable(VectorIndexError):
 
 class IndexRefused(IndexUnavailable):
     """The server answered that it won't: a wrong key, missing rights, an impossible request. Trying again is vain."""
+
+
+class CircuitOpen(IndexUnavailable):
+    """The server failed several times in a row and isn't asked for a while. Answer by other means, at once."""
