@@ -4,6 +4,7 @@ Vectors are only ever made by the very model that the version names, so that tho
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from django.conf import settings
 from PIL.Image import Image as Picture
 
 import ml
+from ml.errors import ModelError
 from ml.interfaces import Embeddings, ImageTextEncoder
 from search.exceptions import ModelChanged
 from search.models import ModelVersion
@@ -21,7 +23,12 @@ QUERIES_REMEMBERED = 1_024
 
 def configured_encoder() -> ImageTextEncoder:
     """The encoder that settings.ENCODER names. Raises an error of ml.errors where it can't be loaded."""
-    return ml.load_encoder(settings.ENCODER)
+    return encoder_named(settings.ENCODER)
+
+
+def encoder_named(name: str) -> ImageTextEncoder:
+    """The encoder that a name, hub id or folder stands for today. Raises an error of ml.errors."""
+    return ml.load_encoder(name)
 
 
 def encoder_of(version: ModelVersion) -> ImageTextEncoder:
@@ -42,6 +49,12 @@ def encode_pictures(pictures: Sequence[Picture], *, version: ModelVersion) -> Em
 def match_floor(version: ModelVersion) -> float | None:
     """Cosine below which a text and a picture rarely belong together; None where nobody measured it."""
     return encoder_of(version).match_floor
+
+
+def prepare(version: ModelVersion) -> None:
+    """Load the model of a version that is about to be searched. One that can't be is for the searches to tell."""
+    with suppress(ModelError):
+        encoder_of(version)
 
 
 def warm() -> None:

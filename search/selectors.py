@@ -12,6 +12,8 @@ from PIL.Image import Image as Picture
 from gallery.models import Image, Stage, Viewer
 from ml.errors import ModelError
 from search import engine, index
+from search.backends.exceptions import IndexUnavailable
+from search.changes import listed_for
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 
@@ -39,11 +41,13 @@ class SearchResult:
 
     `no_match`: even the best is rather not what was meant; the nearest are listed all the same, to be shown as such.
     `empty_library`: the viewer has no picture to search in. `not_ready`: `sentence` says why there can be no answer.
+    `notice`: a sentence for people where the search works, but not as it should.
     """
 
     state: Literal["ok", "no_match", "empty_library", "not_ready"]
     hits: list[SearchHit] = field(default_factory=list)
     sentence: str = ""
+    notice: str = ""
 
     @property
     def matches(self) -> list[SearchHit]:
@@ -131,7 +135,11 @@ def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | 
         live, (vector, floor) = _ready(viewer, ask)
     except SearchNotReady as reason:
         return SearchResult("not_ready", sentence=str(reason))
-    found = live.search(vector, limit=limit + SPARE_HITS, where=index.listed_for(viewer))
+    try:
+        answer = live.search(vector, limit=limit + SPARE_HITS, where=listed_for(viewer))
+    except IndexUnavailable:
+        return SearchResult("not_ready", sentence="The search server doesn't answer. Try again in a minute.")
+    found = answer.hits
     # What the index believes is a hint; what may be seen is decided here.
     listed = (
         Image.objects.listed_for(viewer)
@@ -146,19 +154,25 @@ def _search(viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector, float | 
     ][:limit]
     if not hits:
         return _nothing_found(viewer)
-    return SearchResult("ok" if hits[0].is_match else "no_match", hits)
+    return SearchResult("ok" if hits[0].is_match else "no_match", hits, notice=answer.notice)
 
 
 def _ready(
     viewer: Viewer,
     ask: Callable[[ModelVersion], tuple[Vector, float | None]],
-) -> tuple[index.LiveIndex, tuple[Vector, float | None]]:
+) -> tuple[index.Index, tuple[Vector, float | None]]:
     """An index, and what `ask` says for its version: the two always belong together. Raises SearchNotReady."""
     live = index.get_index()
     if live is None:
         raise SearchNotReady("Search has no model yet: the worker sets it up when it starts.")
     try:
-        return live, ask(live.version)
+        try:
+            return live, ask(live.version)
+        except ModelChanged:
+            newer = index.get_index(wait=True)
+            if newer is None or newer is live:
+                raise
+            return newer, ask(newer.version)
     except ModelChanged:
         raise SearchNotReady(_model_changed()) from None
     except ModelError as error:

@@ -1,5 +1,6 @@
 """How vectors lie in the table: float16, little-endian, L2-normalised."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,3 +33,11 @@ def unpack(stored: Stored, *, dimension: int) -> npt.NDArray[np.float16]:
     if not np.isfinite(vector).all():
         raise BadVector("A stored vector holds values that are not finite.")
     return vector
+
+
+def unpack_all(stored: Sequence[Stored], *, dimension: int) -> npt.NDArray[np.float16] | None:
+    """The vectors, (n, d) float16, in their order; None where one of them is damaged, which `unpack` then tells."""
+    if any(len(each) != dimension * _STORED.itemsize for each in stored):
+        return None
+    vectors: npt.NDArray[np.float16] = np.frombuffer(b"".join(stored), dtype=_STORED).reshape(-1, dimension)
+    return vectors if np.isfinite(vectors).all() else None

@@ -106,6 +106,11 @@ class VectorIndex(ABC):
         self.name = name
         self.fields = dict(fields or {})
 
+    @property
+    def location(self) -> str:
+        """Where the points lie, for people, and to tell whether they lie where they lay before."""
+        return f"{type(self).__name__} {self.name}"
+
     def prepare(self) -> bool:
         """Make whatever must be there before points can be written; says whether it is new, and so holds none."""
         return False
@@ -167,11 +172,11 @@ class VectorIndex(ABC):
 
     def as_rows(self, vectors: Iterable[Vector]) -> npt.NDArray[np.float32]:
         """The vectors as (n, dimension) float32. Raises DimensionMismatch or NotFinite."""
-        rows = [np.asarray(vector, dtype=np.float32) for vector in vectors]
+        rows = [np.asarray(vector) for vector in vectors]
         for row in rows:
             if row.shape != (self.dimension,):
                 raise DimensionMismatch(f"A vector has shape {row.shape}; the index holds ({self.dimension},).")
-        stacked = np.stack(rows) if rows else np.empty((0, self.dimension), np.float32)
+        stacked = np.array(rows).astype(np.float32) if rows else np.empty((0, self.dimension), np.float32)
         if not np.isfinite(stacked).all():
             raise NotFinite("A vector holds NaN or infinity.")
         return stacked

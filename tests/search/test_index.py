@@ -16,9 +16,9 @@ from PIL import Image as PILImage
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
-from search import engine, index, services
+from search import changes, engine, factory, index, services
 from search.backends.base import Match
-from search.index import LiveIndex
+from search.live import LiveIndex
 from search.models import Embedding, ModelVersion
 
 MakeImage = Callable[..., Image]
@@ -33,11 +33,11 @@ def live() -> LiveIndex:
 
 
 def ids(where: Any = None) -> set[int]:
-    return {hit.key for hit in live().search(np.ones(D), limit=1_000, where=where)}
+    return {hit.key for hit in live().search(np.ones(D), limit=1_000, where=where).hits}
 
 
 def owned(user: User) -> Match:
-    return Match(index.OWNER, (user.pk,))
+    return Match(changes.OWNER, (user.pk,))
 
 
 class TestFollowing:
@@ -59,7 +59,7 @@ class TestFollowing:
         query = engine.encode_query("blue", version=version)
         live()
         embed(image, "blue")
-        assert live().search(query, limit=1)[0].key == image.pk
+        assert live().search(query, limit=1).hits[0].key == image.pk
         assert live().count() == 2
         assert other.pk in ids()
 
@@ -76,7 +76,7 @@ class TestFollowing:
 
     def test_visibility_is_followed(self, embedded: Embedded) -> None:
         image = embedded("red")
-        public = Match(index.VISIBILITY, ("public",))
+        public = Match(changes.VISIBILITY, ("public",))
         assert ids(public) == set()
         gallery_services.image_set_visibility(image=image, visibility="public")
         assert ids(public) == {image.pk}
@@ -106,14 +106,14 @@ class TestFollowing:
     ) -> None:
         images = {embedded("red").pk, embedded("blue").pk}
         held = live()
-        monkeypatch.setattr(index, "create_index", None)  # nothing is built anew
+        monkeypatch.setattr(factory, "create_local", None)  # nothing is built anew
         held.follow(1)
         assert ids() == images
 
     def test_many_changes_are_taken_in_chunks(
         self, version: ModelVersion, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(index, "CHUNK", 3)
+        monkeypatch.setattr(changes, "CHUNK", 3)
         images = [make_image((shade, 0, 0)) for shade in range(0, 200, 20)]
         live()
         services.embeddings_record(version=version, vectors={image.pk: np.ones(D) for image in images})
@@ -207,7 +207,7 @@ class TestOtherConnections:
             try:
                 while not stop.is_set():
                     held = live()
-                    hit = held.search(engine.encode_query(color, version=held.version), limit=1)[0]
+                    hit = held.search(engine.encode_query(color, version=held.version), limit=1).hits[0]
                     if hit.key != images[color].pk or hit.score < 0.9:
                         wrong.append((held.version, hit))
             finally:
@@ -241,14 +241,14 @@ class TestSnapshots:
     def taken_in(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """Ids of the pictures that were read from the table."""
         read: list[int] = []
-        apply = LiveIndex._apply
+        read_changes = changes.read_changes
 
-        def spy(self: LiveIndex, changes: Any) -> None:
-            changes = list(changes)
-            read.extend(change[0] for change in changes)
-            apply(self, changes)
+        def spy(*args: Any, **kwargs: Any) -> changes.Changes:
+            change = read_changes(*args, **kwargs)
+            read.extend([*(point.key for point in change.points), *change.gone])
+            return change
 
-        monkeypatch.setattr(LiveIndex, "_apply", spy)
+        monkeypatch.setattr(changes, "read_changes", spy)
         return read
 
     def everything(self) -> set[int]:

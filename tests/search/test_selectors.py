@@ -11,6 +11,7 @@ from gallery import services as gallery_services
 from gallery.models import Image, User
 from search import index, selectors, services
 from search.backends.base import Hit
+from search.live import Answer, LiveIndex
 from search.models import Embedding, ModelVersion
 from search.selectors import SearchResult, images_like_picture, search_images
 from tests.search.conftest import OtherEncoder
@@ -199,7 +200,7 @@ class TestPrivacy:
         secrets = [embedded((shade, 0, 0), owner=other_user) for shade in range(0, 200, 20)]
         mine = [embedded((0, 0, shade)) for shade in range(0, 200, 20)]
         lies = [Hit(image.pk, 1.0) for image in secrets] + [Hit(404_404, 0.9)] + [Hit(image.pk, 0.5) for image in mine]
-        monkeypatch.setattr(index.LiveIndex, "search", lambda self, vector, *, limit, where: lies[:limit])
+        monkeypatch.setattr(LiveIndex, "search", lambda self, vector, *, limit, where: Answer(lies[:limit]))
         assert shown(search_images(viewer=user, query="red", limit=8)) == mine[:8]
 
     def test_the_filter_runs_before_the_limit(self, embedded: Embedded, user: User, other_user: User) -> None:

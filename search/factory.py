@@ -1,0 +1,36 @@
+"""The settings VECTOR_INDEX and VECTOR_FALLBACK -> indexes of a version."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from search.backends.base import VectorIndex
+from search.changes import FIELDS
+from search.models import ModelVersion
+
+
+def create(version: ModelVersion) -> VectorIndex:
+    """The index of a version, of the kind that settings.VECTOR_INDEX names. Asks no server."""
+    return _create(settings.VECTOR_INDEX, version)
+
+
+def create_local(version: ModelVersion) -> VectorIndex:
+    """An empty index in this process's memory: VECTOR_INDEX itself, or its fallback where that one is on a server."""
+    return _create(settings.VECTOR_FALLBACK or settings.VECTOR_INDEX, version)
+
+
+def is_shared() -> bool:
+    """Whether searches are answered by a server that several processes share."""
+    backend: type[VectorIndex] = import_string(settings.VECTOR_INDEX["BACKEND"])
+    return backend.is_shared
+
+
+def has_fallback() -> bool:
+    """Whether each process keeps an index of its own, for when the server doesn't answer."""
+    return settings.VECTOR_FALLBACK is not None
+
+
+def _create(setting: dict[str, Any], version: ModelVersion) -> VectorIndex:
+    backend: type[VectorIndex] = import_string(setting["BACKEND"])
+    return backend(dimension=version.dimension, name=str(version.pk), fields=FIELDS, **setting["OPTIONS"])

@@ -1,0 +1,151 @@
+"""Keeps the index on a server level with the Embedding table: one process at a time writes on behalf of all.
+
+Where there is no server, every function here does nothing.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import TypeVar
+
+from search import changes, cursors, factory
+from search.backends.base import VectorIndex
+from search.backends.breaker import CircuitBreaker
+from search.backends.exceptions import CircuitOpen, IndexUnavailable
+from search.cursors import Lease, LeaseLost
+from search.models import ModelVersion
+from search.reconcile import Drift, compare
+
+# Points compared in one sweep, and in one request of it.
+CHECKED_PER_SWEEP = 20_000
+CHECKED_AT_ONCE = 2_000
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+# Apart from the one of searches, which wait a second at most: a server can answer and still not take writes. One failed
+# call is enough, since each has tried several times.
+_writes = CircuitBreaker(failures=1)
+# The version that this process last made the server's active one.
+_marked: int | None = None
+
+
+def push() -> int:
+    """Send what the server's index lacks; the number of changes. A server that fails is left alone for a while."""
+    return sum(_for_each_version(_push))
+
+
+def is_behind() -> bool:
+    """Whether `push` would have something to send."""
+    return factory.is_shared() and any(cursors.lag(version) for version in _versions())
+
+
+def sweep() -> Drift:
+    """Send what is missing, tune the server's index to its size, and compare the next piece of it with the table."""
+    return sum(_for_each_version(_sweep), Drift())
+
+
+def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], object]) -> Drift | None:
+    """Compare a version's whole index with the table; None where another process is writing to it. `progress` hears
+    how many points each piece had. Raises IndexUnavailable or LeaseLost."""
+    server = server_of(version)
+    with cursors.leased(version, location=server.location) as lease:
+        if lease is None:
+            return None
+        if repair:
+            _bring_level(server, version, lease)
+        drift, after = Drift(), -1
+        while True:
+            piece = compare(server, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
+            drift += piece.drift
+            progress(piece.drift.compared)
+            lease.checked(piece.after)
+            if piece.after is None:
+                return drift
+            after = piece.after
+
+
+def server_of(version: ModelVersion) -> VectorIndex:
+    """The version's index on the server; its connections are kept."""
+    return _server(version.pk, version.dimension)
+
+
+def reset() -> None:
+    """Forget connections and failures; for tests, and for settings that change."""
+    global _writes, _marked
+    _server.cache_clear()
+    _writes, _marked = CircuitBreaker(failures=1), None
+
+
+@lru_cache(maxsize=8)
+def _server(pk: int, dimension: int) -> VectorIndex:
+    return factory.create(ModelVersion(pk=pk, dimension=dimension))
+
+
+def _versions() -> list[ModelVersion]:
+    """Those whose index is searched, or will be."""
+    states = [ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING]
+    return list(ModelVersion.objects.filter(state__in=states).select_related("cursor").order_by("pk"))
+
+
+def _for_each_version(do: Callable[[ModelVersion], Result]) -> Iterator[Result]:
+    if not factory.is_shared():
+        return
+    for version in _versions():
+        try:
+            yield _writes.call(partial(do, version))
+        except CircuitOpen:
+            return
+        except IndexUnavailable as error:
+            logger.warning("The index of %s could not be brought level: %s", version, error)
+            return
+        except LeaseLost:
+            logger.warning("Another process took over the index of %s.", version)
+
+
+def _push(version: ModelVersion) -> int:
+    if not cursors.lag(version) and (version.state != ModelVersion.State.ACTIVE or version.pk == _marked):
+        return 0
+    server = server_of(version)
+    with cursors.leased(version, location=server.location) as lease:
+        return 0 if lease is None else _bring_level(server, version, lease)
+
+
+def _sweep(version: ModelVersion) -> Drift:
+    server = server_of(version)
+    drift = Drift()
+    with cursors.leased(version, location=server.location) as lease:
+        if lease is None:
+            return drift
+        _bring_level(server, version, lease)
+        server.maintain()
+        while drift.compared < CHECKED_PER_SWEEP:
+            piece = compare(server, version, seq=lease.seq, after=lease.checked_key, limit=CHECKED_AT_ONCE, repair=True)
+            drift += piece.drift
+            lease.checked(piece.after)
+            if piece.after is None:
+                break
+    return drift
+
+
+def _bring_level(server: VectorIndex, version: ModelVersion, lease: Lease) -> int:
+    """Send every change of the version that the server's index lacks; their number."""
+    global _marked  # noqa: PLW0603  see reset
+    if server.prepare():
+        lease.advance(0)
+    version.refresh_from_db(fields=["last_seq", "state"])
+    if lease.seq > version.last_seq:  # the table went back in time, as after restoring a backup
+        server.drop()
+        server.prepare()
+        lease.advance(0)
+    start = lease.seq
+    while lease.seq < version.last_seq:
+        change = changes.read_changes(version, after=lease.seq, last_seq=version.last_seq)
+        server.delete(change.gone)
+        server.upsert(change.points)
+        lease.advance(change.seq)
+    if version.state == ModelVersion.State.ACTIVE:
+        server.mark_active()
+        _marked = version.pk
+    return lease.seq - start

@@ -1,0 +1,78 @@
+"""The index on a server, as a process that searches sees it, with the process's own index to fall back on."""
+
+import logging
+from functools import partial
+
+from search import cursors, factory, metrics
+from search.backends.base import Filter, Vector
+from search.backends.breaker import CircuitBreaker
+from search.backends.exceptions import CircuitOpen, IndexUnavailable
+from search.live import Answer, LiveIndex
+from search.models import ModelVersion
+
+# A server that is this many changes behind the table still answers: it will have them in a moment. Past that, the
+# process's own index, which is level, knows better.
+LAG_TOLERATED = 1_000
+
+DOWN = "The search server doesn't answer: the reserve index of this site does."
+BEHIND = "The search server is catching up with {lag:,} changes: the reserve index of this site answers meanwhile."
+
+logger = logging.getLogger(__name__)
+
+
+class SharedIndex:
+    """The index of one model version on a server. Safe to share between threads.
+
+    Where settings.VECTOR_FALLBACK names one, the process holds an index of its own as well, level with the table, which
+    answers when the server doesn't, or is far behind.
+    """
+
+    def __init__(self, version: ModelVersion, breaker: CircuitBreaker) -> None:
+        self.version = version
+        self._server = factory.create(version)
+        self._breaker = breaker
+        self.own = LiveIndex(version) if factory.has_fallback() else None
+
+    @property
+    def notice(self) -> str:
+        """A sentence for people where the server is not the one that answers; "" where all is well."""
+        if self._breaker.is_open:
+            return DOWN
+        lag = cursors.lag(self.version)
+        return BEHIND.format(lag=lag) if self.own is not None and lag > LAG_TOLERATED else ""
+
+    def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> Answer:
+        """See VectorIndex.search. The vector must come from the encoder of `self.version`.
+
+        Raises IndexUnavailable where the server fails and there is nothing to fall back on.
+        """
+        if self.own is not None and cursors.lag(self.version) > LAG_TOLERATED:
+            return self._fall_back(self.own, vector, limit, where, self.notice)
+        ask = partial(self._server.search, vector, limit=limit, where=where)
+        try:
+            return Answer(self._breaker.call(ask))
+        except IndexUnavailable as error:
+            if not isinstance(error, CircuitOpen):
+                logger.warning("The index on the server failed: %s", error)
+            if self.own is None:
+                raise
+            return self._fall_back(self.own, vector, limit, where, DOWN)
+
+    def count(self) -> int:
+        """How many pictures can be found. Raises IndexUnavailable where there is nothing to fall back on."""
+        if self.own is not None:
+            return self.own.count()
+        return self._breaker.call(self._server.count)
+
+    def follow(self, last_seq: int) -> None:
+        """Keep the process's own index level; the server's is `search.pushing`'s."""
+        if self.own is not None:
+            self.own.follow(last_seq)
+
+    def save_snapshot_if_due(self) -> bool:
+        """See LiveIndex."""
+        return self.own is not None and self.own.save_snapshot_if_due()
+
+    def _fall_back(self, own: LiveIndex, vector: Vector, limit: int, where: Filter | None, notice: str) -> Answer:
+        metrics.FALLBACKS.inc()
+        return Answer(own.search(vector, limit=limit, where=where).hits, notice)
