@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("describe/", views.describe_page, name="describe"),
     path("describe/keep/", views.describe_keep, name="describe-keep"),
     path("healthz", views.healthz, name="healthz"),
+    path("metrics", views.metrics, name="metrics"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]

@@ -1,14 +1,16 @@
 """Pages that need captions and vectors together, and the answer for those who watch over the site."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.files import File
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -19,7 +21,8 @@ from gallery.views.access import SignedInRequest
 from mmsite.describe import Description, describe
 from mmsite.forms import KeepForm, PictureForm
 from mmsite.held import NotHeld, discard, held_picture, hold
-from search.selectors import search_images
+from mmsite.metrics import CONTENT_TYPE, measure
+from search.selectors import index_notice, search_images
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -92,8 +95,22 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 as long as the web process and its database answer. Whether search works is said, but is no reason to take
-    the site out of service: pictures are shown and accepted without it."""
+    """200 as long as the web process and its database answer. Whether search works, and by which index, is said, but is
+    no reason to take the site out of service: pictures are shown and accepted without it."""
     found = search_images(viewer=AnonymousUser(), query="a photo", limit=1)
-    ready = found.state != "not_ready"
-    return JsonResponse({"status": "ok", "search": {"ready": ready, "sentence": found.sentence}})
+    search = {"ready": found.state != "not_ready", "sentence": found.sentence, "notice": index_notice()}
+    return JsonResponse({"status": "ok", "search": search})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What Prometheus reads. For administrators, and for whoever shows the METRICS_TOKEN."""
+    if not (request.user.is_superuser or _shows_token(request)):
+        raise Http404
+    return HttpResponse(measure(), content_type=CONTENT_TYPE)
+
+
+def _shows_token(request: HttpRequest) -> bool:
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(settings.METRICS_TOKEN) and constant_time_compare(shown, settings.METRICS_TOKEN)

@@ -36,6 +36,8 @@ class Answer:
 class LiveIndex:
     """The index of one model version, kept level with its embeddings. Safe to share between threads."""
 
+    notice = ""  # see SharedIndex; nothing stands in for this index
+
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
         self.seq = 0

@@ -36,9 +36,14 @@ def push() -> int:
     return sum(_for_each_version(_push))
 
 
+def lags() -> dict[ModelVersion, int]:
+    """How many changes the server's index lacks, for each version that is searched or built."""
+    return {version: cursors.lag(version) for version in _versions()} if factory.is_shared() else {}
+
+
 def is_behind() -> bool:
     """Whether `push` would have something to send."""
-    return factory.is_shared() and any(cursors.lag(version) for version in _versions())
+    return any(lags().values())
 
 
 def sweep() -> Drift:

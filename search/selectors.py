@@ -98,6 +98,12 @@ def images_like_picture(*, viewer: Viewer, picture: Picture, limit: int = 5) -> 
     return _search(viewer, ask, limit)
 
 
+def index_notice() -> str:
+    """A sentence for people where searches are answered, but not by the index that should; "" where all is well."""
+    live = index.get_index()
+    return live.notice if live else ""
+
+
 def coverage(*, version: ModelVersion) -> Coverage:
     """How many of the pictures have the version's vector."""
     vector = Embedding.objects.filter(image_id=OuterRef("pk"), model_version=version, vector__isnull=False)
