@@ -18,6 +18,7 @@ from ml.errors import ModelError
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
+from search import versions
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,11 @@ def forget(*, image_ids: Collection[int]) -> None:
 def sweep() -> stages.SweepReport:
     """Repair whatever the usual course of the work can leave undone. Runs in the worker, each minute."""
     try:
-        search_services.model_version_ensure()
+        versions.model_version_ensure()
     except ModelError as error:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
-    search_services.model_version_activate_when_covered()
+    versions.model_version_activate_when_covered()
     if stages.any_due():
         wake()
     search_index.save_snapshot_if_due()  # last: a full disk must not keep the work waiting

@@ -17,3 +17,11 @@ class ModelChanged(SearchError, ModelError):
 
 class BadVector(SearchError):
     """A vector has the wrong length, has no direction, or holds values that are not finite."""
+
+
+class VersionUnknown(SearchError):
+    """There is no model version of that name, or more than one, or it was removed meanwhile."""
+
+
+class VersionRefused(SearchError):
+    """A model version can't be added, built, activated, rolled back to or removed as things are."""

@@ -1,4 +1,4 @@
-"""Every way in which model versions and vectors are written.
+"""Every way in which vectors are written; search.versions has those of model versions.
 
 `Embedding.seq` is taken from `ModelVersion.last_seq` by an UPDATE in the transaction that writes the vectors. That row
 stays locked until the commit, so that changes become visible in the order of their numbers, and an index that has read
@@ -9,67 +9,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from PIL.Image import Image as Picture
 
 from gallery.models import Image
-from search import engine, selectors
+from search import engine
 from search.models import Embedding, ModelVersion
 from search.vectors import pack
 
 CHUNK = 1_000
-
-
-def model_version_ensure() -> ModelVersion:
-    """Register the configured encoder, and have its vectors made.
-
-    It becomes active at once where no version is; else it is built in the shadow of the active one, until
-    `model_version_activate_when_covered` flips it. Raises an error of ml.errors where the model can't be loaded.
-    """
-    encoder = engine.configured_encoder()
-    info = encoder.info
-    with transaction.atomic():
-        versions = {version.key: version for version in ModelVersion.objects.select_for_update().order_by("pk")}
-        version = versions.get(info.key)
-        if version is None:
-            version, _ = ModelVersion.objects.get_or_create(
-                key=info.key,
-                defaults={
-                    "name": settings.ENCODER,
-                    "revision": info.revision,
-                    "weights_hash": info.weights_hash,
-                    "preprocessing": info.preprocessing,
-                    "dimension": encoder.dimension,
-                },
-            )
-        if version.state != ModelVersion.State.ACTIVE:
-            is_first = not any(other.state == ModelVersion.State.ACTIVE for other in versions.values())
-            version.state = ModelVersion.State.ACTIVE if is_first else ModelVersion.State.BUILDING
-        version.name = settings.ENCODER
-        version.save(update_fields=["state", "name"])
-        # Whoever configured another encoder meanwhile no longer wants the one that was being built before.
-        abandoned = ModelVersion.objects.filter(state=ModelVersion.State.BUILDING).exclude(pk=version.pk)
-        abandoned.update(state=ModelVersion.State.RETIRED)
-    return version
-
-
-def model_version_activate_when_covered() -> ModelVersion | None:
-    """Let searches use the version that was being built, if it has its vectors by now; returns it if so.
-
-    The one that was active is retired; its vectors stay, so that configuring it again flips back.
-    """
-    with transaction.atomic():
-        building = (
-            ModelVersion.objects.select_for_update().filter(state=ModelVersion.State.BUILDING).order_by("pk").first()
-        )
-        if building is None or not selectors.coverage(version=building).is_complete:
-            return None
-        ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).update(state=ModelVersion.State.RETIRED)
-        building.state = ModelVersion.State.ACTIVE
-        building.save(update_fields=["state"])
-    return building
 
 
 def embeddings_write(*, version: ModelVersion, image_ids: Sequence[int], pictures: Sequence[Picture]) -> None:

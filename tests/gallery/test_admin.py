@@ -15,6 +15,7 @@ from captioning.models import Caption
 from gallery import services, stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from search import services as search_services
+from search import versions
 from search.models import Embedding, ModelVersion
 
 MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding]
@@ -35,7 +36,7 @@ def admin_client(admin: User) -> Client:
 
 @pytest.fixture
 def version(db: None) -> ModelVersion:
-    return search_services.model_version_ensure()
+    return versions.model_version_ensure()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ml import registry
 from ml.errors import ModelNotFound
 from mmsite import held, tasks, worker
 from search import index
-from search.services import model_version_ensure
+from search.versions import model_version_ensure
 from tests.conftest import MakeJpeg
 from tests.gallery.test_views_library import listed
 

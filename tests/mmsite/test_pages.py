@@ -14,7 +14,7 @@ from gallery.views import library
 from mmsite import errors
 from mmsite.middleware import content_security_policy
 from search import index
-from search.services import model_version_ensure
+from search.versions import model_version_ensure
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from ml.captioners.fake import FakeCaptioner
 from ml.errors import ModelNotFound
 from ml.interfaces import CaptionResult
 from mmsite import batch, pipeline, worker
-from search import services as search_services
+from search import versions
 from search.models import Embedding, ModelVersion
 
 MakeImage = Callable[..., Image]
@@ -27,7 +27,7 @@ COLOURS = ["red", "green", "blue", "yellow"]
 
 @pytest.fixture(autouse=True)
 def version(db: None) -> ModelVersion:
-    return search_services.model_version_ensure()
+    return versions.model_version_ensure()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django_q.models import OrmQ, Schedule, Success
 from gallery import stages
 from gallery.models import Image, Stage, User, Visibility
 from mmsite import checkup, pipeline, stamps, worker
-from search import services as search_services
+from search import versions
 from search.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
@@ -118,7 +118,7 @@ def findings() -> dict[str, checkup.Finding]:
 
 
 def test_the_doctor_finds_a_healthy_installation_well(make_image: MakeImage) -> None:
-    search_services.model_version_ensure()
+    versions.model_version_ensure()
     healthy_worker()
     make_image()
     worker.work_until_idle()
@@ -129,7 +129,7 @@ def test_the_doctor_finds_a_healthy_installation_well(make_image: MakeImage) -> 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(settings: Any, make_image: MakeImage, tmp_path: Path) -> None:
     settings.CAPTIONER = str(tmp_path / "nowhere")
-    search_services.model_version_ensure()
+    versions.model_version_ensure()
     image = make_image()
     default_storage.delete(image.original.name)
     for stage in stages.claim(worker="ada", limit=1):
@@ -169,7 +169,7 @@ def test_process_images_opens_what_is_missing_and_wakes_the_worker(make_image: M
 
 
 def test_process_images_does_a_step_again_and_waits_for_it(make_image: MakeImage) -> None:
-    search_services.model_version_ensure()
+    versions.model_version_ensure()
     image = make_image()
     worker.work_until_idle()
     Image.objects.update(description="nonsense")

@@ -21,7 +21,7 @@ from gallery import stages
 from gallery.models import Image, Rendition, Stage, User
 from mmsite import pipeline
 from mmsite.supervisor import is_healthy
-from search import services as search_services
+from search import versions
 from search.models import Embedding
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 60
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Child processes work on this test's database and files."""
-    search_services.model_version_ensure()
+    versions.model_version_ensure()
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         url = f"sqlite:///{name}"

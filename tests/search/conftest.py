@@ -10,7 +10,7 @@ import ml
 from gallery.models import Image
 from ml.encoders.fake import FakeEncoder
 from ml.interfaces import Embeddings, ModelInfo
-from search import engine, index, services
+from search import engine, index, services, versions
 from search.models import ModelVersion
 
 
@@ -44,7 +44,7 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeEncoder]:
 @pytest.fixture
 def version(db: None) -> ModelVersion:
     """The active version, of the encoder `fake`."""
-    return services.model_version_ensure()
+    return versions.model_version_ensure()
 
 
 @pytest.fixture

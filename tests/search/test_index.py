@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
-from search import changes, engine, factory, index, services
+from search import changes, engine, factory, index, services, versions
 from search.backends.base import Match
 from search.live import LiveIndex
 from search.models import Embedding, ModelVersion
@@ -43,7 +43,7 @@ def owned(user: User) -> Match:
 class TestFollowing:
     def test_before_there_is_a_version_there_is_no_index(self, db: None) -> None:
         assert index.get_index() is None
-        services.model_version_ensure()  # as the worker does, while this process runs
+        versions.model_version_ensure()  # as the worker does, while this process runs
         assert live().count() == 0
 
     def test_new_vectors_are_found(self, embedded: Embedded) -> None:
@@ -138,7 +138,7 @@ class TestFollowing:
 @pytest.mark.django_db(transaction=True)
 class TestOtherConnections:
     def test_what_another_process_commits_is_seen_then_and_not_before(self, make_image: MakeImage) -> None:
-        version = services.model_version_ensure()
+        version = versions.model_version_ensure()
         image = make_image("red")
         assert live().count() == 0
         written, seen = threading.Event(), threading.Event()
@@ -159,7 +159,7 @@ class TestOtherConnections:
         assert (before, live().count()) == (0, 1)
 
     def test_a_rolled_back_change_leaves_no_trace(self, make_image: MakeImage) -> None:
-        version = services.model_version_ensure()
+        version = versions.model_version_ensure()
         kept, undone = make_image("red"), make_image("blue")
         services.embeddings_record(version=version, vectors={kept.pk: np.ones(D)})
         with transaction.atomic():
@@ -169,7 +169,7 @@ class TestOtherConnections:
         assert ids() == {kept.pk}
 
     def test_threads_that_search_while_pictures_arrive(self, make_image: MakeImage) -> None:
-        version = services.model_version_ensure()
+        version = versions.model_version_ensure()
         images = [make_image((shade, 0, 0)) for shade in range(0, 240, 12)]
 
         def search(turn: int) -> int:
@@ -190,9 +190,9 @@ class TestOtherConnections:
     ) -> None:
         """Threads search without pause while the active version flips: each gets the right picture every time."""
         settings.ENCODER = "other"
-        other = services.model_version_ensure()
+        other = versions.model_version_ensure()
         settings.ENCODER = "fake"
-        fake = services.model_version_ensure()
+        fake = versions.model_version_ensure()
         colors = ("red", "green", "blue")
         images = {color: make_image(color) for color in colors}
         pictures = [PILImage.new("RGB", (8, 8), color) for color in colors]
@@ -219,8 +219,8 @@ class TestOtherConnections:
             searches = [pool.submit(search, color) for color in colors]
             for turn in range(10):
                 settings.ENCODER = ("other", "fake")[turn % 2]
-                services.model_version_ensure()
-                services.model_version_activate_when_covered()
+                versions.model_version_ensure()
+                versions.model_version_activate_when_covered()
                 used.add(live().version.name)
             stop.set()
             assert [each.result() for each in searches] == [[], [], []]
@@ -317,7 +317,7 @@ class TestSnapshots:
         self, path: Path, version: ModelVersion, encoders: dict[str, Any], settings: Any
     ) -> None:
         settings.ENCODER = "other"
-        other = services.model_version_ensure()
+        other = versions.model_version_ensure()
         ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.RETIRED)
         ModelVersion.objects.filter(pk=other.pk).update(state=ModelVersion.State.ACTIVE)
         shutil.copy(path, path.with_name(f"{other.pk}.index"))

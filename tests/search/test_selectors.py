@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
-from search import index, selectors, services
+from search import index, selectors, services, versions
 from search.backends.base import Hit
 from search.live import Answer, LiveIndex
 from search.models import Embedding, ModelVersion
@@ -139,12 +139,12 @@ class TestStates:
         assert result.state == "not_ready"
         assert "model changed" in result.sentence
 
-        new = services.model_version_ensure()
+        new = versions.model_version_ensure()
         services.embeddings_write(version=new, image_ids=[images[0].pk], pictures=[PILImage.new("RGB", (8, 8), "red")])
         assert "(50% done)" in search_images(viewer=user, query="red").sentence
 
         services.embeddings_write(version=new, image_ids=[images[1].pk], pictures=[PILImage.new("RGB", (8, 8), "blue")])
-        services.model_version_activate_when_covered()
+        versions.model_version_activate_when_covered()
         assert shown(search_images(viewer=user, query="red"))[0] == images[0]
 
     def test_another_model_never_empties_search(
@@ -152,7 +152,7 @@ class TestStates:
     ) -> None:
         image = embedded("red")
         settings.ENCODER = "other"
-        services.model_version_ensure()
+        versions.model_version_ensure()
         assert shown(search_images(viewer=user, query="red")) == [image]
 
 

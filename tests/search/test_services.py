@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from gallery import services as gallery_services
 from gallery.models import Image, Stage
 from ml.errors import ModelError, ModelNotFound
-from search import selectors, services
+from search import selectors, services, versions
 from search.exceptions import BadVector, ModelChanged
 from search.models import Embedding, ModelVersion
 from search.vectors import unpack
@@ -148,7 +148,7 @@ class TestTouchAndForget:
     ) -> None:
         image = make_image()
         settings.ENCODER = "other"
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         for each in (version, building):
             services.embeddings_record(version=each, vectors={image.pk: np.ones(D)})
         before = [kept(image, each).seq for each in (version, building)]
@@ -167,14 +167,14 @@ class TestTouchAndForget:
 
 class TestVersions:
     def test_the_first_is_active_at_once(self, db: None, encoders: dict[str, Any]) -> None:
-        version = services.model_version_ensure()
+        version = versions.model_version_ensure()
         info = encoders["fake"].info
         assert version.state == ModelVersion.State.ACTIVE
         assert (version.key, version.name, version.dimension) == (info.key, "fake", D)
         assert version.weights_hash == info.weights_hash
 
     def test_ensuring_again_changes_nothing(self, version: ModelVersion) -> None:
-        assert services.model_version_ensure() == version
+        assert versions.model_version_ensure() == version
         assert states() == {"fake": "active"}
 
     def test_another_is_built_in_the_shadow(
@@ -183,13 +183,13 @@ class TestVersions:
         image = make_image()
         services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
         settings.ENCODER = "other"
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         assert states() == {"fake": "active", "other": "building"}
-        assert services.model_version_activate_when_covered() is None
+        assert versions.model_version_activate_when_covered() is None
         services.embeddings_record(version=building, vectors={image.pk: np.ones(D)})
-        assert services.model_version_activate_when_covered() == building
+        assert versions.model_version_activate_when_covered() == building
         assert states() == {"fake": "retired", "other": "active"}
-        assert services.model_version_activate_when_covered() is None
+        assert versions.model_version_activate_when_covered() is None
 
     def test_and_flips_back(
         self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
@@ -197,27 +197,27 @@ class TestVersions:
         image = make_image()
         services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
         settings.ENCODER = "other"
-        other = services.model_version_ensure()
+        other = versions.model_version_ensure()
         services.embeddings_record(version=other, vectors={image.pk: np.ones(D)})
-        services.model_version_activate_when_covered()
+        versions.model_version_activate_when_covered()
         settings.ENCODER = "fake"
-        assert services.model_version_ensure() == version
-        assert services.model_version_activate_when_covered() == version
+        assert versions.model_version_ensure() == version
+        assert versions.model_version_activate_when_covered() == version
         assert states() == {"fake": "active", "other": "retired"}
 
     def test_one_that_nobody_wants_any_more_is_dropped(
         self, version: ModelVersion, encoders: dict[str, Any], settings: Any
     ) -> None:
         settings.ENCODER = "other"
-        services.model_version_ensure()
+        versions.model_version_ensure()
         settings.ENCODER = "fake"
-        services.model_version_ensure()
+        versions.model_version_ensure()
         assert states() == {"fake": "active", "other": "retired"}
 
     def test_a_missing_encoder_is_said(self, db: None, settings: Any) -> None:
         settings.ENCODER = "nobody/has-this"
         with pytest.raises(ModelNotFound):
-            services.model_version_ensure()
+            versions.model_version_ensure()
         assert not ModelVersion.objects.exists()
 
     def test_pictures_that_failed_do_not_hold_a_version_back_for_ever(
@@ -225,37 +225,37 @@ class TestVersions:
     ) -> None:
         images = [make_image((shade, 0, 0)) for shade in range(0, 200, 10)]
         settings.ENCODER = "other"
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         services.embeddings_record(version=building, vectors={image.pk: np.ones(D) for image in images[1:]})
-        assert services.model_version_activate_when_covered() is None
+        assert versions.model_version_activate_when_covered() is None
         Stage.objects.update_or_create(
             image=images[0], step="embedding", model=building.key, defaults={"state": Stage.State.FAILED}
         )
         assert selectors.coverage(version=building) == selectors.Coverage(embedded=19, given_up=1, pictures=20)
-        assert services.model_version_activate_when_covered() == building
+        assert versions.model_version_activate_when_covered() == building
 
     def test_a_version_that_fails_on_everything_never_becomes_active(
         self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
     ) -> None:
         image = make_image()
         settings.ENCODER = "other"
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         Stage.objects.create(image=image, step="embedding", model=building.key, state=Stage.State.FAILED)
-        assert services.model_version_activate_when_covered() is None
+        assert versions.model_version_activate_when_covered() is None
         assert states() == {"fake": "active", "other": "building"}
 
     def test_both_are_embedded_while_one_is_built(
         self, version: ModelVersion, encoders: dict[str, Any], settings: Any
     ) -> None:
         settings.ENCODER = "other"
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         assert selectors.versions_to_embed() == [version, building]
 
     def test_a_version_whose_model_was_replaced_is_past_embedding(
         self, version: ModelVersion, encoders: dict[str, Any]
     ) -> None:
         encoders["fake"] = OtherEncoder()  # as after an upgrade of the package
-        building = services.model_version_ensure()
+        building = versions.model_version_ensure()
         assert building.state == ModelVersion.State.BUILDING
         assert selectors.versions_to_embed() == [building]
 
@@ -263,7 +263,7 @@ class TestVersions:
 @pytest.mark.django_db(transaction=True)
 def test_changes_become_visible_in_the_order_of_their_numbers(make_image: MakeImage) -> None:
     """Many writers at once, and a reader that only ever looks past the newest number it has seen: it misses nothing."""
-    version = services.model_version_ensure()
+    version = versions.model_version_ensure()
     images = [make_image((shade, shade, 0)) for shade in range(0, 240, 20)]
     seen: set[int] = set()
     problems: list[Exception] = []
@@ -310,7 +310,7 @@ def test_changes_become_visible_in_the_order_of_their_numbers(make_image: MakeIm
 @pytest.mark.django_db(transaction=True)
 def test_a_vector_that_arrives_while_its_picture_is_deleted_does_not_outlive_it(make_image: MakeImage) -> None:
     """The deletion is under way when the vector is written: whoever is first, no vector stays behind."""
-    version = services.model_version_ensure()
+    version = versions.model_version_ensure()
     image = make_image("red")
     image_id = image.pk
     deleting, writing = threading.Event(), threading.Event()

@@ -14,7 +14,7 @@ from ml import registry
 from ml.errors import ModelNotFound
 from mmsite import worker
 from search import engine, index
-from search.services import model_version_ensure
+from search.versions import model_version_ensure
 from tests.gallery.test_views_library import listed
 
 MakeImage = Callable[..., Image]

@@ -17,8 +17,7 @@ from gallery.models import Image, User
 from gallery.samples import load_samples
 from ml.errors import ModelError
 from mmsite import stamps
-from search import services as search_services
-from search.models import ModelVersion
+from search import versions
 
 
 class Command(BaseCommand):
@@ -53,15 +52,14 @@ class Command(BaseCommand):
 
     def _prepare_models(self) -> None:
         """Load each model once: it is verified, and the encoder's version is known before the first picture comes."""
-        known = ModelVersion.objects.filter(name=settings.ENCODER).exclude(state=ModelVersion.State.RETIRED).exists()
         mark = _models_mark()
-        if known and stamps.is_current("models", mark):
+        if versions.is_setting_followed() and stamps.is_current("models", mark):
             self.stdout.write("Models: ready")
             return
         self.stdout.write("Models: loading them for the first time…")
         ready = [
             self._prepare("captioner", settings.CAPTIONER, captioning_engine.warm),
-            self._prepare("encoder", settings.ENCODER, search_services.model_version_ensure),
+            self._prepare("encoder", settings.ENCODER, versions.model_version_ensure),
         ]
         if all(ready):
             stamps.put("models", mark)

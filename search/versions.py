@@ -1,0 +1,386 @@
+"""The life of model versions: added, built in the shadow of the one that searches use, activated, rolled back, removed.
+
+Whatever was asked for last counts. So at most one version that is being built takes over by itself, and none does any
+more once somebody has activated another by hand or rolled back.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from gallery import stages
+from gallery.models import Stage
+from gallery.pipeline import get_pipeline
+from ml.errors import ModelError
+from ml.interfaces import ImageTextEncoder
+from search import engine, factory, selectors
+from search.backends.exceptions import VectorIndexError
+from search.exceptions import VersionRefused, VersionUnknown
+from search.models import Embedding, ModelVersion
+
+State = ModelVersion.State
+
+# Rows that are deleted in one transaction, so that nobody waits long for the end of it.
+DELETED_AT_ONCE = 2_000
+# What a rate is measured over: a worker that has done nothing for so long has none, and a shorter time tells nothing.
+RATE_WINDOW = timedelta(minutes=5)
+RATE_LEAST = timedelta(seconds=10)
+RATE_CHANGES = 10_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a version is, and how many pictures were embedded a second of late; None where nothing is going on."""
+
+    coverage: selectors.Coverage
+    rate: float | None = None
+
+    @property
+    def tried(self) -> int:
+        """Pictures that have their vector, or never will."""
+        return self.coverage.embedded + self.coverage.given_up
+
+    @property
+    def left(self) -> int:
+        """Pictures that are still to be embedded."""
+        return max(0, self.coverage.pictures - self.tried)
+
+    @property
+    def seconds_left(self) -> float | None:
+        return self.left / self.rate if self.left and self.rate else None
+
+    @property
+    def time_left(self) -> str:
+        """`about 2 h 5 min`; "" where nobody knows, or nothing is left."""
+        if self.seconds_left is None:
+            return ""
+        minutes = math.ceil(self.seconds_left / 60)
+        days, hours = minutes // 1_440, minutes // 60 % 24
+        parts = {"d": days, "h": hours, "min": 0 if days else minutes % 60}
+        return "about " + " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
+
+
+@dataclass(frozen=True)
+class Added:
+    """A version that somebody named, and whether it was new."""
+
+    version: ModelVersion
+    is_new: bool
+
+
+# Reads
+
+
+def version_named(text: str) -> ModelVersion:
+    """The version of that number, key, name or beginning of a key. Raises VersionUnknown where not exactly one is."""
+    everything = ModelVersion.objects.order_by("pk")
+    candidates = [everything.filter(key=text), everything.filter(name=text), everything.filter(key__startswith=text)]
+    if text.isascii() and text.isdigit():
+        candidates.insert(0, everything.filter(pk=int(text)))
+    found: list[ModelVersion] = []
+    for candidate in candidates if text else []:
+        found = list(candidate) or found
+        if len(found) == 1:
+            return found[0]
+    if found:
+        several = ", ".join(f"{version.pk} ({version.key})" for version in found)
+        raise VersionUnknown(f"“{text}” can be any of {several}: give one's number.")
+    raise VersionUnknown(f"There is no model version “{text}”; `manage.py models list` shows those there are.")
+
+
+def progress(version: ModelVersion) -> Progress:
+    """How far a version is, and how fast it gets on."""
+    return Progress(selectors.coverage(version=version), _rate(version))
+
+
+def previous_version() -> ModelVersion | None:
+    """The version that searches used before this one and that still has vectors: where a rollback goes."""
+    has_vectors = Exists(Embedding.objects.filter(model_version=OuterRef("pk"), vector__isnull=False))
+    used_before = ModelVersion.objects.exclude(state=State.ACTIVE).filter(has_vectors, activated_at__isnull=False)
+    return used_before.order_by("-activated_at", "-pk").first()
+
+
+def is_setting_followed() -> bool:
+    """Whether the version of the encoder that the setting names is known, and searches have one to use."""
+    last = _last_configured()
+    return last is not None and last.name == settings.ENCODER and _active().exists()
+
+
+def why_not_removed(version: ModelVersion) -> str:
+    """Why a version has to stay, in a sentence; "" where it can go."""
+    if version.state == State.ACTIVE:
+        return f"Searches use {version.key}: activate another version before this one is removed."
+    if version == _last_configured() and version.name == settings.ENCODER:
+        return f"MMSITE_ENCODER names {version.key}, which would be built again: let it name another model first."
+    return ""
+
+
+# Writes
+
+
+def model_version_ensure() -> ModelVersion:
+    """Register the configured encoder and, each time that the setting comes to name another, have it take over.
+
+    It becomes active at once where no version is; else it is built in the shadow of the active one, until
+    `model_version_activate_when_covered` flips it. As long as the setting stays what it is, nothing changes, so that
+    this undoes neither a rollback nor an activation by hand. Raises an error of ml.errors where the model can't be
+    loaded.
+    """
+    encoder = engine.configured_encoder()
+    last = _last_configured()
+    if last is not None and (last.key, last.name) == (encoder.info.key, settings.ENCODER) and _active().exists():
+        return last  # the usual case takes no lock
+    with transaction.atomic():
+        _lock()
+        version = _registered(encoder, settings.ENCODER).version
+        is_news = version != _last_configured()
+        if is_news:
+            version.configured_at = timezone.now()
+            _let_none_take_over()
+        if not _active().exists():
+            _activate(version)
+        elif is_news and version.state != State.ACTIVE:
+            version.state, version.activates_itself = State.BUILDING, True
+        version.save(update_fields=["state", "activates_itself", "configured_at", "activated_at"])
+    return version
+
+
+def model_version_activate_when_covered() -> ModelVersion | None:
+    """Let searches use the version that was built to take over, if it has its vectors by now; returns it if so.
+
+    The one that was active is retired; its vectors stay, so that a rollback flips back.
+    """
+    waiting = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True).order_by("pk").first()
+    if waiting is None or not selectors.coverage(version=waiting).is_complete:
+        return None
+    try:
+        _check_usable(waiting)
+    except VersionRefused as problem:
+        logger.warning("%s has its vectors, but does not take over: %s", waiting, problem)
+        return None
+    with transaction.atomic():
+        _lock()
+        version = ModelVersion.objects.filter(pk=waiting.pk, state=State.BUILDING, activates_itself=True).first()
+        return version and _switch_to(version)
+
+
+def model_version_add(*, name: str) -> Added:
+    """Register the encoder of that name (a hub id, a folder, `builtin`); nothing is embedded with it yet.
+
+    Raises VersionRefused, or an error of ml.errors where it can't be loaded.
+    """
+    encoder = engine.encoder_named(name)
+    if encoder.info.revision == "local":  # a folder; other processes may run elsewhere
+        name = str(Path(name).expanduser().absolute())
+    if len(name) > (longest := ModelVersion._meta.get_field("name").max_length or 0):
+        raise VersionRefused(f"The name {name} is too long: {longest} letters are allowed.")
+    with transaction.atomic():
+        _lock()
+        return _registered(encoder, name)
+
+
+def model_version_build(*, version: ModelVersion, activates_itself: bool = False) -> ModelVersion:
+    """Have the worker embed every picture with this version, after whatever people wait for; goes on after any stop.
+
+    `activates_itself`: searches use it once it has its vectors, and no other that is being built takes over. Raises
+    VersionRefused where it is active or its model can't be loaded, VersionUnknown where it is gone.
+    """
+    _check_usable(version)
+    with transaction.atomic():
+        version = _locked(version)
+        if version.state == State.ACTIVE:
+            raise VersionRefused(f"Searches use {version.key} already, and its pictures are embedded as they come.")
+        if activates_itself:
+            _stop_taking_over()
+        is_going_on = version.state == State.BUILDING and version.activates_itself
+        version.state, version.activates_itself = State.BUILDING, activates_itself or is_going_on
+        version.save(update_fields=["state", "activates_itself"])
+    _start_work()
+    return version
+
+
+def model_version_activate(*, version: ModelVersion, force: bool = False) -> ModelVersion:
+    """Let searches use this version from now on; the one that was active is retired, with its vectors.
+
+    Raises VersionRefused where it is active, lacks vectors (unless forced), or its model can't be loaded (forced or
+    not: there would be no search), VersionUnknown where it is gone.
+    """
+    if version.state == State.ACTIVE:
+        raise VersionRefused(f"Searches use {version.key} already.")
+    coverage = selectors.coverage(version=version)
+    if not (force or coverage.is_complete):
+        raise VersionRefused(_why_not_covered(version, coverage))
+    _check_usable(version)
+    with transaction.atomic():
+        version = _switch_to(_locked(version))
+        _stop_taking_over()
+    _start_work()
+    return version
+
+
+def model_version_roll_back() -> ModelVersion:
+    """Let searches use the version again that they used before; the next rollback flips forth.
+
+    Pictures that came since are embedded from now on. Raises VersionRefused where there is no such version or its
+    model can't be loaded, VersionUnknown where it was removed meanwhile.
+    """
+    version = previous_version()
+    if version is None:
+        raise VersionRefused("There is nothing to roll back to: no other version that searches used has vectors.")
+    _check_usable(version)
+    with transaction.atomic():
+        version = _switch_to(_locked(version))
+        _stop_taking_over()
+    _start_work()
+    return version
+
+
+def model_version_remove(*, version: ModelVersion) -> None:
+    """Delete a version with its vectors, piece by piece; one that is being built stops. Interrupted, it goes on when
+    it is called again. Raises VersionRefused, see `why_not_removed`, or VersionUnknown where it is gone."""
+    with transaction.atomic():
+        version = _locked(version)
+        if problem := why_not_removed(version):
+            raise VersionRefused(problem)
+        # From here on nobody embeds with it, and a rollback doesn't end on half of it.
+        version.state, version.activates_itself, version.activated_at = State.RETIRED, False, None
+        version.save(update_fields=["state", "activates_itself", "activated_at"])
+    vectors = Embedding.objects.filter(model_version=version)
+    _delete_in_pieces(vectors)
+    # A step that is done for it would not be done again, should the model come back.
+    _delete_in_pieces(Stage.objects.filter(step=selectors.EMBEDDING_STEP, model=version.key))
+    _drop_index(version)
+    with transaction.atomic():
+        _locked(version)
+        vectors.delete()  # what a worker that was at it has written since
+        ModelVersion.objects.filter(pk=version.pk).delete()
+
+
+# Parts of these
+
+
+def _active() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(state=State.ACTIVE)
+
+
+def _last_configured() -> ModelVersion | None:
+    configured = ModelVersion.objects.filter(configured_at__isnull=False)
+    return configured.order_by("-configured_at", "-pk").first()
+
+
+def _lock() -> None:
+    """Whoever changes the state of any version waits for whoever else does."""
+    list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+
+def _locked(version: ModelVersion) -> ModelVersion:
+    """The version as it is now. Raises VersionUnknown."""
+    _lock()
+    found = ModelVersion.objects.filter(pk=version.pk).first()
+    if found is None:
+        raise VersionUnknown(f"{version.key} was removed meanwhile.")
+    return found
+
+
+def _registered(encoder: ImageTextEncoder, name: str) -> Added:
+    """The version of an encoder, which `name` loads from now on."""
+    info = encoder.info
+    version, is_new = ModelVersion.objects.get_or_create(
+        key=info.key,
+        defaults={
+            "name": name,
+            "revision": info.revision,
+            "weights_hash": info.weights_hash,
+            "preprocessing": info.preprocessing,
+            "dimension": encoder.dimension,
+            "state": State.ADDED,
+        },
+    )
+    if version.name != name:  # a folder that was moved, say
+        version.name = name
+        version.save(update_fields=["name"])
+    return Added(version, is_new)
+
+
+def _let_none_take_over() -> None:
+    """Whoever configured another encoder no longer wants the one that was to take over before."""
+    taking_over = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True)
+    taking_over.update(state=State.RETIRED, activates_itself=False)
+
+
+def _stop_taking_over() -> None:
+    ModelVersion.objects.filter(activates_itself=True).update(activates_itself=False)
+
+
+def _activate(version: ModelVersion) -> None:
+    version.state, version.activates_itself, version.activated_at = State.ACTIVE, False, timezone.now()
+
+
+def _switch_to(version: ModelVersion) -> ModelVersion:
+    """Within a transaction, so that whoever asks which version is active is told the one or the other."""
+    if version.state != State.ACTIVE:
+        _active().update(state=State.RETIRED)
+        _activate(version)
+        version.save(update_fields=["state", "activates_itself", "activated_at"])
+    return version
+
+
+def _check_usable(version: ModelVersion) -> None:
+    """Raises VersionRefused where this machine can't turn words into the version's vectors."""
+    try:
+        engine.encoder_of(version).encode_texts(["a photo"])
+    except ModelError as error:
+        raise VersionRefused(f"{version.key} can't be used on this machine: {error}") from error
+
+
+def _why_not_covered(version: ModelVersion, coverage: selectors.Coverage) -> str:
+    has = f"{version.key} has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures"
+    if coverage.given_up:
+        has += f", and failed on {coverage.given_up:,}"
+    advice = "wait until it is built" if version.state == State.BUILDING else "build it first"
+    return f"{has}: {advice}, or force it, and searches won't find the others until they are embedded."
+
+
+def _start_work() -> None:
+    """Open what the pictures lack now, rather than with the next sweep."""
+    stages.sweep()
+    if stages.any_due():
+        get_pipeline().wake()
+
+
+def _rate(version: ModelVersion) -> float | None:
+    now = timezone.now()
+    times: list[datetime] = list(
+        Embedding.objects.filter(model_version=version)
+        .order_by("-seq")
+        .values_list("updated_at", flat=True)[:RATE_CHANGES]
+    )
+    recent = [time for time in times if time > now - RATE_WINDOW]
+    if not recent or now - min(recent) < RATE_LEAST:
+        return None
+    # Without the first one: nobody knows how long that took.
+    return (len(recent) - 1) / (now - min(recent)).total_seconds() or None
+
+
+def _delete_in_pieces(rows: "QuerySet[Embedding] | QuerySet[Stage]") -> None:
+    while ids := list(rows.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+        rows.filter(pk__in=ids).delete()
+
+
+def _drop_index(version: ModelVersion) -> None:
+    """An index on a server would stay behind; those in memory and their snapshots go by themselves."""
+    if not factory.is_shared():
+        return
+    try:
+        factory.create(version).drop()
+    except VectorIndexError as error:
+        logger.warning("The index of %s stays on the server, where it can be removed by hand: %s", version, error)
