@@ -8,6 +8,7 @@ the time of a filtered query.)
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from search.backends.base import FieldKind, Filter, Hit, Point, Vector, VectorIndex
 from search.backends.exceptions import IndexCorrupt, NotFinite
+from search.backends.keys import KeyRows
 from search.backends.locks import ReadWriteLock
 from search.backends.payload import Mask, PayloadColumns
 from search.backends.snapshot import read_arrays, write_arrays
@@ -43,7 +45,7 @@ class FaissIndex(VectorIndex):
         self._threads = threads
         self._lock = ReadWriteLock()
         self._vectors = _empty(dimension)
-        self._keys = np.empty(0, np.int64)
+        self._keys = KeyRows()
         self._payload = PayloadColumns()
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -53,34 +55,39 @@ class FaissIndex(VectorIndex):
         keys = np.array([point.key for point in points], np.int64)
         payloads = [point.payload for point in points]
         with self._lock.writing():
-            rows = np.flatnonzero(np.isin(self._keys, keys))
-            known = np.searchsorted(keys, self._keys[rows])
+            rows, known = self._keys.find(keys)
             _view(self._vectors)[rows] = halves[known]
-            self._payload.write(rows, [payloads[i] for i in known])
+            self._payload.write(rows, list(compress(payloads, known)))
 
-            fresh = np.delete(np.arange(len(keys)), known)
-            self._vectors.add_sa_codes(_codes(halves[fresh]))
-            self._keys = np.concatenate([self._keys, keys[fresh]])
-            self._payload.append([payloads[i] for i in fresh])
+            self._vectors.add_sa_codes(_codes(halves[~known]))
+            self._keys.append(keys[~known])
+            self._payload.append(list(compress(payloads, ~known)))
 
     def delete(self, keys: Collection[int]) -> None:
         with self._lock.writing():
-            gone = np.isin(self._keys, np.fromiter(keys, np.int64, len(keys)))
-            if gone.any():
-                self._vectors.remove_ids(_selector(gone))
-                self._keys = self._keys[~gone]
-                self._payload.keep(~gone)
+            rows = self._keys.rows_of(set(keys))
+            if not len(rows):
+                return
+            sources, targets = self._keys.remove(rows)
+            halves = _view(self._vectors)
+            halves[targets] = halves[sources]
+            self._vectors.remove_ids(faiss.IDSelectorRange(len(self._keys), len(halves)))
+            self._payload.move(sources, targets, len(self._keys))
+
+    def drop(self) -> None:
+        with self._lock.writing():
+            self._vectors, self._keys, self._payload = _empty(self.dimension), KeyRows(), PayloadColumns()
 
     def search(self, vector: Vector, *, limit: int, offset: int = 0, where: Filter | None = None) -> list[Hit]:
         query = self.as_rows([vector])
         limit += offset
         with self._lock.reading():
-            mask = None if where is None else self._payload.mask(where)
-            candidates = len(self._keys) if mask is None else int(mask.sum())
+            mask = None if where is None else self._payload.mask(where, self._keys.rows_of)
+            candidates = len(self._keys) if mask is None else int(np.count_nonzero(mask))
             if limit < 1 or not candidates:
                 return []
             scores, rows = self._best(query, limit, candidates, mask)
-            keys = self._keys[rows]
+            keys = self._keys.by_row[rows]
         order = np.lexsort((keys, -scores))[offset:limit]
         return [Hit(int(keys[i]), float(scores[i])) for i in order]
 
@@ -104,17 +111,15 @@ class FaissIndex(VectorIndex):
 
     def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
         with self._lock.reading():
-            rows = np.flatnonzero(self._keys > after)
-            rows = rows[np.argsort(self._keys[rows])][:limit]
-            keys, halves, payloads = self._keys[rows], _view(self._vectors)[rows], self._payload.read(rows)
+            rows = self._keys.after(after, limit)
+            keys, halves, payloads = self._keys.by_row[rows], _view(self._vectors)[rows], self._payload.read(rows)
         return [Point(int(key), half, payload) for key, half, payload in zip(keys, halves, payloads, strict=True)]
 
     def save_snapshot(self, path: Path, *, label: str, generation: int) -> None:
         with self._lock.reading():
-            keys, halves = self._keys, _view(self._vectors).copy()
-            codes, values = self._payload.dump()
-            codes = {field: column.copy() for field, column in codes.items()}
-        about = {"label": label, "generation": generation, "values": values}
+            keys, halves = self._keys.by_row.copy(), _view(self._vectors).copy()
+            codes, entries = self._payload.dump()
+        about = {"label": label, "generation": generation, "entries": entries}
         columns = {f"payload {field}": column for field, column in codes.items()}
         write_arrays(path, {"about": np.array(json.dumps(about)), "keys": keys, "vectors": halves, **columns})
 
@@ -124,12 +129,12 @@ class FaissIndex(VectorIndex):
         keys, halves = arrays["keys"], arrays["vectors"]
         if about["label"] != label or halves.shape != (len(keys), self.dimension):
             raise IndexCorrupt(f"{path} belongs to another index: {about['label']}.")
-        codes = {field: arrays[f"payload {field}"] for field in about["values"]}
+        codes = {field: arrays[f"payload {field}"] for field in about["entries"]}
+        payload = PayloadColumns.restored(len(keys), codes, about["entries"])
         vectors = _empty(self.dimension)
         vectors.add_sa_codes(_codes(halves))
         with self._lock.writing():
-            self._vectors, self._keys = vectors, keys
-            self._payload = PayloadColumns.restored(len(keys), codes, about["values"])
+            self._vectors, self._keys, self._payload = vectors, KeyRows(keys), payload
         return int(about["generation"])
 
     def _as_halves(self, points: Sequence[Point]) -> Halves:

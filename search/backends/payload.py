@@ -1,94 +1,178 @@
 """Payloads as columns of small integers, so that a filter over 100,000 points is a few vectorised comparisons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from search.backends.base import All, Any, Filter, Match, Not, Value
+from search.backends.base import All, Any, Filter, HasKey, Match, Not, Payload, Range, Value
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.int32]
+Entry = Value | tuple[Value, ...]
 
 _ABSENT = -1
-# Beyond this many values, one pass of np.isin beats a comparison for each.
-_MANY_VALUES = 16
+# Beyond this many codes, looking each row's up beats a comparison of all rows with each.
+_MANY_CODES = 16
+# Entries that no row holds any more are tolerated up to this many, or as many as there are rows.
+_SPARE_ENTRIES = 1_024
+
+
+class _Column:
+    """One field: a code for each row, (size,) int32, into the entries seen. An entry is the field's content as it was
+    given: a value, or a tuple of them."""
+
+    def __init__(self, codes: Codes, entries: Iterable[Entry] = ()) -> None:
+        self.codes = codes
+        self.entries: dict[Entry, int] = {}
+        self._tuples_with: dict[Value, list[int]] = {}
+        # Every whole number in an entry, beside the entry's code: what a Range asks about.
+        self._numbers = np.empty(0, np.int64)
+        self._holders = np.empty(0, np.int32)
+        self.encode(entries)
+
+    def encode(self, entries: Iterable[Entry]) -> list[int]:
+        """The entries' codes; those not seen before get new ones."""
+        start = len(self.entries)
+        codes = [self.entries.setdefault(entry, len(self.entries)) for entry in entries]
+        if len(self.entries) > start:
+            self._learn(list(islice(self.entries, start, None)), start)
+        return codes
+
+    def _learn(self, entries: Sequence[Entry], start: int) -> None:
+        numbers, holders = [], []
+        for code, entry in enumerate(entries, start):
+            if isinstance(entry, tuple):
+                for value in set(entry):
+                    self._tuples_with.setdefault(value, []).append(code)
+            for value in entry if isinstance(entry, tuple) else (entry,):
+                if isinstance(value, int):
+                    numbers.append(value)
+                    holders.append(code)
+        self._numbers = np.concatenate([self._numbers, np.array(numbers, np.int64)])
+        self._holders = np.concatenate([self._holders, np.array(holders, np.int32)])
+
+    def compacted(self) -> "_Column":
+        """This column, without entries that no row holds where those are many."""
+        if len(self.entries) <= 2 * len(self.codes) + _SPARE_ENTRIES:
+            return self
+        used, codes = np.unique(self.codes, return_inverse=True)
+        entries = list(self.entries)
+        absent = int(len(used) and used[0] == _ABSENT)
+        return _Column((codes - absent).astype(np.int32), [entries[code] for code in used[absent:]])
+
+    def matching(self, values: Collection[Value]) -> Mask:
+        """Which rows hold one of the values, (size,) bool."""
+        wanted = [self.entries[value] for value in values if value in self.entries]
+        wanted += [code for value in values for code in self._tuples_with.get(value, ())]
+        if len(wanted) > _MANY_CODES:
+            return self._holding(np.array(wanted))
+        mask = np.zeros(len(self.codes), bool)
+        for code in wanted:
+            mask |= self.codes == code
+        return mask
+
+    def within(self, at_least: int | None, below: int | None) -> Mask:
+        """Which rows hold a whole number in [at_least, below), (size,) bool."""
+        inside = np.ones(len(self._numbers), bool)
+        if at_least is not None:
+            inside &= self._numbers >= at_least
+        if below is not None:
+            inside &= self._numbers < below
+        return self._holding(self._holders[inside])
+
+    def _holding(self, codes: npt.NDArray[np.integer]) -> Mask:
+        wanted = np.zeros(len(self.entries) + 1, bool)  # the last is that of rows without the field: _ABSENT
+        wanted[codes] = True
+        mask: Mask = wanted[self.codes]
+        return mask
 
 
 class PayloadColumns:
-    """The payloads of the points, row by row. Each field is a column of codes into the values seen in it."""
+    """The payloads of the points, row by row: a column for each field."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._codes: dict[str, Codes] = {}
-        self._values: dict[str, dict[Value, int]] = {}
+        self._columns: dict[str, _Column] = {}
 
-    def append(self, payloads: Sequence[Mapping[str, Value]]) -> None:
+    def append(self, payloads: Sequence[Payload]) -> None:
         """Add rows at the end."""
         start, self.size = self.size, self.size + len(payloads)
         empty = np.full(len(payloads), _ABSENT, np.int32)
-        self._codes = {field: np.concatenate([codes, empty]) for field, codes in self._codes.items()}
+        for column in self._columns.values():
+            column.codes = np.concatenate([column.codes, empty])
         self.write(np.arange(start, self.size), payloads)
 
-    def write(self, rows: Rows, payloads: Sequence[Mapping[str, Value]]) -> None:
+    def write(self, rows: Rows, payloads: Sequence[Payload]) -> None:
         """Put whole payloads in the place of those at `rows`."""
-        for field in {field for payload in payloads for field in payload} | self._codes.keys():
-            values = self._values.setdefault(field, {})
-            codes = self._codes.setdefault(field, np.full(self.size, _ABSENT, np.int32))
-            codes[rows] = [
-                values.setdefault(payload[field], len(values)) if field in payload else _ABSENT for payload in payloads
-            ]
+        for field in {field for payload in payloads for field in payload} | self._columns.keys():
+            if field not in self._columns:
+                self._columns[field] = _Column(np.full(self.size, _ABSENT, np.int32))
+            column = self._columns[field]
+            column.codes[rows] = _ABSENT
+            has = [field in payload for payload in payloads]
+            column.codes[rows[has]] = column.encode(payload[field] for payload in payloads if field in payload)
+            self._columns[field] = column.compacted()
 
-    def read(self, rows: Rows) -> list[dict[str, Value]]:
-        """The payloads of these rows."""
-        payloads: list[dict[str, Value]] = [{} for _ in rows]
-        for field, codes in self._codes.items():
-            values = list(self._values[field])
-            for payload, code in zip(payloads, codes[rows], strict=True):
+    def read(self, rows: Rows) -> list[dict[str, Entry]]:
+        """The payloads of these rows, as they were given."""
+        payloads: list[dict[str, Entry]] = [{} for _ in rows]
+        for field, column in self._columns.items():
+            entries = list(column.entries)
+            for payload, code in zip(payloads, column.codes[rows], strict=True):
                 if code != _ABSENT:
-                    payload[field] = values[code]
+                    payload[field] = entries[code]
         return payloads
 
-    def keep(self, mask: Mask) -> None:
-        """Drop the rows outside the mask; the others close up in their order."""
-        self.size = int(mask.sum())
-        self._codes = {field: codes[mask] for field, codes in self._codes.items()}
+    def move(self, sources: Rows, targets: Rows, size: int) -> None:
+        """Put the payloads of the rows `sources` in the place of those of `targets`; then keep the first `size`."""
+        self.size = size
+        for column in self._columns.values():
+            column.codes[targets] = column.codes[sources]
+            column.codes = column.codes[:size].copy()
 
-    def mask(self, where: Filter) -> Mask:
-        """Which rows the filter lets through, (size,) bool."""
+    def mask(self, where: Filter, rows_of: Callable[[Collection[int]], Rows]) -> Mask:
+        """Which rows the filter lets through, (size,) bool. `rows_of` tells the rows of those keys that are there."""
         match where:
             case Match(field, values):
-                return self._matching(field, values)
+                return self._columns[field].matching(values) if field in self._columns else self._none()
+            case Range(field, at_least, below):
+                return self._columns[field].within(at_least, below) if field in self._columns else self._none()
+            case HasKey(keys):
+                mask = self._none()
+                mask[rows_of(keys)] = True
+                return mask
             case All(parts):
-                every: Mask = np.all([np.ones(self.size, bool), *map(self.mask, parts)], axis=0)
-                return every
+                mask = ~self._none()
+                for part in parts:
+                    mask &= self.mask(part, rows_of)
+                return mask
             case Any(parts):
-                some: Mask = np.any([np.zeros(self.size, bool), *map(self.mask, parts)], axis=0)
-                return some
+                mask = self._none()
+                for part in parts:
+                    mask |= self.mask(part, rows_of)
+                return mask
             case Not(part):
-                return ~self.mask(part)
+                return ~self.mask(part, rows_of)
 
-    def _matching(self, field: str, values: Sequence[Value]) -> Mask:
-        known = self._values.get(field, {})
-        wanted = [known[value] for value in values if value in known]
-        if not wanted:
-            return np.zeros(self.size, bool)
-        codes = self._codes[field]
-        if len(wanted) > _MANY_VALUES:
-            return np.isin(codes, np.array(wanted, np.int32))
-        matching: Mask = np.any([codes == code for code in wanted], axis=0)
-        return matching
+    def _none(self) -> Mask:
+        return np.zeros(self.size, bool)
 
-    def dump(self) -> tuple[dict[str, Codes], dict[str, list[Value]]]:
-        """Codes and values by field, for `restored`."""
-        return dict(self._codes), {field: list(values) for field, values in self._values.items()}
+    def dump(self) -> tuple[dict[str, Codes], dict[str, list[Entry]]]:
+        """Codes and entries by field, for `restored`."""
+        codes = {field: column.codes.copy() for field, column in self._columns.items()}
+        return codes, {field: list(column.entries) for field, column in self._columns.items()}
 
     @classmethod
-    def restored(cls, size: int, codes: Mapping[str, Codes], values: Mapping[str, Sequence[Value]]) -> "PayloadColumns":
-        """The columns that `dump` gave."""
+    def restored(
+        cls, size: int, codes: Mapping[str, Codes], entries: Mapping[str, Sequence[Value | Sequence[Value]]]
+    ) -> "PayloadColumns":
+        """The columns that `dump` gave; JSON, which knows no tuples, may have made lists of them meanwhile."""
         columns = cls()
         columns.size = size
-        columns._codes = dict(codes)
-        columns._values = {field: {value: code for code, value in enumerate(seen)} for field, seen in values.items()}
+        for field, seen in entries.items():
+            given = [entry if isinstance(entry, int | str) else tuple(entry) for entry in seen]
+            columns._columns[field] = _Column(codes[field], given)
         return columns

@@ -15,7 +15,7 @@ from search.backends.exceptions import IndexCorrupt
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-_MAGIC = b"mmsite snapshot 1\n"
+_MAGIC = b"mmsite snapshot 2\n"  # a new number for every change of what lies in the arrays
 _BODY_AT = len(_MAGIC) + 65  # a SHA-256 in hex and a line break
 
 
