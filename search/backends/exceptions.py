@@ -31,3 +31,11 @@ class IndexRefused(IndexUnavailable):
 
 class CircuitOpen(IndexUnavailable):
     """The server failed several times in a row and isn't asked for a while. Answer by other means, at once."""
+
+
+class IndexBusy(IndexUnavailable):
+    """The server has more to do than it can. `retry_after`: seconds for which it asks to be left alone, if it says."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
