@@ -64,14 +64,14 @@ def open_for(*, images: Iterable[Image], priority: Stage.Priority) -> None:
     )
 
 
-def claim(*, worker: str, limit: int) -> list[Stage]:
-    """Take the next due stages, with their `image`; [] when nothing is due.
+def claim(*, worker: str, limit: int, steps: Collection[str] | None = None) -> list[Stage]:
+    """Take the next due stages (of these steps), with their `image`; [] when nothing is due.
 
-    Either all due steps of up to `limit` pictures of one priority, interactive before backfill, oldest first; or, where
-    a process died, one single stage. Safe among any number of workers: each stage goes to one of them.
+    Either all of the due ones of up to `limit` pictures of one priority, interactive before backfill, oldest first; or,
+    where a process died, one single stage. Safe among any number of workers: each stage goes to one of them.
     """
     _fail_exhausted()
-    while ids := _next_due(limit):
+    while ids := _next_due(limit, steps):
         # Another worker may have been faster with all of them: look again.
         if claimed := _take(ids, worker):
             return claimed
@@ -150,18 +150,18 @@ def sweep() -> SweepReport:
     return SweepReport(expired=expired, failed=failed, opened=len(missing), skipped=skipped, revived=revived)
 
 
-def any_due() -> bool:
-    """Is there work that somebody should claim now?"""
+def any_due(*, steps: Collection[str] | None = None) -> bool:
+    """Is there work (of these steps) that somebody should claim now?"""
     now = timezone.now()
-    return any(Stage.objects.filter(due).exists() for due in (_waiting(now), _expired(now)))
+    return any(_only(steps).filter(due).exists() for due in (_waiting(now), _expired(now)))
 
 
-def stalled(*, for_seconds: float) -> bool:
-    """Work has been due for so long, nobody holds a claim, and nothing was settled in that time."""
+def stalled(*, for_seconds: float, steps: Collection[str] | None = None) -> bool:
+    """Work (of these steps) has been due for so long, nobody holds a claim, and nothing was settled in that time."""
     now = timezone.now()
     before = now - timedelta(seconds=for_seconds)
-    waits = Stage.objects.filter(_waiting(before) | _expired(before))
-    moves = Stage.objects.filter(
+    waits = _only(steps).filter(_waiting(before) | _expired(before))
+    moves = _only(steps).filter(
         Q(state=Stage.State.RUNNING, claimed_until__gt=now)
         | Q(state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before)
     )
@@ -190,14 +190,18 @@ def _waiting(now: datetime) -> Q:
     return Q(state=Stage.State.PENDING, due_at__lte=now)
 
 
-def _next_due(limit: int) -> list[int]:
+def _only(steps: Collection[str] | None) -> QuerySet[Stage]:
+    return Stage.objects.all() if steps is None else Stage.objects.filter(step__in=steps)
+
+
+def _next_due(limit: int, steps: Collection[str] | None) -> list[int]:
     """Ids of the stages that belong into the next claim."""
     now = timezone.now()
     # Two queries, since one with OR would sort the whole backlog: in each of these the index gives the order.
     heads = [
         stage
         for due in (_waiting(now), _expired(now))
-        for stage in Stage.objects.filter(due).order_by("priority", "due_at", "id")[: limit * 4]
+        for stage in _only(steps).filter(due).order_by("priority", "due_at", "id")[: limit * 4]
     ]
     if not heads:
         return []
@@ -206,7 +210,7 @@ def _next_due(limit: int) -> list[int]:
         return [first.pk]
     batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
     image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
-    return list(Stage.objects.filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
+    return list(_only(steps).filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
 
 
 def _take(ids: list[int], worker: str) -> list[Stage]:

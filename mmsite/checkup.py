@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.models import Success
 
 from captioning import engine as captioning_engine
 from gallery import stages
 from gallery.storage import base_of
 from ml.errors import ModelError
+from mmsite import pipeline, queues
 from search import engine as search_engine
 from search import index, selectors
 
@@ -41,6 +43,8 @@ def examine() -> Iterator[Finding]:
     """Every finding, in the order in which things build on each other."""
     database = check_database()
     yield database
+    if settings.REDIS_URL:
+        yield check_broker()
     yield check_media_folder()
     yield _check_model("captioner", captioning_engine.describe)
     yield _check_model("encoder", search_engine.describe)
@@ -60,6 +64,16 @@ def check_database() -> Finding:
     if missing:
         return Finding("database", f"lacks {len(missing)} migrations", "Run `manage.py setup`.")
     return Finding("database", f"{connection.vendor}, up to date")
+
+
+def check_broker() -> Finding:
+    """Redis takes wake-ups."""
+    try:
+        waiting = sum(get_broker(queues.cluster(queue)).queue_size() for queue in queues.names())
+    except queues.BrokerUnavailable as error:
+        advice = "Check MMSITE_REDIS_URL and that the server runs. Uploads are safe, and wait."
+        return Finding("broker", f"Redis does not answer: {error}", advice)
+    return Finding("broker", f"Redis, {waiting:,} wake-ups wait")
 
 
 def check_media_folder() -> Finding:
@@ -89,10 +103,11 @@ def check_work() -> Finding:
     """Work moves, and none of it has failed."""
     counts = stages.counts()
     sentence = f"{counts.waiting:,} steps wait, {counts.running:,} run, {counts.failed:,} failed"
-    if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS):
-        return Finding(
-            "work", f"{sentence}, and nothing moves", "Restart the worker: `manage.py run` does it by itself."
-        )
+    for queue in queues.names():
+        if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=pipeline.steps_of(queue)):
+            where = f" in the queue {queue}" if settings.GPU_QUEUE else ""
+            advice = "Restart the worker: `manage.py run` does it by itself."
+            return Finding("work", f"{sentence}, and nothing moves{where}", advice)
     if counts.failed:
         advice = "The pictures say why; `manage.py process_images --failed` tries them again."
         return Finding("work", sentence, advice)

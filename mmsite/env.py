@@ -108,6 +108,17 @@ def items(name: str, default: list[str]) -> list[str]:
     return _read(name, default, _items, "a comma-separated list")
 
 
+def some_of(name: str, allowed: list[str]) -> list[str]:
+    """Comma-separated texts, each one of these; all of them unless told."""
+
+    def parse(text: str) -> list[str]:
+        if set(given := _items(text)) <= set(allowed):
+            return given
+        raise ValueError(text)
+
+    return _read(name, list(allowed), parse, f"a comma-separated choice from {', '.join(allowed)}")
+
+
 def path(name: str, default: Path) -> Path:
     """A path; `~` is expanded, a relative one is taken from the current folder."""
     return _read(name, default, lambda value: Path(value).expanduser().absolute(), "a path")

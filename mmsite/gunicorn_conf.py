@@ -1,7 +1,8 @@
 """How gunicorn serves the site: `gunicorn -c python:mmsite.gunicorn_conf mmsite.wsgi`.
 
-One process, since each holds the text tower and the index in memory; threads, since requests wait for disk and
-database, and torch and FAISS release the lock. Nothing is loaded before the fork (no preload): torch hangs after one.
+One process unless told otherwise, since each holds the text tower and the index in memory; threads, since requests
+wait for disk and database, and torch and FAISS release the lock. Nothing is loaded before the fork (no preload): torch
+hangs after one.
 """
 
 import logging
@@ -12,7 +13,7 @@ from django.conf import settings
 from mmsite import lifeline
 
 bind = settings.WEB_ADDRESS
-workers = 1
+workers = settings.WEB_WORKERS
 worker_class = "gthread"
 threads = settings.WEB_THREADS
 timeout = 120

@@ -9,12 +9,11 @@ from collections.abc import Collection
 
 from django.conf import settings
 from django.db import DatabaseError
-from django_q.brokers import get_broker
-from django_q.tasks import async_task
 
 from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
+from mmsite import queues
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
@@ -33,16 +32,25 @@ def steps() -> list[Step]:
     return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings]
 
 
+def steps_of(queue: str) -> tuple[str, ...] | None:
+    """The names of the steps that the workers of a queue do; None for all of them."""
+    if not settings.GPU_QUEUE:
+        return None
+    return (CAPTION, EMBEDDING) if queue == queues.MODELS else (RENDITIONS,)
+
+
 def wake() -> None:
-    """Tell a worker that work is due, unless that has been said and not been heard yet.
+    """Tell the workers of each queue that work is due, unless that has been said and not been heard yet.
 
     A wake-up that fails is not worth an error on the page of somebody whose upload is safe: the sweep makes up for it.
     """
-    try:
-        if get_broker().queue_size() == 0:
-            async_task("mmsite.tasks.work")
-    except DatabaseError:
-        logger.warning("The worker could not be woken; the next sweep will do it.", exc_info=True)
+    for queue in queues.names():
+        steps = steps_of(queue)
+        try:
+            if steps is None or stages.any_due(steps=steps):
+                queues.wake(queue)
+        except DatabaseError:
+            logger.warning("Nobody could look whether work is due; the next sweep will.", exc_info=True)
 
 
 def changed(*, image_ids: Collection[int]) -> None:

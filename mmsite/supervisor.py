@@ -6,16 +6,15 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django_q.tasks import async_task
 
 from gallery import stages
-from mmsite import children, pipeline
+from mmsite import children, pipeline, queues
 from mmsite.children import Child
 from mmsite.lifeline import Lifeline
 
@@ -27,21 +26,29 @@ GRACE_SECONDS = 10.0
 # For a worker that is stuck: it has hardly anything to bring to an end.
 STUCK_GRACE_SECONDS = 2.0
 LONGEST_PATIENCE_SECONDS = 900.0
+WEB, WORKER = "web", "worker"
 
 
 class Supervisor:
-    """Web and worker, and once, where asked for, the import of a folder."""
+    """Web, a worker for each of settings.QUEUES, and once, where asked for, the import of a folder. `only` says which
+    of the first two, where it is not both."""
 
-    def __init__(self, *, say: Callable[[str], None], import_options: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, *, say: Callable[[str], None], only: str | None = None, import_options: Sequence[str] | None = None
+    ) -> None:
         self._say = say
         self._lifeline = Lifeline()
-        self._web = Child(
-            "web",
-            [sys.executable, "-m", "gunicorn", "-c", "python:mmsite.gunicorn_conf", "mmsite.wsgi"],
-            self._lifeline,
-        )
-        self._worker = Child("worker", _manage("qcluster"), self._lifeline)
-        self._children = [self._web, self._worker]
+        self._has_web = only != WORKER
+        self._children: list[Child] = []
+        if self._has_web:
+            command = [sys.executable, "-m", "gunicorn", "-c", "python:mmsite.gunicorn_conf", "mmsite.wsgi"]
+            self._children.append(Child(WEB, command, self._lifeline))
+        self._watched: list[tuple[Child, Watchdog]] = []
+        for queue in [] if only == WEB else settings.QUEUES:
+            name = WORKER if queue == queues.DEFAULT else f"{WORKER} of {queue}"
+            worker = Child(name, _manage("qcluster", "--queue", queue), self._lifeline)
+            self._watched.append((worker, Watchdog(pipeline.steps_of(queue))))
+            self._children.append(worker)
         if import_options is not None:
             self._children.append(
                 Child(
@@ -52,7 +59,6 @@ class Supervisor:
                     stop_signal=signal.SIGINT,  # as from the terminal: it says how far it came
                 )
             )
-        self._watchdog = Watchdog()
         self._stopping = False
 
     def run(self) -> None:
@@ -60,7 +66,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
-            async_task("mmsite.tasks.sweep")  # which warms the models too
+            queues.sweep_soon()  # which warms the models too
             for child in self._children:
                 child.start()
             self._watch()
@@ -74,26 +80,33 @@ class Supervisor:
         while not self._stopping:
             for child in self._children:
                 child.keep_alive()
-            if not announced and is_healthy(settings.WEB_ADDRESS):
+            if not announced and (not self._has_web or is_healthy(settings.WEB_ADDRESS)):
                 announced = True
-                self._say(f"mmsite is ready at http://{settings.WEB_ADDRESS}/  (Ctrl-C stops it)")
-            if self._watchdog.finds_worker_stuck():
-                logger.error("Work is due but does not move: the worker is restarted")
-                children.stop([self._worker], grace=STUCK_GRACE_SECONDS)
+                self._say(self._announcement())
+            for worker, watchdog in self._watched:
+                if watchdog.finds_worker_stuck():
+                    logger.error("Work is due but does not move: the %s is restarted", worker.name)
+                    children.stop([worker], grace=STUCK_GRACE_SECONDS)
             time.sleep(TICK_SECONDS)
+
+    def _announcement(self) -> str:
+        if self._has_web:
+            return f"mmsite is ready at http://{settings.WEB_ADDRESS}/  (Ctrl-C stops it)"
+        return f"mmsite works on: {', '.join(settings.QUEUES)}  (Ctrl-C stops it)"
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
 
 
 class Watchdog:
-    """Looks after the work itself, whatever the worker's processes say of themselves.
+    """Looks after the work itself (these steps of it), whatever the worker's processes say of themselves.
 
     django-q2's heartbeat is no proof of life: with an idle worker killed while it held the lock of the task queue, no
     task is ever taken again, and the cluster reports that it is working.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Collection[str] | None = None) -> None:
+        self._steps = steps
         self._interval = min(5.0, settings.WATCHDOG_SECONDS / 4)
         self._next_look = 0.0
         self._be_patient(settings.WATCHDOG_SECONDS)
@@ -105,9 +118,9 @@ class Watchdog:
             return False
         self._next_look = now + self._interval
         try:
-            if stages.any_due():
+            if stages.any_due(steps=self._steps):
                 pipeline.wake()
-            stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS)
+            stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=self._steps)
         except DatabaseError:
             logger.warning("The database did not answer the watchdog", exc_info=True)
             return False

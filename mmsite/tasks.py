@@ -1,15 +1,18 @@
 """What django-q2 runs. The tasks carry no data: the truth is in `gallery.Stage`."""
 
-from mmsite import held, pipeline, worker
+from django.conf import settings
+
+from mmsite import held, pipeline, queues, worker
 
 
-def work() -> None:
-    """Work on whatever is due. Queued by `pipeline.wake`."""
-    worker.work_until_idle()
+def work(queue: str = queues.DEFAULT) -> None:
+    """Work on whatever is due of a queue's steps. Queued by `pipeline.wake`."""
+    worker.work_until_idle(steps=pipeline.steps_of(queue))
 
 
 def sweep() -> None:
     """Put right what was left undone. Queued when the supervisor starts, and each minute (`manage.py setup`)."""
-    worker.warm_models()
+    if not settings.GPU_QUEUE:  # else the workers of the other queue caption and embed
+        worker.warm_models()
     pipeline.sweep()
     held.discard_expired()

@@ -37,20 +37,23 @@ def should_stop() -> bool:
     return _stop_flag[0] == 1
 
 
-def work_until_idle() -> None:
-    """Do what is due, batch by batch, for at most `WORK_SLICE_SECONDS`; what is left then gets another wake-up."""
-    warm_models()
+def work_until_idle(steps: Collection[str] | None = None) -> None:
+    """Do what is due (of these steps), batch by batch, for at most `WORK_SLICE_SECONDS`; what is left then gets another
+    wake-up."""
+    if steps is None or pipeline.CAPTION in steps:
+        warm_models()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
-        if not work_batch():
+        if not work_batch(steps):
             return
-    if stages.any_due():
+    if stages.any_due(steps=steps):
         pipeline.wake()
 
 
-def work_batch() -> bool:
-    """Claim the next batch and do it; False when nothing is due."""
-    claimed = stages.claim(worker=f"{socket.gethostname()}:{os.getpid()}"[-80:], limit=settings.STAGE_BATCH)
+def work_batch(steps: Collection[str] | None = None) -> bool:
+    """Claim the next batch (of these steps) and do it; False when nothing is due."""
+    name = f"{socket.gethostname()}:{os.getpid()}"[-80:]
+    claimed = stages.claim(worker=name, limit=settings.STAGE_BATCH, steps=steps)
     if claimed:
         try:
             with _held(claimed):

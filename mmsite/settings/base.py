@@ -154,6 +154,15 @@ Q_CLUSTER: dict[str, Any] = {
     "catch_up": False,
     "label": "Wake-ups",
 }
+# In the database unless there is a Redis server.
+if REDIS_URL := env.url("REDIS_URL", ("redis", "rediss"), "redis://redis:6379/0"):
+    del Q_CLUSTER["orm"]
+    Q_CLUSTER["broker_class"] = "mmsite.broker.RedisBroker"
+
+# Whether captions and vectors have a queue of their own, and which queues have a worker on this machine.
+GPU_QUEUE = env.boolean("GPU_QUEUE", default=False)
+ALL_QUEUES = ["default", "models"] if GPU_QUEUE else ["default"]
+QUEUES = env.some_of("QUEUES", ALL_QUEUES)
 
 # How workers claim the work on pictures (gallery.stages), and who watches them (mmsite.supervisor).
 STAGE_BATCH = 16  # pictures decoded at once
@@ -214,6 +223,7 @@ INDEX_DIR = DATA_DIR / "index"
 # Pictures that were described without being kept, each for an hour.
 HELD_DIR = DATA_DIR / "held"
 
+WEB_WORKERS = env.positive("WEB_WORKERS", 1)
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
 

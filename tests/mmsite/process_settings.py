@@ -13,6 +13,7 @@ STAGE_RETRY_SECONDS = 1
 WATCHDOG_SECONDS = 4
 Q_CLUSTER: dict[str, Any] = {
     **Q_CLUSTER,
+    "name": env.text("TEST_SITE", "mmsite"),
     "poll": 0.05,
     "guard_cycle": 0.1,
     "timeout": env.positive("TEST_TASK_SECONDS", 300),

@@ -6,115 +6,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
 
 from captioning.models import Caption
-from gallery import stages
 from gallery.models import Image, Rendition, Stage, User
-from mmsite import pipeline
 from mmsite.supervisor import is_healthy
-from search import versions
 from search.models import Embedding
+from tests.mmsite.processes import (
+    PATIENCE_SECONDS,
+    child_groups,
+    members,
+    nothing_open,
+    running,
+    states,
+    wait_for,
+    work_goes_on_until_done,
+)
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
 MakeImage = Callable[..., Image]
-PATIENCE_SECONDS = 60
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Child processes work on this test's database and files."""
-    versions.model_version_ensure()
-    name = connection.settings_dict["NAME"]
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{name}"
-    else:
-        url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**connection.settings_dict) + name
-    return {
-        "PATH": os.environ["PATH"],
-        "DJANGO_SETTINGS_MODULE": "tests.mmsite.process_settings",
-        "MMSITE_DATA_DIR": str(tmp_path),
-        "MMSITE_DATABASE_URL": url,
-        "MMSITE_SECRET_KEY": django_settings.SECRET_KEY,
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-@contextmanager
-def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`manage.py ARGUMENTS`, in a group of its own, of which nothing is left afterwards."""
-    with Path(environment["MMSITE_DATA_DIR"], "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", *arguments],
-            cwd=django_settings.BASE_DIR,
-            env=environment,
-            start_new_session=True,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield process
-    finally:
-        for group in [*child_groups(process.pid), process.pid]:
-            if members(group):
-                os.killpg(group, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}; stages: {states()}"
-        time.sleep(0.1)
-
-
-def states() -> Counter[str]:
-    return Counter(Stage.objects.values_list("state", flat=True))
-
-
-def nothing_open() -> bool:
-    return stages.counts().open == 0
-
-
-def processes() -> list[tuple[int, int, int]]:
-    """(pid, parent, group) of everything that runs, but for zombies."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, rest = path.parent.name, path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if rest[0] != "Z":
-            found.append((int(pid), int(rest[1]), int(rest[2])))
-    return found
-
-
-def members(group: int) -> list[int]:
-    return [pid for pid, _parent, its_group in processes() if its_group == group]
-
-
-def child_groups(supervisor: int) -> list[int]:
-    return [pid for pid, parent, group in processes() if parent == supervisor and pid == group]
-
-
-def work_goes_on_until_done() -> None:
-    """Wakes the worker when work becomes due, as the supervisor and the sweep do."""
-
-    def is_done() -> bool:
-        if stages.any_due():
-            pipeline.wake()
-        return nothing_open()
-
-    wait_for(is_done, "all work is done")
 
 
 def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(
@@ -181,16 +96,6 @@ def test_a_worker_asked_to_stop_gives_back_its_work_within_seconds(
     by_step = dict(Stage.objects.values_list("step", "state"))
     assert by_step == {"renditions": "done", "caption": "done", "embedding": "pending"}
     assert Stage.objects.get(state="pending").attempts == 0
-
-
-@pytest.fixture
-def site(environment: dict[str, str]) -> dict[str, str]:
-    """The environment for a whole site, at a free address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # The supervisor finds the site well by its own address, whatever its public name is.
-    return environment | {"MMSITE_ADDRESS": f"127.0.0.1:{port}", "MMSITE_HOSTS": "photos.example"}
 
 
 def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(

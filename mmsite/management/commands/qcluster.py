@@ -1,12 +1,14 @@
 """django-q2's worker, in place of its own command of this name: one that stops in seconds, whatever it is doing."""
 
 import os
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django_q.cluster import Cluster
+from django_q.conf import Conf
 
-from mmsite import lifeline, worker
+from mmsite import lifeline, queues, worker
 
 # The pages come first where cores are few.
 NICENESS = 5
@@ -27,7 +29,13 @@ class Command(BaseCommand):
 
     help = "Runs the worker, which processes uploaded pictures in the background."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queue", choices=queues.names(), default=queues.DEFAULT, help="whose work it does")
+
+    def handle(self, *args: Any, queue: str, **options: Any) -> None:
+        # Which django-q2 reads from the environment, and so before any option is known; its processes, forked from
+        # this one, inherit it.
+        Conf.CLUSTER_NAME = queues.cluster(queue)
         lifeline.follow()
         os.nice(NICENESS)
         StoppableCluster().start()

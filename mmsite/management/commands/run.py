@@ -1,4 +1,4 @@
-"""Starts the site: web and worker under one supervisor."""
+"""Starts the site, or this machine's part of it: web and workers under one supervisor."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,23 +9,25 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gallery.models import User
 from mmsite.checkup import check_database
-from mmsite.supervisor import Supervisor, why_not_free
+from mmsite.supervisor import WEB, WORKER, Supervisor, why_not_free
 
 
 class Command(BaseCommand):
     """`manage.py run`"""
 
-    help = "Runs web and worker until Ctrl-C."
+    help = "Runs web, and a worker for each of MMSITE_QUEUES, until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--photos", type=Path, metavar="FOLDER", help="import this folder meanwhile")
+        parser.add_argument("--only", choices=[WEB, WORKER], help="where others do the rest")
 
-    def handle(self, *args: Any, photos: Path | None, **options: Any) -> None:
-        if problem := why_not_free(settings.WEB_ADDRESS):
+    def handle(self, *args: Any, photos: Path | None, only: str | None, **options: Any) -> None:
+        if only != WORKER and (problem := why_not_free(settings.WEB_ADDRESS)):
             raise CommandError(problem)
         if not (database := check_database()).is_well:
             raise CommandError(f"The database {database.sentence}. {database.advice}")
-        Supervisor(say=self.stdout.write, import_options=None if photos is None else _import_options(photos)).run()
+        import_options = None if photos is None else _import_options(photos)
+        Supervisor(say=self.stdout.write, only=only, import_options=import_options).run()
 
 
 def _import_options(photos: Path) -> list[str]:

@@ -1,0 +1,88 @@
+"""Real worker and web processes of a test, and what becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from gallery import stages
+from gallery.models import Stage
+from mmsite import pipeline
+
+PATIENCE_SECONDS = 60
+
+
+@contextmanager
+def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`manage.py ARGUMENTS`, in a group of its own, of which nothing is left afterwards."""
+    with Path(environment["MMSITE_DATA_DIR"], "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=django_settings.BASE_DIR,
+            env=environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        for group in [*child_groups(process.pid), process.pid]:
+            if members(group):
+                os.killpg(group, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}; stages: {states()}"
+        time.sleep(0.1)
+
+
+def states() -> Counter[str]:
+    return Counter(Stage.objects.values_list("state", flat=True))
+
+
+def nothing_open() -> bool:
+    return stages.counts().open == 0
+
+
+def processes() -> list[tuple[int, int, int]]:
+    """(pid, parent, group) of everything that runs, but for zombies."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = path.parent.name, path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if rest[0] != "Z":
+            found.append((int(pid), int(rest[1]), int(rest[2])))
+    return found
+
+
+def members(group: int) -> list[int]:
+    return [pid for pid, _parent, its_group in processes() if its_group == group]
+
+
+def child_groups(supervisor: int) -> list[int]:
+    return [pid for pid, parent, group in processes() if parent == supervisor and pid == group]
+
+
+def work_goes_on_until_done() -> None:
+    """Wakes the worker when work becomes due, as the supervisor and the sweep do."""
+
+    def is_done() -> bool:
+        if stages.any_due():
+            pipeline.wake()
+        return nothing_open()
+
+    wait_for(is_done, "all work is done")
