@@ -15,6 +15,7 @@ from PIL.Image import Image as Picture
 
 from gallery.models import Image
 from search import engine
+from search.exceptions import VersionUnknown
 from search.models import Embedding, ModelVersion
 from search.vectors import pack
 
@@ -35,7 +36,8 @@ def embeddings_write(*, version: ModelVersion, image_ids: Sequence[int], picture
 def embeddings_record(*, version: ModelVersion, vectors: Mapping[int, npt.NDArray[np.floating]]) -> None:
     """Keep the vectors, (d,) float each and of any length but 0, of these pictures, in the place of older ones.
 
-    Pictures that were deleted meanwhile are passed over. Raises BadVector, and then keeps none.
+    Pictures that were deleted meanwhile are passed over. Raises BadVector, or VersionUnknown where the version was
+    removed, and then keeps none.
     """
     packed = {image_id: pack(vector, dimension=version.dimension) for image_id, vector in vectors.items()}
     for image_ids in _chunks(packed):
@@ -68,7 +70,10 @@ def _mark(image_ids: Collection[int], *, fields: list[str]) -> None:
     with transaction.atomic():
         for version_id in list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True)):
             for chunk in _chunks(image_ids):
-                seqs = _allocate(version_id, len(chunk))
+                try:
+                    seqs = _allocate(version_id, len(chunk))
+                except VersionUnknown:  # so there is nobody left to tell
+                    break
                 known = Embedding.objects.filter(model_version_id=version_id, image_id__in=chunk)
                 known_ids = known.values_list("image_id", flat=True)
                 # zip, not strict: a number was taken for each picture, and those without a vector leave gaps
@@ -82,8 +87,12 @@ def _mark(image_ids: Collection[int], *, fields: list[str]) -> None:
 
 
 def _allocate(version_id: int, number: int) -> range:
-    """The next numbers of a version; its row is locked from here to the end of the transaction."""
-    ModelVersion.objects.filter(pk=version_id).update(last_seq=F("last_seq") + number)
+    """The next numbers of a version; its row is locked from here to the end of the transaction.
+
+    Raises VersionUnknown where it was removed.
+    """
+    if not ModelVersion.objects.filter(pk=version_id).update(last_seq=F("last_seq") + number):
+        raise VersionUnknown("The model version was removed meanwhile.")
     last = ModelVersion.objects.values_list("last_seq", flat=True).get(pk=version_id)
     return range(last - number + 1, last + 1)
 

@@ -10,6 +10,7 @@ import ml
 from gallery.models import Image
 from ml.encoders.fake import FakeEncoder
 from ml.interfaces import Embeddings, ModelInfo
+from mmsite import worker
 from search import engine, index, services, versions
 from search.models import ModelVersion
 
@@ -68,3 +69,17 @@ def embedded(make_image: Callable[..., Image], embed: Callable[..., None]) -> Ca
         return image
 
     return make
+
+
+@pytest.fixture
+def other(version: ModelVersion, encoders: dict[str, FakeEncoder]) -> ModelVersion:
+    """Another one, of the encoder `other`, with which nothing is embedded yet."""
+    return versions.model_version_add(name="other").version
+
+
+@pytest.fixture
+def library(version: ModelVersion, encoders: dict[str, FakeEncoder], make_image: Callable[..., Image]) -> list[Image]:
+    """Pictures that the worker has done all its work on."""
+    images = [make_image(color) for color in ("red", "green", "blue")]
+    worker.work_until_idle()
+    return images

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from PIL import Image as PILImage
 
 from gallery import services as gallery_services
-from gallery.models import Image, Stage
-from ml.errors import ModelError, ModelNotFound
-from search import selectors, services, versions
+from gallery.models import Image
+from ml.errors import ModelError
+from search import services, versions
 from search.exceptions import BadVector, ModelChanged
 from search.models import Embedding, ModelVersion
 from search.vectors import unpack
@@ -24,10 +24,6 @@ D = 64
 
 def picture(color: str) -> PILImage.Image:
     return PILImage.new("RGB", (32, 32), color)
-
-
-def states() -> dict[str, str]:
-    return dict(ModelVersion.objects.values_list("name", "state"))
 
 
 def kept(image: Image | int, version: ModelVersion) -> Embedding:
@@ -163,101 +159,6 @@ class TestTouchAndForget:
         services.embeddings_touch(image_ids=[image.pk, 404])
         services.embeddings_forget(image_ids=[image.pk, 404])
         assert not Embedding.objects.exists()
-
-
-class TestVersions:
-    def test_the_first_is_active_at_once(self, db: None, encoders: dict[str, Any]) -> None:
-        version = versions.model_version_ensure()
-        info = encoders["fake"].info
-        assert version.state == ModelVersion.State.ACTIVE
-        assert (version.key, version.name, version.dimension) == (info.key, "fake", D)
-        assert version.weights_hash == info.weights_hash
-
-    def test_ensuring_again_changes_nothing(self, version: ModelVersion) -> None:
-        assert versions.model_version_ensure() == version
-        assert states() == {"fake": "active"}
-
-    def test_another_is_built_in_the_shadow(
-        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        image = make_image()
-        services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
-        settings.ENCODER = "other"
-        building = versions.model_version_ensure()
-        assert states() == {"fake": "active", "other": "building"}
-        assert versions.model_version_activate_when_covered() is None
-        services.embeddings_record(version=building, vectors={image.pk: np.ones(D)})
-        assert versions.model_version_activate_when_covered() == building
-        assert states() == {"fake": "retired", "other": "active"}
-        assert versions.model_version_activate_when_covered() is None
-
-    def test_and_flips_back(
-        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        image = make_image()
-        services.embeddings_record(version=version, vectors={image.pk: np.ones(D)})
-        settings.ENCODER = "other"
-        other = versions.model_version_ensure()
-        services.embeddings_record(version=other, vectors={image.pk: np.ones(D)})
-        versions.model_version_activate_when_covered()
-        settings.ENCODER = "fake"
-        assert versions.model_version_ensure() == version
-        assert versions.model_version_activate_when_covered() == version
-        assert states() == {"fake": "active", "other": "retired"}
-
-    def test_one_that_nobody_wants_any_more_is_dropped(
-        self, version: ModelVersion, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        settings.ENCODER = "other"
-        versions.model_version_ensure()
-        settings.ENCODER = "fake"
-        versions.model_version_ensure()
-        assert states() == {"fake": "active", "other": "retired"}
-
-    def test_a_missing_encoder_is_said(self, db: None, settings: Any) -> None:
-        settings.ENCODER = "nobody/has-this"
-        with pytest.raises(ModelNotFound):
-            versions.model_version_ensure()
-        assert not ModelVersion.objects.exists()
-
-    def test_pictures_that_failed_do_not_hold_a_version_back_for_ever(
-        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        images = [make_image((shade, 0, 0)) for shade in range(0, 200, 10)]
-        settings.ENCODER = "other"
-        building = versions.model_version_ensure()
-        services.embeddings_record(version=building, vectors={image.pk: np.ones(D) for image in images[1:]})
-        assert versions.model_version_activate_when_covered() is None
-        Stage.objects.update_or_create(
-            image=images[0], step="embedding", model=building.key, defaults={"state": Stage.State.FAILED}
-        )
-        assert selectors.coverage(version=building) == selectors.Coverage(embedded=19, given_up=1, pictures=20)
-        assert versions.model_version_activate_when_covered() == building
-
-    def test_a_version_that_fails_on_everything_never_becomes_active(
-        self, version: ModelVersion, make_image: MakeImage, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        image = make_image()
-        settings.ENCODER = "other"
-        building = versions.model_version_ensure()
-        Stage.objects.create(image=image, step="embedding", model=building.key, state=Stage.State.FAILED)
-        assert versions.model_version_activate_when_covered() is None
-        assert states() == {"fake": "active", "other": "building"}
-
-    def test_both_are_embedded_while_one_is_built(
-        self, version: ModelVersion, encoders: dict[str, Any], settings: Any
-    ) -> None:
-        settings.ENCODER = "other"
-        building = versions.model_version_ensure()
-        assert selectors.versions_to_embed() == [version, building]
-
-    def test_a_version_whose_model_was_replaced_is_past_embedding(
-        self, version: ModelVersion, encoders: dict[str, Any]
-    ) -> None:
-        encoders["fake"] = OtherEncoder()  # as after an upgrade of the package
-        building = versions.model_version_ensure()
-        assert building.state == ModelVersion.State.BUILDING
-        assert selectors.versions_to_embed() == [building]
 
 
 @pytest.mark.django_db(transaction=True)
