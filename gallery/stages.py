@@ -71,10 +71,12 @@ def claim(*, worker: str, limit: int, steps: Collection[str] | None = None) -> l
     where a process died, one single stage. Safe among any number of workers: each stage goes to one of them.
     """
     _fail_exhausted()
-    while ids := _next_due(limit, steps):
-        # Another worker may have been faster with all of them: look again.
+    passed: list[int] = []
+    while ids := _next_due(limit, steps, passed):
         if claimed := _take(ids, worker):
             return claimed
+        # Another worker was faster, or has them locked: on to the next ones rather than wait.
+        passed += ids
     return []
 
 
@@ -194,14 +196,15 @@ def _only(steps: Collection[str] | None) -> QuerySet[Stage]:
     return Stage.objects.all() if steps is None else Stage.objects.filter(step__in=steps)
 
 
-def _next_due(limit: int, steps: Collection[str] | None) -> list[int]:
-    """Ids of the stages that belong into the next claim."""
+def _next_due(limit: int, steps: Collection[str] | None, passed: Collection[int]) -> list[int]:
+    """Ids of the stages that belong into the next claim, but for those that were passed over."""
     now = timezone.now()
+    stages = _only(steps).exclude(pk__in=passed) if passed else _only(steps)
     # Two queries, since one with OR would sort the whole backlog: in each of these the index gives the order.
     heads = [
         stage
         for due in (_waiting(now), _expired(now))
-        for stage in _only(steps).filter(due).order_by("priority", "due_at", "id")[: limit * 4]
+        for stage in stages.filter(due).order_by("priority", "due_at", "id")[: limit * 4]
     ]
     if not heads:
         return []
@@ -210,7 +213,7 @@ def _next_due(limit: int, steps: Collection[str] | None) -> list[int]:
         return [first.pk]
     batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
     image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
-    return list(_only(steps).filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
+    return list(stages.filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
 
 
 def _take(ids: list[int], worker: str) -> list[Stage]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from gallery import stages
@@ -125,6 +125,41 @@ def test_many_workers_share_the_work_without_doing_any_of_it_twice(user: User) -
     for thread in threads:
         thread.join()
     assert len(taken) == len(set(taken)) == 90
+
+
+def test_a_claim_may_be_for_some_steps_only(user: User) -> None:
+    add_work(user, pictures=2)
+    first = stages.claim(worker="ada", limit=16, steps=["renditions"])
+    assert Counter(stage.step for stage in first) == {"renditions": 2}
+    assert stages.claim(worker="ada", limit=16, steps=["renditions"]) == []
+    assert not stages.any_due(steps=["renditions"])
+    second = stages.claim(worker="grace", limit=16, steps=["caption", "embedding"])
+    assert Counter(stage.step for stage in second) == {"caption": 2, "embedding": 2}
+    assert not stages.any_due()
+
+
+@pytest.mark.skipif(not connection.features.has_select_for_update_skip_locked, reason="SQLite has no row locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_passes_over_what_others_have_locked_and_waits_for_nobody(user: User) -> None:
+    locked, free = add_work(user, pictures=2)
+    found: list[Image] = []
+
+    def claim_elsewhere() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '1ms'")
+            found.extend(stage.image for stage in claim(limit=1))
+            assert claim(limit=1) == []
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        list(Stage.objects.select_for_update().filter(image=locked))
+        thread = threading.Thread(target=claim_elsewhere)
+        thread.start()
+        thread.join()
+    assert found == [free] * 3
+    assert {stage.image for stage in claim(limit=1)} == {locked}
 
 
 def test_finished_work_is_done_and_stays_so(user: User) -> None:
