@@ -1,0 +1,70 @@
+"""Vectors in rows numbered from 0, as float16 in FAISS's own memory, and their exact scan."""
+
+from typing import Any
+
+import faiss as _faiss
+import numpy as np
+import numpy.typing as npt
+
+Halves = npt.NDArray[np.float16]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+
+faiss: Any = _faiss  # its stubs know the C++ signatures only, not what its Python layer accepts
+
+
+class VectorRows:
+    """The vectors, (n, dimension). Not safe between threads while one of them writes."""
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._index = self._made(())
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def halves(self) -> Halves:
+        """FAISS's own memory of the vectors, (n, dimension): to read, to write, valid until rows come or go."""
+        if not len(self):
+            return np.empty((0, self._dimension), np.float16)
+        memory: npt.NDArray[np.uint8] = faiss.rev_swig_ptr(self._index.codes.data(), self._index.codes.size())
+        return memory.view(np.float16).reshape(len(self), self._dimension)
+
+    def append(self, halves: Halves) -> None:
+        """Add rows at the end."""
+        self._index.add_sa_codes(np.ascontiguousarray(halves).view(np.uint8))  # its codes are IEEE halves
+
+    def truncate(self, size: int) -> None:
+        """Keep the first `size` rows."""
+        self._index.remove_ids(faiss.IDSelectorRange(size, len(self)))
+
+    def search(self, query: Floats, wanted: int, mask: Mask | None = None) -> tuple[Floats, Rows]:
+        """Scores and rows of the `wanted` best for a query, (dimension,), best first; `mask`: which rows may be found.
+        There must be that many."""
+        parameters = None if mask is None else faiss.SearchParameters(sel=selector(mask))
+        (scores,), (rows,) = self._index.search(query[None], wanted, params=parameters)
+        return scores, rows
+
+    def score(self, query: Floats, rows: Rows) -> tuple[Floats, Rows]:
+        """These rows with their scores, best first. The same code as in `search` makes the scores the same to the last
+        bit; numpy's product would not."""
+        scores, order = self._made(self.halves[rows]).search(query[None], len(rows))
+        return scores[0], rows[order[0]]
+
+    def _made(self, halves: Halves | tuple[()]) -> Any:
+        index = faiss.IndexScalarQuantizer(self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        if len(halves):
+            index.add_sa_codes(np.ascontiguousarray(halves).view(np.uint8))
+        return index
+
+
+def selector(mask: Mask) -> Any:
+    """The rows (or lists) of a mask, as FAISS takes them."""
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+
+def limit_threads(number: int) -> None:
+    """How many threads FAISS may use for a call from this thread; OpenMP keeps this for each thread apart."""
+    faiss.omp_set_num_threads(number)
