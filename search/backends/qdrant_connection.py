@@ -77,26 +77,26 @@ class Connection:
             return self._given
         # As a header, since the client takes a key by its own name for a wish for https.
         headers = {"api-key": self._api_key} if self._api_key else None
+        http_certificates, grpc_options = self._certificates()
         return QdrantClient(
             url=self._url,
             headers=headers,
             prefer_grpc=self._prefer_grpc,
             grpc_port=self._grpc_port,
-            grpc_options=self._grpc_certificates(),
+            grpc_options=grpc_options,
             timeout=math.ceil(self._timeout),
-            verify=self._http_certificates(),
+            verify=http_certificates,
             limits=_LIMITS,
             check_compatibility=False,  # it would ask the server from a thread of its own
         )
 
-    def _http_certificates(self) -> bool | ssl.SSLContext:
+    def _certificates(self) -> tuple[bool | ssl.SSLContext, dict[str, bytes] | None]:
+        """Those to trust, as HTTP and as gRPC take them."""
         if isinstance(self._verify, bool):
-            return self._verify
+            return self._verify, None
         try:
-            return ssl.create_default_context(cafile=self._verify)
+            return ssl.create_default_context(cafile=self._verify), {
+                "root_certificates": Path(self._verify).read_bytes()
+            }
         except OSError as error:
             raise IndexRefused(f"The certificates in {self._verify} can't be read.") from error
-
-    def _grpc_certificates(self) -> dict[str, bytes] | None:
-        """The client ignores them without gRPC."""
-        return None if isinstance(self._verify, bool) else {"root_certificates": Path(self._verify).read_bytes()}

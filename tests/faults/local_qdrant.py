@@ -3,7 +3,8 @@
 import threading
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import QdrantClient
+from qdrant_client.http import models
 
 
 class LocalQdrant:

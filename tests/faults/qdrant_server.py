@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
-from qdrant_client import models
+from qdrant_client.http import models
 
 from tests.faults.local_qdrant import LocalQdrant
 
@@ -61,9 +61,9 @@ Fault = Refused | Slow | Answer | CutShort
 class QdrantServer:
     """Listens on a port of its own, from the start of the `with` block to its end.
 
-    `fault` is what goes wrong with each request, None for nothing; `fail_next` lets only the next few fail. `calls`
-    counts the requests that arrived, by what they asked for: exists, create, get, change, drop, aliases, index, upsert,
-    delete, query, scroll, count. `api_key`: the only one that is let in, if given.
+    `fault` is what goes wrong with each request, None for nothing; `fail_next` lets only some of the next ones fail.
+    `calls` counts the requests that arrived, by what they asked for: exists, create, get, change, drop, aliases, index,
+    upsert, delete, query, scroll, count. `api_key`: the only one that is let in, if given.
     """
 
     def __init__(self, *, api_key: str = "") -> None:
@@ -71,7 +71,8 @@ class QdrantServer:
         self.local = LocalQdrant()
         self._api_key = api_key
         self._fault: Fault | None = None
-        self._left: int | None = None
+        self._failing: int | None = None  # how many more requests meet it; None for all
+        self._passing = 0  # how many come through before it begins
         self._changed = threading.Event()
         self._lock = threading.Lock()
         self._port = 0
@@ -89,16 +90,16 @@ class QdrantServer:
     @fault.setter
     def fault(self, fault: Fault | None) -> None:
         with self._lock:
-            self._set(fault, None)
+            self._set(fault)
         if isinstance(fault, Refused):
             self._stop()
         elif self._http is None:
             self._listen()
 
-    def fail_next(self, times: int, fault: Slow | Answer | CutShort) -> None:
-        """Let the next `times` requests meet this fault, and those after them none."""
+    def fail_next(self, times: int, fault: Slow | Answer | CutShort, *, after: int = 0) -> None:
+        """Let the next `after` requests through, the `times` after them meet this fault, and the others through."""
         with self._lock:
-            self._set(fault, times)
+            self._set(fault, times, after)
 
     def __enter__(self) -> "QdrantServer":
         self._listen()
@@ -106,7 +107,7 @@ class QdrantServer:
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._set(None, None)
+            self._set(None)
         self._stop()
 
     def refuses(self, key: str | None) -> bool:
@@ -117,21 +118,24 @@ class QdrantServer:
         """What goes wrong with the request that has just arrived."""
         with self._lock:
             self.calls[endpoint] += 1
+            if self._passing:
+                self._passing -= 1
+                return None
             fault = self._fault
-            if self._left is not None:
-                self._left -= 1
-                if not self._left:
-                    self._set(None, None)
+            if self._failing is not None:
+                self._failing -= 1
+                if not self._failing:
+                    self._set(None)
             return fault
 
     def wait(self, seconds: float) -> None:
         """Wait, at most for as long as the fault lasts."""
         self._changed.wait(seconds)
 
-    def _set(self, fault: Fault | None, times: int | None) -> None:
+    def _set(self, fault: Fault | None, times: int | None = None, after: int = 0) -> None:
         self._changed.set()
         self._changed = threading.Event()
-        self._fault, self._left = fault, times
+        self._fault, self._failing, self._passing = fault, times, after
 
     def _listen(self) -> None:
         self._http = _Http(self, self._port)
