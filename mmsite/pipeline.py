@@ -8,16 +8,16 @@ import logging
 from collections.abc import Collection
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import queues
+from search import factory, pushing, versions
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
-from search import versions
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def wake() -> None:
     for queue in queues.names():
         steps = steps_of(queue)
         try:
-            if steps is None or stages.any_due(steps=steps):
+            if steps is None or stages.any_due(steps=steps) or (queue == queues.DEFAULT and pushing.is_behind()):
                 queues.wake(queue)
         except DatabaseError:
             logger.warning("Nobody could look whether work is due; the next sweep will.", exc_info=True)
@@ -56,11 +56,13 @@ def wake() -> None:
 def changed(*, image_ids: Collection[int]) -> None:
     """Owner or visibility of these pictures changed: search filters by both."""
     search_services.embeddings_touch(image_ids=image_ids)
+    _push_soon()
 
 
 def forget(*, image_ids: Collection[int]) -> None:
     """These pictures are about to be deleted."""
     search_services.embeddings_forget(image_ids=image_ids)
+    _push_soon()
 
 
 def sweep() -> stages.SweepReport:
@@ -73,5 +75,12 @@ def sweep() -> stages.SweepReport:
     versions.model_version_activate_when_covered()
     if stages.any_due():
         wake()
+    pushing.sweep()
     search_index.save_snapshot_if_due()  # last: a full disk must not keep the work waiting
     return report
+
+
+def _push_soon() -> None:
+    """A server's index hears of it from the worker; indexes in memory look by themselves."""
+    if factory.is_shared():
+        transaction.on_commit(wake)

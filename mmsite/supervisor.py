@@ -17,6 +17,7 @@ from gallery import stages
 from mmsite import children, pipeline, queues
 from mmsite.children import Child
 from mmsite.lifeline import Lifeline
+from search import pushing
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Watchdog:
             return False
         self._next_look = now + self._interval
         try:
-            if stages.any_due(steps=self._steps):
+            if stages.any_due(steps=self._steps) or pushing.is_behind():
                 pipeline.wake()
             stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=self._steps)
         except DatabaseError:

@@ -19,6 +19,7 @@ from gallery.models import Stage
 from ml.errors import ModelError
 from mmsite import batch, pipeline
 from search import engine as search_engine
+from search import pushing
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
         warm_models()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
-        if not work_batch(steps):
+        found_work = work_batch(steps)
+        pushing.push()
+        if not found_work:
             return
     if stages.any_due(steps=steps):
         pipeline.wake()

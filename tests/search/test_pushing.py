@@ -1,0 +1,230 @@
+"""The index on a server follows the table: one process writes to it on behalf of all.
+
+Here the server is qdrant-client's in-memory mode; what happens when one fails is in tests/faults."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from qdrant_client import QdrantClient
+
+from gallery import services as gallery_services
+from gallery.models import Image
+from search import changes, cursors, factory, fsck, index, pushing, services, versions
+from search.backends.base import Point, VectorIndex
+from search.models import IndexCursor, ModelVersion
+from search.reconcile import Drift
+from search.selectors import search_images
+
+Embedded = Callable[..., Image]
+
+# What only a server does, that mode says, has no effect.
+pytestmark = [pytest.mark.filterwarnings("ignore:Local mode"), pytest.mark.filterwarnings("ignore:Payload indexes")]
+
+
+@pytest.fixture
+def qdrant() -> Iterator[QdrantClient]:
+    client = QdrantClient(":memory:")
+    yield client
+    client.close()
+
+
+@pytest.fixture(autouse=True)
+def _shared(settings: Any, qdrant: QdrantClient) -> Iterator[None]:
+    settings.VECTOR_FALLBACK = settings.VECTOR_INDEX
+    settings.VECTOR_INDEX = {
+        "BACKEND": "search.backends.qdrant.QdrantIndex",
+        "OPTIONS": {"client": qdrant, "parallel": 1},  # that mode is not made for threads
+    }
+    pushing.reset()
+    yield
+    pushing.reset()
+
+
+def stored(version: ModelVersion) -> dict[int, str]:
+    """What the server holds: the pictures, and who may see them."""
+    points = factory.create(version).scroll(limit=1_000)
+    return {point.key: str(point.payload[changes.VISIBILITY]) for point in points}
+
+
+class TestPush:
+    def test_new_vectors_and_changes_arrive(self, embedded: Embedded, version: ModelVersion) -> None:
+        first, second = embedded("red"), embedded("blue", visibility="public")
+        assert pushing.is_behind()
+        assert pushing.push() > 0
+        assert stored(version) == {first.pk: "private", second.pk: "public"}
+        assert not pushing.is_behind()
+        gallery_services.image_set_visibility(image=first, visibility="link")
+        gallery_services.images_delete(images=[second])
+        pushing.push()
+        assert stored(version) == {first.pk: "link"}
+        assert pushing.push() == 0
+
+    def test_many_changes_go_in_chunks(
+        self, version: ModelVersion, make_image: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(changes, "CHUNK", 3)
+        images = [make_image((shade, 0, 0)) for shade in range(0, 200, 20)]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(64) for image in images})
+        pushing.push()
+        assert stored(version).keys() == {image.pk for image in images}
+
+    def test_who_finds_another_at_it_leaves_it_alone(self, embedded: Embedded, version: ModelVersion) -> None:
+        embedded("red")
+        with cursors.leased(version, location=pushing.server_of(version).location):
+            assert pushing.push() == 0
+        assert pushing.push() > 0
+
+    def test_a_collection_that_vanished_is_filled_again(
+        self, embedded: Embedded, version: ModelVersion, qdrant: QdrantClient
+    ) -> None:
+        image = embedded("red")
+        pushing.push()
+        factory.create(version).drop()
+        pushing.sweep()
+        assert stored(version) == {image.pk: "private"}
+
+    def test_another_server_is_filled_from_nothing(
+        self, embedded: Embedded, version: ModelVersion, settings: Any
+    ) -> None:
+        image = embedded("red")
+        pushing.push()
+        other = QdrantClient(":memory:")
+        settings.VECTOR_INDEX["OPTIONS"] = {"client": other, "parallel": 1, "url": "http://elsewhere:6333"}
+        pushing.reset()
+        pushing.sweep()
+        assert stored(version) == {image.pk: "private"}
+        other.close()
+
+    def test_a_table_that_went_back_in_time_is_followed(self, embedded: Embedded, version: ModelVersion) -> None:
+        kept, lost = embedded("red"), embedded("blue")
+        pushing.push()
+        ModelVersion.objects.filter(pk=version.pk).update(last_seq=kept.embeddings.get().seq)
+        lost.embeddings.all().delete()
+        pushing.push()
+        assert stored(version) == {kept.pk: "private"}
+
+    def test_each_version_has_its_collection_and_the_active_one_the_alias(
+        self, embedded: Embedded, version: ModelVersion, encoders: Any, embed: Any, qdrant: QdrantClient
+    ) -> None:
+        image = embedded("red")
+        other = versions.model_version_add(name="other").version
+        versions.model_version_build(version=other)
+        embed(image, "red", by=other)
+        pushing.push()
+        assert stored(version) == stored(other) == {image.pk: "private"}
+        collections = {pk: f"mmsite-{pk}" for pk in (version.pk, other.pk)}
+
+        def alias() -> str:
+            (alias,) = qdrant.get_aliases().aliases
+            assert alias.alias_name == "mmsite-active"
+            return alias.collection_name
+
+        assert alias() == collections[version.pk]
+        versions.model_version_activate(version=other)
+        pushing.push()
+        assert alias() == collections[other.pk]
+
+    def test_nothing_happens_without_a_server(self, embedded: Embedded, settings: Any) -> None:
+        settings.VECTOR_INDEX, settings.VECTOR_FALLBACK = settings.VECTOR_FALLBACK, None
+        embedded("red")
+        assert pushing.push() == 0
+        assert pushing.sweep() == Drift()
+        assert not pushing.is_behind()
+        assert not IndexCursor.objects.exists()
+
+
+class TestSearch:
+    def test_the_server_answers(self, embedded: Embedded, user: Any, qdrant: QdrantClient) -> None:
+        red, blue = embedded("red"), embedded("blue")
+        pushing.push()
+        factory.create(versions.version_named("fake")).delete([blue.pk])  # only who asks the server misses it
+        result = search_images(viewer=user, query="blue")
+        assert [hit.image for hit in result.hits] == [red]
+        assert result.notice == ""
+
+    def test_one_that_is_far_behind_does_not(
+        self, embedded: Embedded, user: Any, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        images = {embedded("red"), embedded("blue")}
+        monkeypatch.setattr("search.shared.LAG_TOLERATED", 1)
+        result = search_images(viewer=user, query="blue")
+        assert {hit.image for hit in result.hits} == images
+        assert "catching up" in result.notice
+        pushing.push()
+        assert search_images(viewer=user, query="blue").notice == ""
+
+    def test_filters_are_the_servers_too(self, embedded: Embedded, user: Any, other_user: Any) -> None:
+        mine, _theirs = embedded("red"), embedded("red", owner=other_user)
+        public = embedded((250, 0, 0), owner=other_user, visibility="public")
+        pushing.push()
+        assert {hit.image for hit in search_images(viewer=user, query="red").hits} == {mine, public}
+
+
+class TestReconciling:
+    @pytest.fixture
+    def images(self, embedded: Embedded) -> list[Image]:
+        images = [embedded((shade, 0, 0)) for shade in range(0, 250, 25)]
+        pushing.push()
+        return images
+
+    @pytest.fixture
+    def server(self, images: list[Image], version: ModelVersion) -> VectorIndex:
+        """Changed behind the table's back: two points gone, one added, one altered."""
+        server = factory.create(version)
+        server.delete([images[0].pk, images[1].pk])
+        (point,) = server.scroll(after=images[2].pk - 1, limit=1)
+        server.upsert([Point(999_999, point.vector, point.payload), Point(point.key, -point.vector, point.payload)])
+        return server
+
+    DRIFT = Drift(compared=11, missing=2, extra=1, altered=1)
+
+    def test_the_sweep_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
+        assert pushing.sweep() == self.DRIFT
+        assert pushing.sweep() == Drift(compared=10)
+        assert IndexCursor.objects.get().checked_at is not None
+
+    def test_a_sweep_goes_on_where_the_last_one_stopped(
+        self, server: VectorIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pushing, "CHECKED_PER_SWEEP", 3)
+        monkeypatch.setattr(pushing, "CHECKED_AT_ONCE", 3)
+        drifts = [pushing.sweep() for _ in range(5)]
+        assert sum(drifts, Drift()).compared >= 11
+        assert sum(drifts, Drift()).missing == 2
+        monkeypatch.undo()
+        assert pushing.sweep().is_none
+
+    def test_fsck_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
+        def check(repair: bool) -> list[Drift | None]:
+            return [report.drift for report in fsck.check(repair=repair, progress=len_of)]
+
+        counted: list[int] = []
+        len_of = counted.append
+        assert check(repair=False) == [Drift(compared=10), self.DRIFT]
+        assert sum(counted) == 21
+        assert check(repair=True) == [Drift(compared=10), self.DRIFT]
+        assert check(repair=True) == [Drift(compared=10), Drift(compared=10)]
+
+    def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
+        IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
+        assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
+            Drift(compared=10),
+            None,
+        ]
+
+
+def test_fsck_repairs_a_snapshot_too(embedded: Embedded, version: ModelVersion, settings: Any) -> None:
+    settings.VECTOR_INDEX, settings.VECTOR_FALLBACK = settings.VECTOR_FALLBACK, None
+    images = [embedded("red"), embedded("blue")]
+    live = index.get_index()
+    assert live is not None
+    live.points.delete([images[0].pk])
+    assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
+        Drift(compared=2, missing=1)
+    ]
+    index.reset()
+    assert [report.drift for report in fsck.check(repair=False, progress=lambda _: None)] == [Drift(compared=2)]
