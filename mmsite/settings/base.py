@@ -194,6 +194,7 @@ GALLERY_PIPELINE = "mmsite.pipeline"
 
 CAPTIONER = env.text("CAPTIONER", "builtin")
 ENCODER = env.text("ENCODER", "builtin")
+DEVICE = env.text("DEVICE", "auto")  # where models run; ml says which there are
 # Where vectors are searched: in each process, or on a Qdrant server with the former to fall back on.
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
 VECTOR_FALLBACK: dict[str, Any] | None = None
