@@ -1,6 +1,7 @@
 """Files that survive a power cut, and their names."""
 
 import errno
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,9 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.deconstruct import deconstructible
+
+logger = logging.getLogger(__name__)
+
+
+class StoreUnavailable(OSError):
+    """The store of pictures, where it is not a folder, doesn't answer or refuses."""
+
+
+def is_local() -> bool:
+    """Whether pictures lie in a folder, settings.MEDIA_ROOT, rather than on a server."""
+    backend: str = settings.STORAGES["default"]["BACKEND"]  # by name, since making it would load boto3
+    return backend != "gallery.s3.S3Storage"
 
 
 def base_of(folder: Path) -> tuple[Path, bool]:
@@ -46,7 +60,14 @@ def kept_if_used(in_use: Callable[[str], bool]) -> Iterator[list[str]]:
         if not succeeded:
             for name in names:
                 if not in_use(name):
-                    default_storage.delete(name)
+                    _delete_litter(name)
+
+
+def _delete_litter(name: str) -> None:
+    try:
+        default_storage.delete(name)
+    except OSError:  # what failed in the block is what the caller must hear of
+        logger.warning("%s is litter, and could not be deleted", name, exc_info=True)
 
 
 @deconstructible(path="gallery.storage.DurableFileSystemStorage")

@@ -1,5 +1,6 @@
 """Is this installation well? One finding for each thing that can be wrong, each with what to do about it."""
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -15,7 +18,7 @@ from django_q.models import Success
 
 from captioning import engine as captioning_engine
 from gallery import stages
-from gallery.storage import base_of
+from gallery.storage import base_of, is_local
 from ml.errors import ModelError
 from mmsite import pipeline, queues
 from search import engine as search_engine
@@ -45,7 +48,7 @@ def examine() -> Iterator[Finding]:
     yield database
     if settings.REDIS_URL:
         yield check_broker()
-    yield check_media_folder()
+    yield check_media_folder() if is_local() else check_bucket()
     yield _check_model("captioner", captioning_engine.describe)
     yield _check_model("encoder", search_engine.describe)
     if database.is_well:
@@ -87,6 +90,28 @@ def check_media_folder() -> Finding:
     free = shutil.disk_usage(existing).free
     sentence = f"{folder}, {free / 1e9:,.1f} GB free"
     return Finding("pictures", sentence, "Make room: uploads will soon be refused." if free < SCARCE_BYTES else "")
+
+
+def check_bucket() -> Finding:
+    """Objects can be put, read, listed and deleted, and none is overwritten."""
+    folder = f"checkup/{secrets.token_hex(8)}"
+    bucket = f"bucket {settings.S3_BUCKET}"
+    try:
+        names = [default_storage.save(f"{folder}/probe", ContentFile(content)) for content in (b"first", b"second")]
+        with default_storage.open(names[0]) as file:
+            is_kept = file.read() == b"first" and len(default_storage.listdir(folder)[1]) == len(names)
+        for name in names:
+            default_storage.delete(name)
+    except OSError as error:
+        advice = (
+            "Check MMSITE_S3_BUCKET, MMSITE_S3_ENDPOINT, MMSITE_S3_REGION and the credentials, which must allow to "
+            "put, get, list and delete."
+        )
+        return Finding("pictures", f"{bucket} does not serve: {error}", advice)
+    if not is_kept:
+        advice = "Take a store that knows If-None-Match: on this one, two workers could overwrite each other's files."
+        return Finding("pictures", f"{bucket} overwrites objects that are there", advice)
+    return Finding("pictures", f"{bucket} takes, gives and deletes")
 
 
 def check_worker() -> Finding:

@@ -5,7 +5,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
-from django.core.files import File
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -68,14 +67,14 @@ def describe_keep(request: SignedInRequest) -> HttpResponse:
         if not form.is_valid():
             raise NotHeld
         held = held_picture(owner_id=request.user.pk, receipt=form.cleaned_data["held"])
-        with held.path.open("rb") as file:
+        with held.open() as file:
             creation = services.image_create(
                 owner=request.user,
-                file=File(file),
+                file=file,
                 file_name=held.file_name,
                 visibility=form.cleaned_data["visibility"],
             )
-    except (NotHeld, FileNotFoundError):
+    except NotHeld:
         messages.error(request, "That picture is no longer at hand: it is held for an hour. Choose it again.")
         return redirect("describe")
     except UploadRefused as refusal:

@@ -126,6 +126,20 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "gallery.storage.DurableFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Originals and renditions in a bucket instead of a folder; boto3 itself reads AWS_ACCESS_KEY_ID and the like.
+if S3_BUCKET := env.text("S3_BUCKET"):
+    STORAGES["default"] = {
+        "BACKEND": "gallery.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.url("S3_ENDPOINT", ("http", "https"), "https://s3.example.com") or None,
+            "region_name": env.text("S3_REGION") or None,
+            "addressing_style": env.one_of(
+                "S3_ADDRESSING", "auto", ("auto", "path", "virtual"), "auto, path or virtual"
+            ),
+            "location": env.text("S3_PREFIX"),
+        },
+    }
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_HANDLERS = [
@@ -221,8 +235,6 @@ if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
         },
     }
 INDEX_DIR = DATA_DIR / "index"
-# Pictures that were described without being kept, each for an hour.
-HELD_DIR = DATA_DIR / "held"
 
 WEB_WORKERS = env.positive("WEB_WORKERS", 1)
 WEB_THREADS = env.positive("WEB_THREADS", 8)

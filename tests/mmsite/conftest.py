@@ -1,8 +1,11 @@
-"""What the tests of whole processes start from."""
+"""What the tests of whole processes, and of other places for pictures, start from."""
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
@@ -38,3 +41,39 @@ def site(environment: dict[str, str]) -> dict[str, str]:
         port = probe.getsockname()[1]
     # The supervisor finds the site well by its own address, whatever its public name is.
     return environment | {"MMSITE_ADDRESS": f"127.0.0.1:{port}", "MMSITE_HOSTS": "photos.example"}
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of moto's server: a stand-in for S3, but one that speaks HTTP and that boto3 takes for the real."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket of this test's own, where pictures go from now on; boto3's own view of it."""
+    import boto3
+
+    for name, value in {"ACCESS_KEY_ID": "ada", "SECRET_ACCESS_KEY": "engine", "EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    made = boto3.resource("s3", endpoint_url=s3_server, region_name="us-east-1").Bucket(f"pictures-{uuid4().hex}")
+    made.create()
+    options = {
+        "bucket_name": made.name,
+        "endpoint_url": s3_server,
+        "region_name": "us-east-1",
+        "addressing_style": "path",
+        "location": "site",
+    }
+    settings.S3_BUCKET = made.name
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "gallery.s3.S3Storage", "OPTIONS": options}}
+    yield made
+    made.objects.all().delete()
+    made.delete()
+    made.meta.client.close()

@@ -1,4 +1,5 @@
-"""torch and faiss stay out of every process until it needs a model: used before a fork, they hang the child."""
+"""torch and faiss stay out of every process until it needs a model: used before a fork, they hang the child. What talks
+to servers stays out of it until there is a server."""
 
 import os
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import pytest
 from django.conf import settings
 
-HEAVY = ("torch", "transformers", "faiss")
+HEAVY = ("torch", "transformers", "faiss", "boto3", "qdrant_client", "redis")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.conf import settings as django_settings
 
-NAMES = ("VECTOR_INDEX", "VECTOR_FALLBACK", "METRICS_TOKEN")
+NAMES = ("VECTOR_INDEX", "VECTOR_FALLBACK", "METRICS_TOKEN", "Q_CLUSTER", "STORAGES", "QUEUES", "WEB_WORKERS")
 SHOW = "import json; from mmsite.settings import base; print(json.dumps({name: getattr(base, name) for name in %r}))"
 FAISS = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
 
@@ -43,3 +44,33 @@ def test_the_fallback_can_be_left_out(tmp_path: Path) -> None:
     lean = settings_of(tmp_path, QDRANT_URL="https://qdrant:6333", QDRANT_FALLBACK="0", QDRANT_CA_FILE="/ca.pem")
     assert lean["VECTOR_FALLBACK"] is None
     assert lean["VECTOR_INDEX"]["OPTIONS"]["verify"] == "/ca.pem"
+
+
+def test_wake_ups_go_through_the_database_unless_there_is_a_redis_server(tmp_path: Path) -> None:
+    assert settings_of(tmp_path)["Q_CLUSTER"]["orm"] == "default"
+    wakes = settings_of(tmp_path, REDIS_URL="redis://redis:6379/1")["Q_CLUSTER"]
+    assert (wakes["broker_class"], "orm" in wakes) == ("mmsite.broker.RedisBroker", False)
+
+
+def test_pictures_lie_in_a_folder_unless_there_is_a_bucket(tmp_path: Path) -> None:
+    assert settings_of(tmp_path)["STORAGES"]["default"] == {"BACKEND": "gallery.storage.DurableFileSystemStorage"}
+    there = settings_of(tmp_path, S3_BUCKET="pictures", S3_ENDPOINT="http://store:9000", S3_ADDRESSING="path")
+    assert there["STORAGES"]["default"] == {
+        "BACKEND": "gallery.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": "pictures",
+            "endpoint_url": "http://store:9000",
+            "region_name": None,
+            "addressing_style": "path",
+            "location": "",
+        },
+    }
+
+
+def test_a_machine_works_on_every_queue_unless_told_which(tmp_path: Path) -> None:
+    assert settings_of(tmp_path)["QUEUES"] == ["default"]
+    assert settings_of(tmp_path, GPU_QUEUE="1")["QUEUES"] == ["default", "models"]
+    assert settings_of(tmp_path, GPU_QUEUE="1", QUEUES="models")["QUEUES"] == ["models"]
+    with pytest.raises(subprocess.CalledProcessError) as error_info:
+        settings_of(tmp_path, QUEUES="models")
+    assert "MMSITE_QUEUES='models' is not a comma-separated choice from default." in error_info.value.stderr
