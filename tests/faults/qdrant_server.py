@@ -36,7 +36,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class Slow:
-    """Every answer takes that long, in seconds; an end of the fault ends the waiting too."""
+    """What was asked is done at once, as Qdrant's log keeps the order of writes, but every answer takes that long, in
+    seconds. An end of the fault ends the waiting too."""
 
     seconds: float = 5.0
 
@@ -190,14 +191,14 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         endpoint, name, do = _route(self.command, self.path)
         fault = owner.next_fault(endpoint)
-        if isinstance(fault, Slow):
-            owner.wait(fault.seconds)
         if isinstance(fault, Answer):
             self._send(fault.status, fault.body, retry_after=fault.retry_after)
         elif owner.refuses(self.headers.get("api-key")):
             self._send(401, "Must provide an API key")
         else:
             status, result = _done(do, owner.local, name, json.loads(body or "null"))
+            if isinstance(fault, Slow):
+                owner.wait(fault.seconds)
             self._send(status, json.dumps(result), cut=isinstance(fault, CutShort))
 
     do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = respond
