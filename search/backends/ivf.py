@@ -16,9 +16,9 @@ import numpy.typing as npt
 from search.backends.rows import Floats, Halves, Mask, Rows, selector
 
 TOP = 10
-# Ranks for which the probes are measured, and so the fractions that a filter may pass: all, 1/4, 1/16, 1/64. Below, the
-# exact scan has few rows to look at.
-DEPTHS = (TOP, 4 * TOP, 16 * TOP, 64 * TOP)
+# Ranks for which the probes are measured, and so the fractions that a filter may pass: all, 1/2, 1/4, ... 1/64. Below,
+# the exact scan has few rows to look at.
+DEPTHS = tuple(TOP << doubled for doubled in range(7))
 TARGET_RECALL = 0.97
 # Looking into more of the lists than this saves too little.
 MOST_LISTS = 1 / 4
@@ -28,6 +28,8 @@ ITERATIONS = 10
 SEED = 1234
 # Candidates beyond twice as many as are wanted, so that the rounding of codes loses none of the best.
 SPARE = 32
+# Of the rows that a wide filter lets through, about so many are looked at to tell which lists hold any.
+ENOUGH_ROWS = 65_536
 # Rows changed since training, as a fraction of those trained on, from which the lists are made anew.
 OUTGROWN = 1 / 2
 
@@ -113,8 +115,9 @@ class InvertedLists:
         """
         parameters: dict[str, Any] = {"nprobe": probes}
         if mask is not None:
+            step = max(1, np.count_nonzero(mask) // ENOUGH_ROWS)
             lists = np.zeros(self.count, bool)
-            lists[self._lists[np.flatnonzero(mask)]] = True
+            lists[self._lists[::step][np.flatnonzero(mask[::step])]] = True
             parameters["sel"] = selector(mask)
             parameters["quantizer_params"] = faiss.SearchParameters(sel=selector(lists))
         _, (rows,) = self._index.search(query[None], wanted, params=faiss.SearchParametersIVF(**parameters))
