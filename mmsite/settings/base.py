@@ -250,5 +250,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django": {"level": "INFO"}, "django-q": {"level": "WARNING"}, "faiss": {"level": "WARNING"}},
+    "loggers": {
+        "django": {"level": "INFO"},
+        "django-q": {"level": "WARNING"},
+        "faiss": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
 }

@@ -1,0 +1,180 @@
+"""Searches go on whatever becomes of the server, and the server is level again soon after it is back."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from gallery import services as gallery_services
+from gallery.models import Image, User
+from search import factory, index, metrics, pushing
+from search.backends.breaker import CircuitBreaker
+from search.backends.retries import Retries
+from search.models import ModelVersion
+from search.reconcile import Drift
+from search.selectors import SearchResult, search_images
+from tests.faults.qdrant_server import Answer, CutShort, Fault, QdrantServer, Refused, Slow
+
+# Slow by more than these tests may take: whoever waits for the server's answer is found out without a clock. How long
+# people do wait is measured by bench.fallback.
+FAULTS: list[Fault] = [Refused(), Slow(3_600.0), Answer(500), Answer(401), CutShort()]
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantServer]:
+    with QdrantServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _on_qdrant(settings: Any, server: QdrantServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    settings.VECTOR_FALLBACK = settings.VECTOR_INDEX
+    settings.VECTOR_INDEX = {
+        "BACKEND": "search.backends.qdrant.QdrantIndex",
+        "OPTIONS": {
+            "url": server.url,
+            "timeout": 1.0,
+            "search_timeout": 0.3,
+            "retries": Retries(attempts=2, first_wait=0.01),
+        },
+    }
+    settings.METRICS_TOKEN = "s3cret"
+    index.reset()
+    pushing.reset()
+    yield
+    index.reset()
+    pushing.reset()
+
+
+@pytest.fixture
+def images(embedded: Callable[..., Image]) -> dict[str, Image]:
+    images = {color: embedded(color, visibility="public") for color in ("red", "green", "blue")}
+    pushing.push()
+    return images
+
+
+@pytest.fixture
+def client(images: dict[str, Image]) -> Client:
+    return Client()
+
+
+def ask(user: User, color: str) -> SearchResult:
+    return search_images(viewer=user, query=color)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__ + str(getattr(fault, "status", "")))
+def test_every_query_is_answered_and_says_by_whom(
+    server: QdrantServer, images: dict[str, Image], user: User, fault: Fault
+) -> None:
+    assert ask(user, "red").notice == ""
+    server.fault = fault
+    for color in ("red", "green", "blue", "red", "green"):
+        result = ask(user, color)
+        assert result.hits[0].image == images[color]
+        assert len(result.hits) == 3
+        assert "doesn't answer" in result.notice
+
+
+def test_page_api_and_metric_say_so(server: QdrantServer, images: dict[str, Image], client: Client) -> None:
+    def told() -> tuple[bool, str, bool]:
+        page = client.get("/search/", {"q": "red"}).content.decode()
+        health = client.get("/healthz").json()["search"]
+        assert health["ready"]
+        metrics = client.get("/metrics", headers={"authorization": "Bearer s3cret"}).content.decode()
+        return "The search server doesn&#x27;t answer" in page, health["notice"], "breaker_open 1.0" in metrics
+
+    assert told() == (False, "", False)
+    server.fault = Answer(503)
+    before = metrics.FALLBACKS._value.get()
+    for _ in range(3):
+        client.get("/search/", {"q": "red"})
+    banner, notice, metric = told()
+    assert (banner, metric) == (True, True)
+    assert "doesn't answer" in notice
+    assert metrics.FALLBACKS._value.get() >= before + 4
+
+
+def test_a_server_that_is_down_is_left_alone_and_found_again(
+    server: QdrantServer, images: dict[str, Image], user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(index, "_breaker", CircuitBreaker(clock=lambda: now))
+    index._current = None
+    server.fault = Answer(500)
+    for _ in range(10):
+        ask(user, "red")
+    assert server.calls["query"] == 3
+    server.fault = None
+    assert ask(user, "red").notice != ""
+    now = 6.0  # past the first cooldown
+    assert ask(user, "red").notice == ""
+    assert server.calls["query"] == 4
+
+
+def test_without_a_fallback_it_is_said_and_nothing_breaks(
+    server: QdrantServer, images: dict[str, Image], client: Client, user: User, settings: Any
+) -> None:
+    settings.VECTOR_FALLBACK = None
+    index.reset()
+    server.fault = Answer(500)
+    result = ask(user, "red")
+    assert result.state == "not_ready"
+    assert "doesn't answer" in result.sentence
+    assert client.get("/search/", {"q": "red"}).status_code == 200
+    assert not client.get("/healthz").json()["search"]["ready"]
+    server.fault = None
+    index.reset()  # the breaker would wait for some seconds
+    assert ask(user, "red").state == "ok"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__ + str(getattr(fault, "status", "")))
+def test_what_is_written_meanwhile_is_sent_later(
+    server: QdrantServer, images: dict[str, Image], embedded: Callable[..., Image], user: User, fault: Fault
+) -> None:
+    server.fault = fault
+    later = embedded("yellow")
+    gallery_services.images_delete(images=[images["red"]])
+    pushing.push()
+    assert ask(user, "yellow").hits[0].image == later
+    server.fault = None
+    pushing.reset()  # the breaker of writes would wait for some seconds
+    pushing.push()
+    assert held() == {later.pk, images["green"].pk, images["blue"].pk}
+    assert pushing.sweep().is_none
+
+
+def held() -> set[int]:
+    """The pictures that the server knows."""
+    return {point.key for point in factory.create(ModelVersion.objects.get()).scroll(limit=1_000)}
+
+
+def test_flapping_leaves_no_drift(
+    server: QdrantServer,
+    images: dict[str, Image],
+    make_image: Callable[..., Image],
+    embed: Callable[..., None],
+    user: User,
+) -> None:
+    """Twenty times down, each time in another way, while pictures come, change and go, and people search."""
+    for turn in range(20):
+        server.fault = FAULTS[turn % len(FAULTS)]
+        image = make_image((turn * 12, 40, 80))
+        embed(image, "blue")
+        if turn % 3 == 0:
+            gallery_services.images_delete(images=[image])
+        elif turn % 3 == 1:
+            gallery_services.image_set_visibility(image=image, visibility="public")
+        pushing.push()
+        assert ask(user, "red").hits[0].image == images["red"]
+        server.fault = None
+        pushing.push()
+        assert ask(user, "green").hits[0].image == images["green"]
+    end = time.monotonic() + 60
+    while pushing.is_behind():
+        assert time.monotonic() < end
+        pushing.push()
+        time.sleep(0.5)
+    assert held() == set(Image.objects.values_list("pk", flat=True))
+    assert pushing.sweep() == Drift(compared=Image.objects.count())
