@@ -228,10 +228,11 @@ if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
             "quantization": env.one_of(
                 "QDRANT_QUANTIZATION", "auto", ("auto", "none", "scalar", "binary"), "auto, none, scalar or binary"
             ),
-            "on_disk": env.boolean("QDRANT_ON_DISK", default=False),
-            "shards": env.positive("QDRANT_SHARDS", 1),
-            "replicas": env.positive("QDRANT_REPLICAS", 1),
-            "write_consistency": env.positive("QDRANT_WRITE_CONSISTENCY", 1),
+            # None: by the number of vectors, or as the server has it
+            "on_disk": env.boolean("QDRANT_ON_DISK", default=False) if env.text("QDRANT_ON_DISK") else None,
+            "shards": env.positive("QDRANT_SHARDS", 0) or None,
+            "replicas": env.positive("QDRANT_REPLICAS", 0) or None,
+            "write_consistency": env.positive("QDRANT_WRITE_CONSISTENCY", 0) or None,
         },
     }
 INDEX_DIR = DATA_DIR / "index"

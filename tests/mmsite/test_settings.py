@@ -37,13 +37,17 @@ def test_vectors_are_searched_in_each_process_unless_there_is_a_server(tmp_path:
     options = served["VECTOR_INDEX"]["OPTIONS"]
     assert (options["url"], options["shards"], options["search_timeout"]) == ("http://qdrant:6333", 6, 0.5)
     assert options["verify"] is True
+    assert (options["on_disk"], options["replicas"]) == (None, None), "for the index or the server to choose"
     assert served["VECTOR_FALLBACK"] == FAISS
 
 
 def test_the_fallback_can_be_left_out(tmp_path: Path) -> None:
-    lean = settings_of(tmp_path, QDRANT_URL="https://qdrant:6333", QDRANT_FALLBACK="0", QDRANT_CA_FILE="/ca.pem")
+    lean = settings_of(
+        tmp_path, QDRANT_URL="https://qdrant:6333", QDRANT_FALLBACK="0", QDRANT_CA_FILE="/ca.pem", QDRANT_ON_DISK="0"
+    )
     assert lean["VECTOR_FALLBACK"] is None
-    assert lean["VECTOR_INDEX"]["OPTIONS"]["verify"] == "/ca.pem"
+    options = lean["VECTOR_INDEX"]["OPTIONS"]
+    assert (options["verify"], options["on_disk"]) == ("/ca.pem", False)
 
 
 def test_wake_ups_go_through_the_database_unless_there_is_a_redis_server(tmp_path: Path) -> None:
