@@ -71,6 +71,10 @@ class Connection:
             if "_client" in self.__dict__ and self._given is None:
                 self.__dict__.pop("_client").close()
 
+    def __del__(self) -> None:
+        if "_making" in self.__dict__:  # made whole
+            self.close()
+
     @cached_property
     def _client(self) -> QdrantClient:
         if self._given is not None:
