@@ -22,7 +22,9 @@ from gallery.storage import base_of, is_local
 from ml.errors import ModelError
 from mmsite import pipeline, queues
 from search import engine as search_engine
-from search import index, selectors
+from search import factory, index, pushing, selectors
+from search.backends.exceptions import IndexUnavailable
+from search.shared import LAG_TOLERATED
 
 # The sweep is due each minute, and waits for a slice of work.
 SWEEP_OVERDUE = timedelta(seconds=60 + 2 * settings.WORK_SLICE_SECONDS)
@@ -55,6 +57,8 @@ def examine() -> Iterator[Finding]:
         yield check_worker()
         yield check_work()
         yield check_index()
+        if factory.is_shared():
+            yield check_vector_server()
 
 
 def check_database() -> Finding:
@@ -143,16 +147,36 @@ def check_index() -> Finding:
     """Search finds every picture that has a vector."""
     try:
         live = index.get_index()
+        found = live.count() if live else 0
     except DatabaseError as error:
         return Finding("index", f"cannot be read: {error}", "Check the database.")
+    except IndexUnavailable as error:
+        return Finding("index", f"does not answer: {error}", "Check the vector server.")
     if live is None:
         return Finding("index", "no encoder is active yet", "Run `manage.py setup`.")
     coverage = selectors.coverage(version=live.version)
-    sentence = f"{live.count():,} of {coverage.pictures:,} pictures can be found, by {live.version.key}"
-    if live.count() != coverage.embedded:
-        advice = f"Delete {settings.INDEX_DIR} and restart: the index is built anew from {coverage.embedded:,} vectors."
-        return Finding("index", sentence, advice)
+    sentence = f"{found:,} of {coverage.pictures:,} pictures can be found, by {live.version.key}"
+    if found != coverage.embedded:
+        return Finding("index", sentence, "Run `manage.py fsck --index`, which repairs it, and restart.")
     return Finding("index", sentence)
+
+
+def check_vector_server() -> Finding:
+    """It answers, and is not far behind the database."""
+    subject, advice = "vector server", ""
+    told = []
+    try:
+        for version, lag in pushing.lags().items():
+            server = pushing.server_of(version)
+            told.append(f"{server.count():,} points at {server.location}")
+            if lag > LAG_TOLERATED:
+                told.append(f"{lag:,} changes behind")
+                advice = "Wait: the worker sends them. If the number doesn't fall, its log says why."
+    except IndexUnavailable as error:
+        return Finding(
+            subject, f"does not serve: {error}", "Check MMSITE_QDRANT_URL, its key and that the server runs."
+        )
+    return Finding(subject, ", ".join(told) or "has nothing to hold yet", advice)
 
 
 def _check_model(role: str, describe: Callable[[], str]) -> Finding:

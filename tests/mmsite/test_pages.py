@@ -70,10 +70,14 @@ def test_health_says_whether_search_is_ready(client: Client, db: None) -> None:
     before = client.get("/healthz")
     assert before.status_code == 200
     assert before.json()["status"] == "ok"
-    assert before.json()["search"] == {"ready": False, "sentence": before.json()["search"]["sentence"]}
+    assert before.json()["search"] == {
+        "ready": False,
+        "sentence": before.json()["search"]["sentence"],
+        "notice": "",
+    }
     assert before.json()["search"]["sentence"]
     model_version_ensure()
-    assert client.get("/healthz").json()["search"] == {"ready": True, "sentence": ""}
+    assert client.get("/healthz").json()["search"] == {"ready": True, "sentence": "", "notice": ""}
 
 
 def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: RequestFactory) -> None:
