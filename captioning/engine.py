@@ -9,6 +9,7 @@ from ml.interfaces import Captioner
 
 def get_captioner() -> Captioner:
     """The captioner that settings.CAPTIONER names. Raises an error of ml.errors where it can't be loaded."""
+    ml.serve_on(settings.DEVICE)
     return ml.load_captioner(settings.CAPTIONER)
 
 

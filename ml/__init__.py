@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ml.interfaces import Captioner, ImageTextEncoder
 
-__all__ = ["load_captioner", "load_encoder"]
+__all__ = ["load_captioner", "load_encoder", "serve_on"]
+
+
+def serve_on(device: str = "auto") -> None:
+    """Choose where the models of this process run: `cpu`, `cuda`, `cuda:1`, …, or `auto`, a GPU where there is one.
+
+    Models that are loaded already are loaded anew where that changes. Raises DeviceUnavailable for any other name; a
+    GPU that is not there is told when a model is loaded.
+    """
+    from ml import devices, registry
+
+    if devices.choose(device):
+        registry.encoders.unload()
+        registry.captioners.unload()
 
 
 def load_encoder(name: str = "builtin") -> "ImageTextEncoder":

@@ -21,6 +21,10 @@ class ModelUnsupported(ModelError):
     """A model is there, but it is not of a kind that this library runs: another architecture, or pickled weights."""
 
 
+class DeviceUnavailable(ModelError):
+    """The device on which models are to run is none, is not there, is full, or fails."""
+
+
 class RunError(ModelError):
     """A training run's folder is not what it should be: none, another's, unfinished, or of other data."""
 

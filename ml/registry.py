@@ -62,7 +62,7 @@ class Registry(Generic[M]):
     def get(self, name: str) -> M:
         """The model of that name, loaded on the first call; other models load meanwhile.
 
-        Raises ModelNotFound, ModelCorrupt or ModelUnsupported; the next call tries again.
+        Raises ModelNotFound, ModelCorrupt, ModelUnsupported or DeviceUnavailable; the next call tries again.
         """
         with self._guard:
             lock = self._locks[name]

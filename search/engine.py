@@ -28,6 +28,7 @@ def configured_encoder() -> ImageTextEncoder:
 
 def encoder_named(name: str) -> ImageTextEncoder:
     """The encoder that a name, hub id or folder stands for today. Raises an error of ml.errors."""
+    ml.serve_on(settings.DEVICE)
     return ml.load_encoder(name)
 
 
@@ -79,7 +80,7 @@ def forget_queries() -> None:
 
 
 def _encoder(name: str, key: str) -> ImageTextEncoder:
-    encoder = ml.load_encoder(name)
+    encoder = encoder_named(name)
     if encoder.info.key != key:
         raise ModelChanged(f"The model {name} is now {encoder.info.key}; these vectors were made by {key}.")
     return encoder

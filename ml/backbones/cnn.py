@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image as PILImage
 
-from ml import hub
+from ml import devices, hub
 from ml.backbones import efficientnet_lite
 from ml.backbones.shared import shared_image_tower
 from ml.errors import ModelCorrupt, ModelUnsupported
@@ -33,17 +33,18 @@ class CheckpointTower:
 
     def __init__(self, network: Any, image_processor: Any, info: ModelInfo) -> None:  # of transformers, without types
         self._network = network.eval().to(memory_format=torch.channels_last)
+        self._where: torch.device = network.device
         self._processor = image_processor
         self._side = _side(image_processor)
         self.info = replace(info, preprocessing=f"squash-{self._side}-bicubic-{info.preprocessing}")
-        with torch.inference_mode():
-            _, self.channels, self.grid, _ = self._maps(torch.zeros(1, 3, self._side, self._side)).shape
+        _, self.channels, self.grid, _ = self._maps(torch.zeros(1, 3, self._side, self._side)).shape
 
     @classmethod
     def load(cls, checkpoint: hub.Checkpoint) -> "CheckpointTower":
-        """Open a checkpoint.
+        """Open a checkpoint on the device of choice.
 
-        Raises ModelNotFound or ModelCorrupt, or ModelUnsupported where it is neither a MobileNetV2 nor a ResNet.
+        Raises ModelNotFound, ModelCorrupt or DeviceUnavailable, or ModelUnsupported where it is neither a MobileNetV2
+        nor a ResNet.
         """
         from ml.huggingface import load_image_processor, load_model, model_info
 
@@ -55,19 +56,20 @@ class CheckpointTower:
         from transformers import AutoModel
 
         processor = load_image_processor(checkpoint)
-        network = load_model(checkpoint, AutoModel.from_pretrained, attention="eager")
+        network = devices.place(load_model(checkpoint, AutoModel.from_pretrained, attention="eager"))
         try:
             return cls(network, processor, model_info(checkpoint, processor))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelCorrupt(f"{checkpoint.name} cannot look at pictures: {error}") from error
 
-    @torch.inference_mode()
+    @devices.inference
     def feature_maps(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
         """Encode pictures of any size: (n, grid * grid, channels) float32, cells in reading order."""
         maps = torch.empty(len(images), self.grid * self.grid, self.channels)
-        for start in range(0, len(images), CHUNK):
-            pixels = self._preprocess(images[start : start + CHUNK])
-            maps[start : start + CHUNK] = self._maps(pixels).flatten(2).transpose(1, 2)
+        chunk = devices.batch(self._where, CHUNK)
+        for start in range(0, len(images), chunk):
+            pixels = self._preprocess(images[start : start + chunk])
+            maps[start : start + chunk] = self._maps(pixels).flatten(2).transpose(1, 2)
         return maps
 
     def save(self, folder: Path) -> None:
@@ -86,9 +88,11 @@ class CheckpointTower:
         pixels: torch.Tensor = ready["pixel_values"]
         return pixels
 
+    @devices.inference
     def _maps(self, pixels: torch.Tensor) -> torch.Tensor:
         """(n, channels, grid, grid) of (n, 3, side, side)."""
-        maps: torch.Tensor = self._network(pixels.contiguous(memory_format=torch.channels_last)).last_hidden_state
+        there = pixels.contiguous(memory_format=torch.channels_last).to(self._where)
+        maps: torch.Tensor = self._network(there).last_hidden_state
         return maps
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import nn
 
+from ml import devices
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
 
@@ -57,7 +58,7 @@ class Bert(nn.Module):
 
     def forward(self, ids: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
         """Token ids, (n, t) int64, and where they are padding, (n, t) bool: states, (n, t, 384) float32."""
-        places = torch.arange(ids.shape[1])
+        places = torch.arange(ids.shape[1], device=ids.device)
         states: torch.Tensor = self.layers(
             self.norm(self.words(ids) + self.places(places)), src_key_padding_mask=padding
         )
@@ -69,23 +70,25 @@ class MiniLM:
 
     def __init__(self, network: Bert, tokenizer: Tokenizer) -> None:
         self._network = network.eval()
+        self._where = network.words.weight.device
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
 
     @classmethod
     def load(cls) -> "MiniLM":
-        """Load the packaged weights.
+        """Load the packaged weights to the device of choice.
 
-        Raises ModelNotFound where the package is not installed, ModelCorrupt where a file's hash differs.
+        Raises ModelNotFound where the package is not installed, ModelCorrupt where a file's hash differs, or
+        DeviceUnavailable.
         """
         folder = model_folder()
         for name, digest in SHA256.items():
             verify_sha256(folder / name, digest)
-        network = Bert(load_file(folder / "model.safetensors"))
+        network = devices.place(Bert(load_file(folder / "model.safetensors")))
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
-    @torch.inference_mode()
+    @devices.inference
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Encode texts: (n, 384) float32, L2-normalised.
 
@@ -107,9 +110,10 @@ class MiniLM:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
             padding[row, : len(encoding.ids)] = False
+        ids, padding = ids.to(self._where), padding.to(self._where)
         states = self._network(ids, padding)
         # the direction of the sum is that of the mean
-        return nn.functional.normalize(states.masked_fill(padding.unsqueeze(-1), 0.0).sum(dim=1), dim=-1)
+        return nn.functional.normalize(states.masked_fill(padding.unsqueeze(-1), 0.0).sum(dim=1), dim=-1).cpu()
 
 
 def model_folder() -> Path:

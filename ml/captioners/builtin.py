@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from PIL.Image import Image
 
+from ml import devices
 from ml.backbones.cnn import save_backbone, saved_backbone
 from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
@@ -80,8 +81,9 @@ class BuiltinCaptioner:
     ) -> None:
         self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
-        self._namer = Namer(tower) if isinstance(tower, EfficientNetLite2) else None
         self._network = network.eval()
+        self._where = network.mean.device
+        self._namer = Namer(tower, self._where) if isinstance(tower, EfficientNetLite2) else None
         self._vocabulary = vocabulary
         self._manner = manner
 
@@ -89,7 +91,7 @@ class BuiltinCaptioner:
     def load(cls) -> "BuiltinCaptioner":
         """Load the committed weights and the packaged image tower.
 
-        Raises ModelNotFound where a file is missing, ModelCorrupt where one is not what it was.
+        Raises ModelNotFound where a file is missing, ModelCorrupt where one is not what it was, or DeviceUnavailable.
         """
         for name, digest in SHA256.items():
             verify_sha256(FOLDER / name, digest)
@@ -97,13 +99,16 @@ class BuiltinCaptioner:
 
     @classmethod
     def open(cls, checkpoint: Checkpoint) -> "BuiltinCaptioner":
-        """Open a folder that `save` wrote. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
+        """Open a folder that `save` wrote, on the device of choice.
+
+        Raises ModelNotFound, ModelCorrupt, ModelUnsupported or DeviceUnavailable.
+        """
         network, vocabulary, manner = read(checkpoint)
         tower = tower_of(checkpoint)
         if (tower.channels, tower.grid**2) != (network.size["channels"], network.size["cells"]):
             raise ModelCorrupt(f"The backbone of {checkpoint.name} is not that with which it was trained.")
         info = ModelInfo(checkpoint.name, checkpoint.revision, checkpoint.weights_hash(), "")
-        return cls(tower, network, vocabulary, manner, info)
+        return cls(tower, devices.place(network), vocabulary, manner, info)
 
     @property
     def unsure_below(self) -> float:
@@ -113,12 +118,14 @@ class BuiltinCaptioner:
         """Describe pictures of any size, as Flickr8k's annotators would word it, or by the name of one thing."""
         return [told.result for told in self.caption_with_looks(images)]
 
+    @devices.inference
     def caption_with_looks(self, images: Sequence[Image]) -> list[CaptionWithLooks]:
         """Describe pictures, and tell for each word where in the picture it was found."""
         told: list[CaptionWithLooks] = []
-        for start in range(0, len(images), BATCH):
-            maps = self._tower.feature_maps(images[start : start + BATCH])
-            sentences = self._told(speak(self._network, maps, self._manner))
+        batch = devices.batch(self._where, BATCH)
+        for start in range(0, len(images), batch):
+            maps = self._tower.feature_maps(images[start : start + batch]).to(self._where)
+            sentences = self._told(Spoken(*(part.cpu() for part in speak(self._network, maps, self._manner))))
             told.extend(map(self._surer, sentences, self._namer.name(maps)) if self._namer else sentences)
         return told
 

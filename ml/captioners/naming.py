@@ -14,6 +14,8 @@ import torch
 from ml.backbones.efficientnet_lite import GRID, EfficientNetLite2, pool
 from ml.datasets.imagenet import everyday_kinds
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Named:
@@ -27,13 +29,15 @@ class Named:
 class Namer:
     """Tells everyday kinds of things on feature maps. Safe to call from several threads at once."""
 
-    def __init__(self, tower: EfficientNetLite2) -> None:
-        self.classes = tower.classifier()
+    def __init__(self, tower: EfficientNetLite2, where: torch.device = CPU) -> None:
+        """`where` is the device of the maps and probabilities that it is given."""
+        self.classes = tower.classifier().to(where)
         kinds = everyday_kinds()
         self.kinds = tuple(kinds)
         self._members = torch.zeros(len(kinds), len(self.classes.bias))
         for row, classes in zip(self._members, kinds.values(), strict=True):
             row[list(classes)] = 1.0
+        self._members = self._members.to(where)
 
     def likeliest(self, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The likeliest kind's probability and its number in `kinds`, (n,) each, of class probabilities."""
@@ -45,7 +49,7 @@ class Namer:
         """Name the likeliest thing on feature maps, (n, 49, 1280) float32."""
         classes = self.classes(pool(maps))
         probabilities, kinds = self.likeliest(classes)
-        evidence = self._evidence(maps, classes, self._members[kinds]).numpy()
+        evidence = self._evidence(maps, classes, self._members[kinds]).cpu().numpy()
         return [
             Named(self.kinds[kind], min(probability, 1.0), grid)
             for kind, probability, grid in zip(kinds.tolist(), probabilities.tolist(), evidence, strict=True)

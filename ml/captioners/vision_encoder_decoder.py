@@ -14,6 +14,7 @@ import torch
 from PIL.Image import Image
 from transformers import GenerationConfig, VisionEncoderDecoderModel
 
+from ml import devices
 from ml.backbones.shared import shared_image_tower
 from ml.captioners.feature_maps import MODEL_TYPE as FEATURE_MAPS
 from ml.errors import ModelCorrupt, ModelUnsupported
@@ -22,6 +23,7 @@ from ml.huggingface import load_image_processor, load_model, load_tokenizer, mod
 from ml.interfaces import CaptionResult, ModelInfo
 
 BATCH = 8  #: pictures in one pass; with GPT-2's vocabulary, each takes up to 32 MB while its beams are scored
+GPU_BATCH = 32
 BEAMS = 4
 MAX_TOKENS = 40  #: of a caption with its start
 
@@ -80,6 +82,7 @@ class VisionEncoderDecoderCaptioner:
         """`look` makes of pictures what the network takes as `pixel_values`."""
         self.info = info
         self._network = network
+        self._batch = BATCH if network.device.type == "cpu" else GPU_BATCH
         self._look = look
         self._tokenizer = tokenizer
         self._certainty = certainty
@@ -88,8 +91,11 @@ class VisionEncoderDecoderCaptioner:
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "VisionEncoderDecoderCaptioner":
-        """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        network = open_network(checkpoint)
+        """Open a checkpoint on the device of choice.
+
+        Raises ModelNotFound, ModelCorrupt, DeviceUnavailable, or ModelUnsupported for another architecture.
+        """
+        network = devices.place(open_network(checkpoint))
         if network.config.encoder.model_type == FEATURE_MAPS:
             processor: Any = shared_image_tower()
             look = processor.feature_maps
@@ -110,9 +116,8 @@ class VisionEncoderDecoderCaptioner:
 
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Describe RGB pictures of any size, one result a picture, in their order."""
-        return [
-            result for start in range(0, len(images), BATCH) for result in self._caption(images[start : start + BATCH])
-        ]
+        batches = [images[start : start + self._batch] for start in range(0, len(images), self._batch)]
+        return [result for batch in batches for result in self._caption(batch)]
 
     def _caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         with self._generating:
@@ -140,7 +145,7 @@ def _without_pooler(*arguments: Any, **keywords: Any) -> tuple[Any, dict[str, An
     return network, {**report, "missing_keys": missing}
 
 
-@torch.inference_mode()
+@devices.inference
 def tell(
     network: Any, pixel_values: torch.Tensor, tokenizer: Any, settings: GenerationConfig
 ) -> list[tuple[str, float]]:

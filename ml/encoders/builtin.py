@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import normalize
 
+from ml import devices
 from ml.backbones import efficientnet_lite, minilm
 from ml.backbones.shared import shared_image_tower
 from ml.errors import ModelCorrupt
@@ -168,15 +169,16 @@ class BuiltinEncoder:
         self._match_floor = match_floor
         self._image_tower = image_tower
         self._text_tower = text_tower
-        self._classifier = image_tower.classifier()
-        self._bfloat16 = efficientnet_lite.has_bfloat16()
         self._ensemble = ensemble.eval()
+        self._where = ensemble.basis.device
+        self._classifier = image_tower.classifier().to(self._where)
+        self._bfloat16 = self._where.type != "cpu" or efficientnet_lite.has_bfloat16()
 
     @classmethod
     def load(cls) -> "BuiltinEncoder":
         """Load the towers from their packages and the heads from this project.
 
-        Raises ModelNotFound where a file is missing, ModelCorrupt where its hash differs.
+        Raises ModelNotFound where a file is missing, ModelCorrupt where its hash differs, or DeviceUnavailable.
         """
         verify_sha256(WEIGHTS, WEIGHTS_SHA256)
         config = json.loads(CONFIG.read_text(encoding="utf-8"))
@@ -185,7 +187,7 @@ class BuiltinEncoder:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "BuiltinEncoder":
-        """Open a folder that `train encoder` wrote. Raises ModelNotFound or ModelCorrupt."""
+        """Open a folder that `train encoder` wrote. Raises ModelNotFound, ModelCorrupt or DeviceUnavailable."""
         config = checkpoint.config()
         info = ModelInfo(checkpoint.name, checkpoint.revision, checkpoint.weights_hash(), PREPROCESSING)
         try:
@@ -199,7 +201,8 @@ class BuiltinEncoder:
         basis = tensors["basis"].float()
         ensemble = Ensemble([Heads() for _ in range(basis.shape[0] // (SCENE + KIND))], basis)
         ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-        return cls(info, float(config["match_floor"]), shared_image_tower(), minilm.MiniLM.load(), ensemble)
+        towers = shared_image_tower(), minilm.MiniLM.load()
+        return cls(info, float(config["match_floor"]), *towers, devices.place(ensemble))
 
     @property
     def info(self) -> ModelInfo:
@@ -216,19 +219,20 @@ class BuiltinEncoder:
         """Cosine that 95 % of true pairs of Flickr8k's dev split exceed."""
         return self._match_floor
 
-    @torch.inference_mode()
+    @devices.inference
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Embed RGB pictures of any size: (n, d) float32, L2-normalised."""
         embeddings = torch.empty(len(images), self.dimension)
-        for start in range(0, len(images), IMAGE_BATCH):
-            maps = self._image_tower.feature_maps(images[start : start + IMAGE_BATCH], SIDE, bfloat16=self._bfloat16)
-            pooled = efficientnet_lite.pool(maps)
+        batch = devices.batch(self._where, IMAGE_BATCH)
+        for start in range(0, len(images), batch):
+            maps = self._image_tower.feature_maps(images[start : start + batch], SIDE, bfloat16=self._bfloat16)
+            pooled = efficientnet_lite.pool(maps).to(self._where)
             embeddings[start : start + len(pooled)] = self._ensemble.image(pooled, self._classifier(pooled))
         array: Embeddings = embeddings.numpy()
         return array
 
-    @torch.inference_mode()
+    @devices.inference
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts: (n, d) float32, L2-normalised. What is longer than 256 tokens is cut."""
-        array: Embeddings = self._ensemble.text(self._text_tower.encode(texts)).numpy()
+        array: Embeddings = self._ensemble.text(self._text_tower.encode(texts).to(self._where)).cpu().numpy()
         return array

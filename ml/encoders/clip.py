@@ -13,6 +13,7 @@ from PIL.Image import Image
 from torch.nn import functional
 from transformers import AutoModel
 
+from ml import devices
 from ml.hub import Checkpoint
 from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
@@ -33,6 +34,7 @@ class ClipEncoder:
     def __init__(self, *, network: Any, image_processor: Any, tokenizer: Any, info: ModelInfo) -> None:
         self.info = info
         self._network = network
+        self._where: torch.device = network.device
         self._image_processor = image_processor
         self._tokenizer = tokenizer
         self._tokenizing = threading.Lock()  # a fast tokenizer fails when two threads set its truncation at once
@@ -42,27 +44,36 @@ class ClipEncoder:
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "ClipEncoder":
-        """Open a checkpoint. Raises ModelNotFound, ModelCorrupt, or ModelUnsupported for another architecture."""
-        return cls(**load_parts(checkpoint, AutoModel.from_pretrained, MODEL_TYPES))
+        """Open a checkpoint on the device of choice.
+
+        Raises ModelNotFound, ModelCorrupt, DeviceUnavailable, or ModelUnsupported for another architecture.
+        """
+        parts = load_parts(checkpoint, AutoModel.from_pretrained, MODEL_TYPES)
+        return cls(**{**parts, "network": devices.place(parts["network"])})
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Embed RGB pictures of any size: (n, d)."""
-        return self._embed(images, lambda batch: self._network.get_image_features(**self._pixels(batch)))
+
+        def features(batch: Sequence[Image]) -> torch.Tensor:
+            inputs = {name: each.to(self._where) for name, each in pixels(self._image_processor, batch).items()}
+            return devices.half(self._where, lambda: _normalised(self._network.get_image_features(**inputs)))
+
+        return self._embed(images, features)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts: (n, d). What exceeds the model's length (CLIP: 77 tokens, SigLIP: 64) is cut."""
-        return self._embed(texts, lambda batch: self._network.get_text_features(**self._tokens(batch)))
 
-    @torch.inference_mode()
-    def _embed(self, items: Sequence[Any], features: Callable[[Sequence[Any]], Any]) -> Embeddings:
-        batches = [
-            functional.normalize(features(items[start : start + BATCH]).pooler_output.float(), dim=-1).numpy()
-            for start in range(0, len(items), BATCH)
-        ]
+        def features(batch: Sequence[str]) -> torch.Tensor:
+            inputs = {name: each.to(self._where) for name, each in self._tokens(batch).items()}
+            return _normalised(self._network.get_text_features(**inputs))
+
+        return self._embed(texts, features)
+
+    @devices.inference
+    def _embed(self, items: Sequence[Any], features: Callable[[Sequence[Any]], torch.Tensor]) -> Embeddings:
+        size = devices.batch(self._where, BATCH)
+        batches = [features(items[start : start + size]).cpu().numpy() for start in range(0, len(items), size)]
         return np.concatenate(batches) if batches else np.zeros((0, self.dimension), dtype=np.float32)
-
-    def _pixels(self, images: Sequence[Image]) -> dict[str, torch.Tensor]:
-        return pixels(self._image_processor, images)
 
     def _tokens(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
         with self._tokenizing:
@@ -75,3 +86,8 @@ class ClipEncoder:
             )
         names = ("input_ids",) if self._padded else ("input_ids", "attention_mask")
         return {name: tokens[name] for name in names}
+
+
+def _normalised(output: Any) -> torch.Tensor:
+    """In float32, whatever the network computed in: float16 would cost a third digit of a cosine."""
+    return functional.normalize(output.pooler_output.float(), dim=-1)

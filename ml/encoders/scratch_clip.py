@@ -28,6 +28,7 @@ from transformers import (
     RobertaModel,
 )
 
+from ml import devices
 from ml.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 from ml.files import sha256
 from ml.hub import Checkpoint
@@ -195,6 +196,7 @@ class ScratchClipEncoder:
         self.info = info
         self.dimension = network.shape.dimension
         self._network = network.eval()
+        self._where = network.log_scale.device
         self._padding: int = network.text.config.pad_token_id or 0
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
@@ -202,7 +204,7 @@ class ScratchClipEncoder:
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> "ScratchClipEncoder":
-        """Open a model folder. Raises ModelNotFound, ModelCorrupt or ModelUnsupported."""
+        """Open a model folder. Raises ModelNotFound, ModelCorrupt, ModelUnsupported or DeviceUnavailable."""
         config, tensors = checkpoint.config(), read_tensors(checkpoint)
         try:
             network = ScratchClip(Shape.of(config))
@@ -224,27 +226,34 @@ class ScratchClipEncoder:
             weights_hash=checkpoint.weights_hash(),
             preprocessing=f"square-{network.shape.side}-{digest[:12]}",
         )
-        return cls(network=network, tokenizer=tokenizer, info=info)
+        return cls(network=devices.place(network), tokenizer=tokenizer, info=info)
 
-    @torch.inference_mode()
+    @devices.inference
     def encode_images(self, images: Sequence[PILImage.Image]) -> Embeddings:
         """Embed RGB pictures of any size: (n, d)."""
-        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        return self._joined([self._network.encode_images(self._pixels(batch)) for batch in batches])
+        size = devices.batch(self._where, BATCH)
+        return self._joined(
+            [self._image_vectors(images[start : start + size]) for start in range(0, len(images), size)]
+        )
 
-    @torch.inference_mode()
+    @devices.inference
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts: (n, d). Text beyond the model's length is cut."""
         encodings = self._tokenizer.encode_batch(list(texts))
         batches = [encodings[start : start + BATCH] for start in range(0, len(encodings), BATCH)]
-        return self._joined([self._network.encode_texts(*pad(batch, self._padding)) for batch in batches])
+        inputs = ((part.to(self._where) for part in pad(batch, self._padding)) for batch in batches)
+        return self._joined([self._network.encode_texts(*parts) for parts in inputs])
+
+    def _image_vectors(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
+        there = self._pixels(images).to(self._where)
+        return devices.half(self._where, lambda: self._network.encode_images(there))
 
     def _pixels(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
         squares = np.stack([np.asarray(square(image, self._network.shape.side)) for image in images])
         return as_pixels(squares)
 
     def _joined(self, parts: list[torch.Tensor]) -> Embeddings:
-        array: Embeddings = torch.cat([torch.zeros(0, self.dimension), *parts]).numpy()
+        array: Embeddings = torch.cat([torch.zeros(0, self.dimension), *(part.cpu() for part in parts)]).numpy()
         return array
 
 

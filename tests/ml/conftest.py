@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+import ml
 from ml import registry
 from tests.ml import checkpoints
 
@@ -19,6 +20,7 @@ MakeCheckpoint = Callable[[str], Path]
 @pytest.fixture(autouse=True)
 def _nothing_loaded() -> Iterator[None]:
     yield
+    ml.serve_on("auto")
     registry.encoders.unload()
     registry.captioners.unload()
 
