@@ -14,6 +14,7 @@ as `search.backends.qdrant` uses, and keeps points in memory; what a cluster doe
 import json
 import re
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -64,13 +65,14 @@ class QdrantServer:
 
     `fault` is what goes wrong with each request, None for nothing; `fail_next` lets only some of the next ones fail.
     `calls` counts the requests that arrived, by what they asked for: exists, create, get, change, drop, aliases, index,
-    upsert, delete, query, scroll, count. `api_key`: the only one that is let in, if given.
+    upsert, delete, query, scroll, count. `api_key`: the only one that is let in, if given. `tls`: speak https.
     """
 
-    def __init__(self, *, api_key: str = "") -> None:
+    def __init__(self, *, api_key: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.calls: Counter[str] = Counter()
         self.local = LocalQdrant()
         self._api_key = api_key
+        self._tls = tls
         self._fault: Fault | None = None
         self._failing: int | None = None  # how many more requests meet it; None for all
         self._passing = 0  # how many come through before it begins
@@ -82,7 +84,7 @@ class QdrantServer:
     @property
     def url(self) -> str:
         """Its address, which stays the same through all faults."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def fault(self) -> Fault | None:
@@ -140,6 +142,8 @@ class QdrantServer:
 
     def _listen(self) -> None:
         self._http = _Http(self, self._port)
+        if self._tls:
+            self._http.socket = self._tls.wrap_socket(self._http.socket, server_side=True)
         self._port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
