@@ -11,7 +11,7 @@ CACHE ?= $(HOME)/.cache/mmsite/features
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format install install-dev workshop browser bench screenshots train-builtin evaluate clean
+.PHONY: help run test lint types format install install-dev workshop browser bench bench-index screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ format: install-dev ## Rewrite the code in the house's format
 
 bench: install-dev ## Measure the whole path; writes docs/performance.md
 	$(BIN)/python -m bench
+
+bench-index: install-dev ## Measure the vector index alone, to a million vectors; some minutes and 8 GB of memory
+	$(BIN)/python -m bench.index
 
 screenshots: install-dev browser ## Take the pictures of the README anew
 	$(BIN)/python -m bench.screenshots

@@ -1,20 +1,17 @@
-"""`python -m bench`: measures the main job on this machine and writes docs/performance.md."""
+"""`python -m bench`: measures the main job on this machine and writes its part of docs/performance.md."""
 
 import argparse
 import os
-import platform
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import django
 import numpy as np
 
-from bench import installation, memory, query, upload
+from bench import installation, memory, query, report, upload
 from bench.client import Client
 from bench.photos import SIZE, photos
 
-REPORT = installation.ROOT / "docs" / "performance.md"
 BASELINE_PHOTOS = 40
 
 
@@ -22,11 +19,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--photos", type=int, default=200, help="how many to upload (default 200)")
     parser.add_argument("--vectors", type=int, default=8_000, help="how many to search among (default 8000)")
-    parser.add_argument("--report", type=Path, default=REPORT, help=f"where to write (default {REPORT.name})")
+    parser.add_argument("--report", type=Path, default=report.REPORT, help=f"default {report.REPORT.name}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mmsite-bench-") as folder:
         lines = measure(Path(folder), photo_count=options.photos, vector_count=options.vectors)
-    options.report.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.write(options.report, "site", lines)
     print("\n".join(lines))
 
 
@@ -61,14 +58,7 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
 
 
 def heading() -> list[str]:
-    return [
-        "# Performance",
-        "",
-        "Written by `make bench`. The machine is noisy: trust the ratios, each against a baseline of the same run.",
-        "",
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, {platform.machine()}, "
-        f"Python {platform.python_version()}, with the built-in models, SQLite and FAISS.",
-    ]
+    return [f"{report.machine()}, by `make bench`, with the built-in models, SQLite and FAISS."]
 
 
 def upload_lines(site: float, alone: float, count: int, baseline_count: int) -> list[str]:
