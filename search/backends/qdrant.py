@@ -99,7 +99,8 @@ class QdrantIndex(VectorIndex):
         )
         self._batch_size = batch_size
         self._parallel = parallel
-        self._written = POINTS_BETWEEN_MAINTENANCE  # nobody knows what an earlier process left
+        # Nobody knows what an earlier process left. Two threads may count as one: it is a hint only.
+        self._written = POINTS_BETWEEN_MAINTENANCE
 
     @property
     def location(self) -> str:

@@ -18,14 +18,13 @@ CLIENT_ERRORS = (ApiException, QdrantException, grpc.RpcError, json.JSONDecodeEr
 
 # Answers that may be others next time, besides the 5xx.
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
-# gRPC's words for the answers that stay the same.
+# gRPC's words for the answers that stay. FAILED_PRECONDITION isn't one: Qdrant says so where it says 500 over HTTP.
 _LASTING = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.ALREADY_EXISTS,
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.OUT_OF_RANGE,
     grpc.StatusCode.UNIMPLEMENTED,
 }
@@ -62,8 +61,10 @@ def _of_answer(answer: UnexpectedResponse) -> IndexUnavailable:
     status = answer.status_code or 0
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return IndexBusy("Qdrant has too much to do.")
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return IndexRefused(f"Qdrant doesn't accept the API key, or not for this ({status}).")
+    if status == HTTPStatus.UNAUTHORIZED:
+        return IndexRefused("Qdrant doesn't accept the API key (401).")
+    if status == HTTPStatus.FORBIDDEN:  # also where it takes no writes, as with a full disk
+        return IndexRefused("Qdrant doesn't allow this (403)" + _reason(answer.content))
     message = f"Qdrant answered {status} {answer.reason_phrase}".rstrip() + _reason(answer.content)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status < HTTPStatus.MULTIPLE_CHOICES or status in _PASSING:
         return IndexUnavailable(message)
@@ -97,10 +98,10 @@ def _of_grpc(error: grpc.RpcError) -> IndexUnavailable:
     code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return IndexBusy("Qdrant has too much to do.")
-    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-        return IndexRefused(f"Qdrant doesn't accept the API key, or not for this ({code.name}).")
+    if code == grpc.StatusCode.UNAUTHENTICATED:
+        return IndexRefused(f"Qdrant doesn't accept the API key ({code.name}).")
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return IndexUnavailable("Qdrant doesn't answer in time.")
     if code in _LASTING:
         return IndexRefused(f"Qdrant answered {code.name}: {(error.details() or '')[:_LONGEST_REASON]}")
-    return IndexUnavailable(f"Qdrant can't be reached ({code.name}).")
+    return IndexUnavailable(f"Qdrant can't answer ({code.name}).")

@@ -51,6 +51,11 @@ def test_only_what_the_server_says_of_itself_is_repeated() -> None:
         assert str(translated(answer(404, page))) == "Qdrant answered 404."
 
 
+def test_a_server_that_takes_no_writes_says_why() -> None:
+    locked = answer(403, b'{"status": {"error": "Storage locked: no space left"}}')
+    assert str(translated(locked)) == "Qdrant doesn't allow this (403): Storage locked: no space left"
+
+
 def test_too_much_to_do() -> None:
     error = translated(ResourceExhaustedResponse("", 7))
     assert isinstance(error, IndexBusy)
@@ -82,7 +87,9 @@ def test_broken_connections(source: Exception, kind: type[IndexUnavailable]) -> 
     assert str(error).endswith(".")
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "ABORTED", "CANCELLED"])
+@pytest.mark.parametrize(
+    "code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "ABORTED", "CANCELLED", "FAILED_PRECONDITION"]
+)
 def test_grpc_errors_that_may_pass(code: str) -> None:
     assert type(translated(Failed(grpc.StatusCode[code]))) is IndexUnavailable
 
