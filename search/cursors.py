@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from search.models import IndexCursor, ModelVersion
 
-# After so long without a sign, another process may take over from one that died. Longer than any one request to the
-# server with its retries: a process that only waits must not be overtaken.
-LEASE_SECONDS = 180
+# After so long without a sign, another process may take over from one that died. One that is merely slow keeps on until
+# its next mark, and may overwrite newer points until then: the comparison of the sweep finds those.
+LEASE_SECONDS = 60
 
 
 class LeaseLost(Exception):

@@ -1,5 +1,6 @@
 """The settings VECTOR_INDEX and VECTOR_FALLBACK -> indexes of a version."""
 
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
@@ -33,4 +34,6 @@ def has_fallback() -> bool:
 
 def _create(setting: dict[str, Any], version: ModelVersion) -> VectorIndex:
     backend: type[VectorIndex] = import_string(setting["BACKEND"])
-    return backend(dimension=version.dimension, name=str(version.pk), fields=FIELDS, **setting["OPTIONS"])
+    # With its time, so that two sites, or a site that was set up anew, don't meet on one server.
+    name = f"{version.pk}-{version.created_at.astimezone(UTC):%Y%m%d%H%M%S%f}"
+    return backend(dimension=version.dimension, name=name, fields=FIELDS, **setting["OPTIONS"])

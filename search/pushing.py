@@ -5,7 +5,7 @@ Where there is no server, every function here does nothing.
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeVar
 
 from search import changes, cursors, factory
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 # Apart from the one of searches, which wait a second at most: a server can answer and still not take writes. One failed
 # call is enough, since each has tried several times.
 _writes = CircuitBreaker(failures=1)
+_servers: dict[int, VectorIndex] = {}
 # The version that this process last made the server's active one.
 _marked: int | None = None
 
@@ -73,19 +74,16 @@ def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], obje
 
 def server_of(version: ModelVersion) -> VectorIndex:
     """The version's index on the server; its connections are kept."""
-    return _server(version.pk, version.dimension)
+    if version.pk not in _servers:
+        _servers[version.pk] = factory.create(version)
+    return _servers[version.pk]
 
 
 def reset() -> None:
     """Forget connections and failures; for tests, and for settings that change."""
     global _writes, _marked
-    _server.cache_clear()
+    _servers.clear()
     _writes, _marked = CircuitBreaker(failures=1), None
-
-
-@lru_cache(maxsize=8)
-def _server(pk: int, dimension: int) -> VectorIndex:
-    return factory.create(ModelVersion(pk=pk, dimension=dimension))
 
 
 def _versions() -> list[ModelVersion]:

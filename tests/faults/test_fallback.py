@@ -36,7 +36,7 @@ def _on_qdrant(settings: Any, server: QdrantServer, monkeypatch: pytest.MonkeyPa
         "OPTIONS": {
             "url": server.url,
             "timeout": 1.0,
-            "search_timeout": 0.3,
+            "search_timeout": 1.0,
             "retries": Retries(attempts=2, first_wait=0.01),
         },
     }

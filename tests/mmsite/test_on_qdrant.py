@@ -10,6 +10,7 @@ import pytest
 from gallery import services as gallery_services
 from gallery.models import Image
 from mmsite.supervisor import is_healthy
+from search import factory
 from search.models import ModelVersion
 from tests.faults.qdrant_server import Answer, CutShort, Fault, QdrantServer, Refused, Slow
 from tests.mmsite.processes import nothing_open, running, wait_for
@@ -62,7 +63,7 @@ def pictures() -> set[int]:
 
 def held(server: QdrantServer) -> set[int]:
     """The pictures that the server holds."""
-    name = f"mmsite-{ModelVersion.objects.get().pk}"
+    name = f"mmsite-{factory.create(ModelVersion.objects.get()).name}"
     if not server.local.collection_exists(name):
         return set()
     return {record.id for record in server.local.scroll(name, limit=1_000)[0]}

@@ -73,4 +73,4 @@ def test_each_mark_prolongs_it(version: ModelVersion) -> None:
         assert lease is not None
         IndexCursor.objects.update(held_until=timezone.now() + timedelta(seconds=1))
         lease.advance(1)
-        assert IndexCursor.objects.get().held_until > timezone.now() + timedelta(seconds=60)
+        assert IndexCursor.objects.get().held_until > timezone.now() + timedelta(seconds=30)

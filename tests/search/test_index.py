@@ -329,7 +329,7 @@ class TestSnapshots:
         assert not index.save_snapshot_if_due()  # nothing new
         embedded("yellow")
         assert not index.save_snapshot_if_due()  # the last one is fresh
-        monkeypatch.setattr(index, "SNAPSHOT_AGE", -1)
+        monkeypatch.setattr("search.live.SNAPSHOT_AGE", -1)
         assert index.save_snapshot_if_due()
         assert not index.save_snapshot_if_due()
 
@@ -338,7 +338,7 @@ class TestSnapshots:
     ) -> None:
         old = path.with_name("999.index")
         shutil.copy(path, old)
-        monkeypatch.setattr(index, "SNAPSHOT_AGE", -1)
+        monkeypatch.setattr("search.live.SNAPSHOT_AGE", -1)
         embedded("yellow")
         index.save_snapshot_if_due()
         assert list(path.parent.iterdir()) == [path]

@@ -116,7 +116,7 @@ class TestPush:
         embed(image, "red", by=other)
         pushing.push()
         assert stored(version) == stored(other) == {image.pk: "private"}
-        collections = {pk: f"mmsite-{pk}" for pk in (version.pk, other.pk)}
+        collections = {each.pk: f"mmsite-{factory.create(each).name}" for each in (version, other)}
 
         def alias() -> str:
             (alias,) = qdrant.get_aliases().aliases

@@ -9,11 +9,12 @@ from PIL import Image as PILImage
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
-from search import index, selectors, services, versions
+from search import selectors, services, versions
 from search.backends.base import Hit
 from search.live import Answer, LiveIndex
 from search.models import Embedding, ModelVersion
 from search.selectors import SearchResult, images_like_picture, search_images
+from search.vectors import unpack
 from tests.search.conftest import OtherEncoder
 
 MakeImage = Callable[..., Image]
@@ -213,7 +214,7 @@ class TestPrivacy:
                 for number in range(selectors.SPARE_HITS + 60)
             ]
         )
-        vector = index.unpack(embedding_of(embedded("red", owner=other_user)), dimension=64)
+        vector = unpack(embedding_of(embedded("red", owner=other_user)), dimension=64)
         services.embeddings_record(version=version, vectors={image.pk: vector for image in others})
         assert shown(search_images(viewer=user, query="red", limit=1)) == [mine]
 
