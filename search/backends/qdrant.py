@@ -35,7 +35,7 @@ class QdrantIndex(VectorIndex):
       trust): the way to the server. Qdrant listens at port 6333, and at 6334 for gRPC, unless told otherwise.
     - `search_timeout`: seconds within which a search ends, whatever happens; searches are never tried again, since who
       searches has something to fall back on. `timeout`: seconds that any other request may wait for the network at a
-      time; those are tried again, see `Retries`, for about a minute in all.
+      time; those are tried again, see `Retries`, up to half a minute later.
     - `prefix`: the collection is "prefix-name", the alias of the active one "prefix-active".
     - `quantization`, `on_disk`, `hnsw_m`, `hnsw_ef_construct`: see `LayoutOptions`. `shards`, `replicas`,
       `write_consistency` (replicas that must have a write before it counts): for new collections only.

@@ -28,7 +28,7 @@ class Retries:
         attempts: int = 4,
         first_wait: float = 0.25,
         longest_wait: float = 5.0,
-        patience: float = 60.0,
+        patience: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,

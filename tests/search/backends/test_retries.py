@@ -74,7 +74,7 @@ def test_nothing_is_begun_when_patience_has_run_out(watch: Watch) -> None:
         raise down()
 
     with pytest.raises(IndexUnavailable):
-        retries(watch, attempts=100).call(hangs)
+        retries(watch, attempts=100, patience=60.0).call(hangs)
     assert watch.now == pytest.approx(60.25)
 
 
