@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 # The PostgreSQL server on which the tests run a second time, where one answers.
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
+# The Redis server of the tests of wake-ups, likewise.
+REDIS_URL ?= redis://127.0.0.1:6379/0
 # Where the workshop's data set lies and where its intermediate files may.
 FLICKR8K ?= $(HOME)/data/flickr8k
 CACHE ?= $(HOME)/.cache/mmsite/features
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format install install-dev workshop browser bench bench-index screenshots train-builtin evaluate clean
+.PHONY: help run test test-services lint types format install install-dev workshop browser bench bench-index screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,16 +22,30 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@$(BIN)/python manage.py setup
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: install-dev browser ## Run every test: SQLite, a real browser, and PostgreSQL where one answers
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
-	@if $(BIN)/python -c 'import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=2)' \
-		"$(POSTGRES_URL)" 2>/dev/null; then \
+test: install-dev browser ## Run every test: SQLite, a real browser, and Redis and PostgreSQL where they answer
+	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup
+	@if $(POSTGRES_ANSWERS); then \
 		echo "PostgreSQL answers: running the database tests on it too"; \
-		OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
-			tests/gallery tests/captioning tests/search tests/mmsite; \
+		$(DATABASE_TESTS); \
 	else \
-		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out"; \
+		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out (make test-services installs one)"; \
 	fi
+
+test-services: install-dev ## Run the tests that want PostgreSQL and Redis, which are installed where they are missing
+	@{ $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS); } || .ci/services
+	@for attempt in 1 2 3 4 5 6 7 8 9 10; do $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS) && break || sleep 1; done
+	@$(POSTGRES_ANSWERS) || { echo "No PostgreSQL answers at $(POSTGRES_URL)"; exit 1; }
+	@$(REDIS_ANSWERS) || { echo "No Redis answers at $(REDIS_URL)"; exit 1; }
+	$(DATABASE_TESTS)
+
+# The server is asked for its own database: the one in the URL need not be there, since the tests make theirs.
+POSTGRES_ANSWERS = $(BIN)/python -c \
+	'import psycopg, sys; psycopg.connect(sys.argv[1], dbname="postgres", connect_timeout=2)' "$(POSTGRES_URL)" 2>/dev/null
+REDIS_ANSWERS = $(BIN)/python -c 'import redis, sys; redis.from_url(sys.argv[1], socket_connect_timeout=2).ping()' \
+	"$(REDIS_URL)" 2>/dev/null
+DATABASE_TESTS = OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" TEST_REDIS_URL="$(REDIS_URL)" \
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
+	tests/gallery tests/captioning tests/search tests/mmsite
 
 lint: install-dev ## Style, import contracts, templates, migrations
 	$(BIN)/ruff check .
