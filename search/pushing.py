@@ -82,6 +82,8 @@ def server_of(version: ModelVersion) -> VectorIndex:
 def reset() -> None:
     """Forget connections and failures; for tests, and for settings that change."""
     global _writes, _marked
+    for server in _servers.values():
+        server.close()
     _servers.clear()
     _writes, _marked = CircuitBreaker(failures=1), None
 

@@ -222,7 +222,7 @@ if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
             "prefer_grpc": env.boolean("QDRANT_GRPC", default=False),
             "grpc_port": env.positive("QDRANT_GRPC_PORT", 6_334),
             "timeout": env.seconds("QDRANT_TIMEOUT", 10),
-            "search_timeout": env.seconds("QDRANT_SEARCH_TIMEOUT", 2),
+            "search_timeout": env.seconds("QDRANT_SEARCH_TIMEOUT", 1),
             "verify": env.text("QDRANT_CA_FILE") or True,
             "prefix": env.text("QDRANT_PREFIX", "mmsite"),
             "quantization": env.one_of(

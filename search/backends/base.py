@@ -159,6 +159,9 @@ class VectorIndex(ABC):
     def maintain(self) -> None:  # noqa: B027  nothing to do for most
         """Whatever keeps answers quick as points come and go. May take minutes; searches and writes go on meanwhile."""
 
+    def close(self) -> None:  # noqa: B027  most backends have no connections
+        """Give connections back; they are made anew where needed."""
+
     def save_snapshot(self, path: Path, *, label: str, generation: int) -> None:
         """Write every point to a file, at once or not at all. `label` says whose points they are."""
         raise SnapshotsUnsupported(type(self).__name__)
