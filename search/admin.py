@@ -28,7 +28,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     Not by Django's page for deleting, which would do it in one transaction, however many vectors there are.
     """
 
-    list_display = ("key", "state", "with_vectors", "failed", "time_left", "dimension", "activated_at")
+    list_display = ("key", "status", "with_vectors", "time_left", "activated_at")
     list_filter = ("state", "name")
     search_fields = ("key", "weights_hash")
     ordering = ("-pk",)
@@ -37,7 +37,6 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         "state",
         "activates_itself",
         "with_vectors",
-        "failed",
         "time_left",
         "name",
         "revision",
@@ -49,24 +48,26 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         "configured_at",
         "activated_at",
     )
-    readonly_fields = ("with_vectors", "failed", "time_left")
+    readonly_fields = ("with_vectors", "time_left")
     actions = ("build", "build_and_activate", "activate", "activate_anyway", "remove")
     change_list_template = "admin/search/modelversion/change_list.html"
 
-    @admin.display(description="pictures with its vector")
+    @admin.display(description="state", ordering="state")
+    def status(self, version: ModelVersion) -> str:
+        is_built = version.state == ModelVersion.State.BUILDING and _progress(version).coverage.is_complete
+        state = "built" if is_built else version.state
+        return f"{state}, then active" if version.activates_itself else state
+
+    @admin.display(description="vectors")
     def with_vectors(self, version: ModelVersion) -> SafeString:
         coverage = _progress(version).coverage
+        numbers = f"{coverage.embedded:,} of {coverage.pictures:,}"
         return format_html(
-            '<progress max="{}" value="{}" aria-hidden="true"></progress> {} of {}',
+            '<progress max="{}" value="{}" aria-hidden="true"></progress><br>{}',
             max(1, coverage.pictures),
             coverage.embedded,
-            f"{coverage.embedded:,}",
-            f"{coverage.pictures:,}",
+            f"{numbers}; {coverage.given_up:,} failed" if coverage.given_up else numbers,
         )
-
-    @admin.display(description="failed")
-    def failed(self, version: ModelVersion) -> int:
-        return _progress(version).coverage.given_up
 
     @admin.display(description="time left")
     def time_left(self, version: ModelVersion) -> str:
@@ -114,15 +115,19 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Remove it and its vectors…", permissions=["remove"])
     def remove(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
+        selected = list(queryset.order_by("pk"))
         if "confirmed" not in request.POST:
+            refusals = [versions.why_not_removed(version) for version in selected]
+            if any(refusals):
+                self.message_user(request, " ".join(refusals), messages.ERROR)
+                return None
             sentences = [
-                versions.why_not_removed(version)
-                or f"Version {version.key} goes, with {_progress(version).coverage.embedded:,} vectors. "
+                f"Version {version.key} goes, with {_progress(version).coverage.embedded:,} vectors. "
                 "To have it again, every picture must be embedded again."
-                for version in queryset.order_by("pk")
+                for version in selected
             ]
-            return self._confirm(request, "Remove?", sentences, queryset, action="remove")
-        for version in queryset.order_by("pk"):
+            return self._confirm(request, "Remove?", sentences, selected, action="remove")
+        for version in selected:
             with self._refusals_told(request):
                 versions.model_version_remove(version=version)
                 self.message_user(request, f"Version {version.key} and its vectors are gone.", messages.SUCCESS)

@@ -216,8 +216,7 @@ def model_version_activate(*, version: ModelVersion, force: bool = False) -> Mod
     """
     if version.state == State.ACTIVE:
         raise VersionRefused(f"Searches use {version.key} already.")
-    coverage = selectors.coverage(version=version)
-    if not (force or coverage.is_complete):
+    if not (force or (coverage := selectors.coverage(version=version)).is_complete):
         raise VersionRefused(_why_not_covered(version, coverage))
     _check_usable(version)
     with transaction.atomic():

@@ -69,8 +69,8 @@ class TestList:
         record(other, library[:2])
         Stage.objects.filter(image=library[2], model=other.key).update(state=Stage.State.FAILED)
         page = admin_client.get(LIST).content.decode()
-        assert '<progress max="3" value="2" aria-hidden="true"></progress> 2 of 3' in page
-        assert '<progress max="3" value="3" aria-hidden="true"></progress> 3 of 3' in page
+        assert '<progress max="3" value="2" aria-hidden="true"></progress><br>2 of 3; 1 failed<' in page
+        assert '<progress max="3" value="3" aria-hidden="true"></progress><br>3 of 3<' in page
         assert text_of(admin_client.get(reverse("admin:search_modelversion_change", args=[other.pk])))
 
     def test_nothing_is_changed_by_hand(self, admin_client: Client, other: ModelVersion) -> None:
@@ -91,8 +91,11 @@ class TestBuild:
         assert states() == {"fake": "active", "other": "building"}
 
     def test_and_then_activate(self, admin_client: Client, library: list[Image], other: ModelVersion) -> None:
-        assert "then searches use it" in act(admin_client, "build_and_activate", other)
+        said = act(admin_client, "build_and_activate", other)
+        assert "then searches use it" in said
+        assert "building, then active" in said
         worker.work_until_idle()
+        assert "built, then active" in text_of(admin_client.get(LIST))
         versions.model_version_activate_when_covered()
         assert states() == {"fake": "retired", "other": "active"}
 
@@ -177,7 +180,9 @@ class TestRemove:
 
     def test_the_active_one_is_refused(self, admin_client: Client, version: ModelVersion) -> None:
         for confirmed in ({}, {"confirmed": "yes"}):
-            assert f"Searches use {FAKE}" in act(admin_client, "remove", version, **confirmed)
+            said = act(admin_client, "remove", version, **confirmed)
+            assert f"Searches use {FAKE}" in said
+            assert "Remove?" not in said
         assert states() == {"fake": "active"}
 
 

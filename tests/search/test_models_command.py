@@ -65,11 +65,14 @@ class TestList:
         assert "building*" in said
         assert "about 2 min" in said
         assert "* searches use it once it is built" in said
+        record(other, library)
+        assert "built*" in run("list")
 
     def test_for_programs(self, library: list[Image], other: ModelVersion) -> None:
         Stage.objects.create(image=library[0], step="embedding", model=other.key, state=Stage.State.FAILED)
         fake, added = json.loads(run("list", "--json"))
         assert (fake["key"], fake["state"], fake["embedded"], fake["pictures"]) == (FAKE, "active", 3, 3)
+        assert (fake["covered"], added["covered"]) == (True, False)
         assert fake["activated_at"].startswith("20")
         assert (added["embedded"], added["failed"], added["seconds_left"]) == (0, 1, None)
         assert added["activated_at"] is None
@@ -131,7 +134,9 @@ def test_a_model_that_is_not_there(version: ModelVersion) -> None:
 
 class TestWait:
     def test_until_it_is_built(self, library: list[Image], other: ModelVersion, worker_between: list[int]) -> None:
-        assert f"Version {OTHER} is built.\n" in run("build", "other", "--wait")
+        assert f"Version {OTHER} is built. Next: `manage.py models activate {other.pk}`.\n" in run(
+            "build", "other", "--wait"
+        )
         assert worker_between == [3]
         assert states() == {"fake": "active", "other": "building"}
 
@@ -182,7 +187,7 @@ class TestWait:
             go_missing(encoders, "other")
 
         monkeypatch.setattr(command.time, "sleep", work_and_lose)
-        assert f"Version {OTHER} is built.\n" in run("build", "other", "--activate", "--wait")
+        assert f"Version {OTHER} is built. Next" in run("build", "other", "--activate", "--wait")
         assert states() == {"fake": "active", "other": "building"}
 
 

@@ -1,10 +1,12 @@
 """What becomes of a version: added, built, activated, rolled back to, removed."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from gallery import stages
@@ -310,3 +312,37 @@ class TestRemove:
         with pytest.raises(VersionUnknown):
             record(built, library)
         assert not Embedding.objects.filter(model_version_id=built.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_activates_at_the_same_time_one_is_active_in_the_end(
+    make_image: MakeImage, encoders: dict[str, Any]
+) -> None:
+    encoders["third"] = ThirdEncoder()
+    fake = versions.model_version_ensure()
+    others = [versions.model_version_add(name=name).version for name in ("other", "third")]
+    images = [make_image("red")]
+    for each in (fake, *others):
+        record(each, images)
+    together = threading.Barrier(2)
+    problems: list[Exception] = []
+
+    def activate(version: ModelVersion) -> None:
+        try:
+            for _ in range(5):
+                together.wait(timeout=60)
+                versions.model_version_activate(version=version)
+                versions.model_version_ensure()
+        except Exception as error:  # noqa: BLE001  told to the test below
+            problems.append(error)
+            together.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=activate, args=(version,)) for version in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert Counter(states().values()) == {"active": 1, "retired": 2}

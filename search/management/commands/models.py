@@ -115,12 +115,13 @@ class Command(BaseCommand):
             raise CommandError(f"Version {version.key} failed on {failed:,} pictures; their pages say why.")
         versions.model_version_activate_when_covered()  # rather than with the next sweep
         version.refresh_from_db()
-        self.stdout.write(f"Version {version.key} is built{' and active' if version.state == State.ACTIVE else ''}.")
+        then = " and active." if version.state == State.ACTIVE else f". Next: `manage.py models activate {version.pk}`."
+        self.stdout.write(f"Version {version.key} is built{then}")
 
 
 def _watch(version: ModelVersion) -> bool:
     """Whether the version has its vectors in the end. Raises VersionRefused where it is not built any more."""
-    progress = versions.progress(version)
+    progress, took = versions.progress(version), 0.0
     # No bar where nobody watches (disable=None), such as in a log.
     with tqdm(total=progress.coverage.pictures, disable=None, bar_format=BAR) as bar:
         while True:
@@ -132,8 +133,10 @@ def _watch(version: ModelVersion) -> bool:
                 return progress.coverage.is_complete
             if not ModelVersion.objects.filter(pk=version.pk, state__in=[State.BUILDING, State.ACTIVE]).exists():
                 raise VersionRefused(f"Version {version.key} is not being built any more.")
-            time.sleep(POLL_SECONDS)
+            time.sleep(max(POLL_SECONDS, 5 * took))  # looking takes a second with 300,000 pictures
+            began = time.monotonic()
             progress = versions.progress(version)
+            took = time.monotonic() - began
 
 
 def _what_is_missing(version: ModelVersion) -> str:
@@ -154,6 +157,7 @@ def _described(version: ModelVersion) -> dict[str, Any]:
         "embedded": progress.coverage.embedded,
         "pictures": progress.coverage.pictures,
         "failed": progress.coverage.given_up,
+        "covered": progress.coverage.is_complete,
         "pictures_per_second": progress.rate,
         "seconds_left": progress.seconds_left,
         "time_left": progress.time_left,
@@ -180,7 +184,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         str(row["id"]),
         _shortened(row["key"]),
         _shortened(row["name"]),
-        row["state"] + ("*" if row["activates_itself"] else ""),
+        ("built" if row["state"] == State.BUILDING and row["covered"] else row["state"])
+        + ("*" if row["activates_itself"] else ""),
         str(row["dimension"]),
         f"{row['embedded']:,} of {row['pictures']:,}",
         f"{row['failed']:,}",
