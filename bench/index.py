@@ -216,7 +216,7 @@ def _table(rows: "list[dict]") -> Iterator[str]:
         cells = [f"{row['size']:,}", row["kind"], row["name"], f"{row['build']:.1f}", f"{row['memory']:,.0f}"]
         for filtered in (0, 1):
             p50, p95 = row["p50"][filtered], row["p95"][filtered]
-            cells += [f"{p50:.2f}", f"{p95:.2f}", f"{p50 / base['p50'][filtered]:.2f}"]
+            cells += [f"{p50:.2f}", f"{p95:.2f}", f"{p50 / base['p50'][filtered]:.3f}"]
         cells += [f"{recall:.3f}" for recall in row["recall"]]
         yield f"| {' | '.join(cells)} |"
 

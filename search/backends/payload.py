@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.int32]
 Entry = Value | tuple[Value, ...]
+
+_Integer = TypeVar("_Integer", np.int32, np.int64)
 
 _ABSENT = -1
 # Beyond this many codes, looking each row's up beats a comparison of all rows with each.
@@ -27,10 +30,13 @@ class _Column:
     def __init__(self, codes: Codes, entries: Iterable[Entry] = ()) -> None:
         self.codes = codes
         self.entries: dict[Entry, int] = {}
-        self._tuples_with: dict[Value, list[int]] = {}
-        # Every whole number in an entry, beside the entry's code: what a Range asks about.
+        # Every value in a tuple, by a number of its own, beside the tuple's code: what a Match asks about.
+        self._parts: dict[Value, int] = {}
+        self._part_numbers = np.empty(0, np.int32)
+        self._part_holders = np.empty(0, np.int32)
+        # Every whole number in any entry, beside the entry's code: what a Range asks about.
         self._numbers = np.empty(0, np.int64)
-        self._holders = np.empty(0, np.int32)
+        self._number_holders = np.empty(0, np.int32)
         self.encode(entries)
 
     def encode(self, entries: Iterable[Entry]) -> list[int]:
@@ -42,17 +48,16 @@ class _Column:
         return codes
 
     def _learn(self, entries: Sequence[Entry], start: int) -> None:
-        numbers, holders = [], []
-        for code, entry in enumerate(entries, start):
-            if isinstance(entry, tuple):
-                for value in set(entry):
-                    self._tuples_with.setdefault(value, []).append(code)
-            for value in entry if isinstance(entry, tuple) else (entry,):
-                if isinstance(value, int):
-                    numbers.append(value)
-                    holders.append(code)
-        self._numbers = np.concatenate([self._numbers, np.array(numbers, np.int64)])
-        self._holders = np.concatenate([self._holders, np.array(holders, np.int32)])
+        parts = [
+            (value, code) for code, entry in enumerate(entries, start) if isinstance(entry, tuple) for value in entry
+        ]
+        numbers = [(entry, code) for code, entry in enumerate(entries, start) if isinstance(entry, int)]
+        numbers += [(value, code) for value, code in parts if isinstance(value, int)]
+        part_numbers = [self._parts.setdefault(value, len(self._parts)) for value, _ in parts]
+        self._part_numbers = _extended(self._part_numbers, part_numbers)
+        self._part_holders = _extended(self._part_holders, [code for _, code in parts])
+        self._numbers = _extended(self._numbers, [number for number, _ in numbers])
+        self._number_holders = _extended(self._number_holders, [code for _, code in numbers])
 
     def compacted(self) -> "_Column":
         """This column, without entries that no row holds where those are many."""
@@ -65,12 +70,16 @@ class _Column:
 
     def matching(self, values: Collection[Value]) -> Mask:
         """Which rows hold one of the values, (size,) bool."""
-        wanted = [self.entries[value] for value in values if value in self.entries]
-        wanted += [code for value in values for code in self._tuples_with.get(value, ())]
-        if len(wanted) > _MANY_CODES:
-            return self._holding(np.array(wanted))
+        codes = np.array([self.entries[value] for value in values if value in self.entries], np.int32)
+        parts = [self._parts[value] for value in values if value in self._parts]
+        if parts:
+            wanted = np.zeros(len(self._parts), bool)
+            wanted[parts] = True
+            codes = np.concatenate([codes, self._part_holders[wanted[self._part_numbers]]])
+        if len(codes) > _MANY_CODES:
+            return self._holding(codes)
         mask = np.zeros(len(self.codes), bool)
-        for code in wanted:
+        for code in codes:
             mask |= self.codes == code
         return mask
 
@@ -81,13 +90,17 @@ class _Column:
             inside &= self._numbers >= at_least
         if below is not None:
             inside &= self._numbers < below
-        return self._holding(self._holders[inside])
+        return self._holding(self._number_holders[inside])
 
-    def _holding(self, codes: npt.NDArray[np.integer]) -> Mask:
+    def _holding(self, codes: Codes) -> Mask:
         wanted = np.zeros(len(self.entries) + 1, bool)  # the last is that of rows without the field: _ABSENT
         wanted[codes] = True
         mask: Mask = wanted[self.codes]
         return mask
+
+
+def _extended(array: npt.NDArray[_Integer], more: Sequence[int]) -> npt.NDArray[_Integer]:
+    return np.concatenate([array, np.array(more, array.dtype)])
 
 
 class PayloadColumns:
