@@ -23,6 +23,7 @@ R = TypeVar("R")
 AUTO = "auto"  #: the first GPU where there is one, else the CPU
 GPU_BATCH = 64  #: pictures or texts that go through a network together on a GPU, which idles over fewer
 
+_LIBRARY = re.compile(r"\b(?:CUDA|CUBLAS|cuDNN|NVIDIA)", re.IGNORECASE)
 _NAME = re.compile(r"auto|cpu|cuda(?::(?P<number>\d+))?")
 
 _chosen = AUTO
@@ -113,6 +114,8 @@ def _failing() -> Iterator[None]:
 
     try:
         yield
-    except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
+    except RuntimeError as error:  # its libraries raise nothing narrower
         reason = str(error).strip().partition("\n")[0]
+        if not isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError) and not _LIBRARY.search(reason):
+            raise
         raise DeviceUnavailable(f"The GPU gives up: {reason}") from error

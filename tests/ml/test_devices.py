@@ -1,5 +1,6 @@
 """Where models run: the choice, and what it says where it cannot be."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -114,14 +115,23 @@ def test_models_are_loaded_anew_where_the_choice_changes() -> None:
     assert ml.load_captioner("fake") is not before[1]
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, torch.AcceleratorError])
-def test_a_gpu_that_gives_up_is_no_fault_of_the_pictures(error: type[RuntimeError]) -> None:
-    @devices.inference
-    def work() -> None:
-        raise error("CUDA out of memory. Tried to allocate 20 GiB.\nMore lines")
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.OutOfMemoryError, "CUDA out of memory. Tried to allocate 20 GiB."),
+        (torch.AcceleratorError, "unspecified launch failure"),
+        (RuntimeError, "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+        (RuntimeError, "Found no NVIDIA driver on your system."),
+    ],
+)
+def test_a_gpu_that_gives_up_is_no_fault_of_the_pictures(error: type[RuntimeError], sentence: str) -> None:
+    class Full(torch.nn.Module):
+        def to(self, *where: Any, **_: Any) -> Any:
+            raise error(f"{sentence}\nMore lines")
 
-    with pytest.raises(DeviceUnavailable, match=r"The GPU gives up: CUDA out of memory. Tried to allocate 20 GiB\.$"):
-        work()
+    for work in (lambda: devices.place(Full()), devices.inference(lambda: Full().to("cuda"))):
+        with pytest.raises(DeviceUnavailable, match=f"^The GPU gives up: {re.escape(sentence)}$"):
+            work()
 
 
 def test_other_errors_and_results_pass_through() -> None:
