@@ -12,9 +12,9 @@ from django_q.models import OrmQ
 from gallery import stages
 from gallery.models import Image, Stage
 from mmsite import broker, checkup, pipeline, queues, tasks
-from mmsite.supervisor import Supervisor
+from mmsite.supervisor import Supervisor, is_healthy
 from search import versions
-from tests.mmsite.processes import running, wait_for
+from tests.mmsite.processes import child_groups, members, running, wait_for
 
 MakeImage = Callable[..., Image]
 
@@ -162,6 +162,17 @@ def test_two_workers_of_two_queues_share_a_picture(environment: dict[str, str], 
     with running(split, "qcluster", "--queue", "default"):
         wait_for(lambda: "done" in states().values(), "the renditions are made")
         assert states() == {"renditions": "done", "caption": "pending", "embedding": "pending"}
-        assert waiting()["mmsite-models"] == 1
+        wait_for(lambda: waiting()["mmsite-models"] == 1, "the sweep has woken the other queue")
         with running(split, "qcluster", "--queue", "models"):
             wait_for(lambda: set(states().values()) == {"done"}, "the other worker did the rest")
+
+
+@pytest.mark.process
+@pytest.mark.django_db(transaction=True)
+def test_a_host_may_be_for_the_web_alone_with_several_processes(site: dict[str, str], make_image: MakeImage) -> None:
+    make_image()
+    with running(site | {"MMSITE_WEB_WORKERS": "2"}, "run", "--only", "web") as supervisor:
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
+        [web] = child_groups(supervisor.pid)
+        wait_for(lambda: len(members(web)) == 3, "gunicorn and two workers of its own run")
+        assert set(states().values()) == {"pending"}
