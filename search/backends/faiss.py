@@ -134,7 +134,7 @@ class FaissIndex(VectorIndex):
             wanted *= 2
 
     def _nearby(self, query: Floats, limit: int, probes: int, mask: Mask | None) -> tuple[Floats, Rows] | None:
-        """As `_best`, from the nearest lists alone; None where they hold too few."""
+        """As `_best`, from the nearest lists alone; None where they hold too few, as for a page far down."""
         assert self._lists is not None  # noqa: S101  the caller has asked it for the probes
         wanted = 2 * limit + ivf.SPARE
         while True:

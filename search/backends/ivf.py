@@ -13,6 +13,7 @@ import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
+from search.backends.exceptions import IndexCorrupt
 from search.backends.rows import Floats, Halves, Mask, Rows, selector
 
 TOP = 10
@@ -154,8 +155,12 @@ class InvertedLists:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]) -> "InvertedLists":
-        """What `dump` gave."""
-        lists = cls(faiss.deserialize_index(arrays["ivf"]), arrays["ivf lists"], trained_on=about["trained_on"])
+        """What `dump` gave. Raises IndexCorrupt, as where another release of FAISS wrote what this one can't read."""
+        try:
+            index = faiss.deserialize_index(arrays["ivf"])
+        except RuntimeError as error:
+            raise IndexCorrupt(f"FAISS can't read the lists of a snapshot: {error}") from error
+        lists = cls(index, arrays["ivf lists"], trained_on=about["trained_on"])
         lists.changes, lists.probes = about["changes"], dict(about["probes"])
         return lists
 

@@ -253,6 +253,19 @@ class TestSnapshots:
         with pytest.raises(IndexCorrupt):
             FaissIndex(dimension=D).load_snapshot(path, label="one")
 
+    def test_those_of_another_release_of_faiss_are_refused(self, tmp_path: Path) -> None:
+        index = pair()[0]
+        assert index._lists is not None
+        index._lists.dump = lambda: ({"ivf": np.zeros(99, np.uint8), "ivf lists": np.zeros(N, np.int32)}, {"x": 1})  # type: ignore[method-assign]
+        index.save_snapshot(tmp_path / "later", label="one", generation=1)
+        with pytest.raises(IndexCorrupt, match="FAISS"):
+            FaissIndex(dimension=D).load_snapshot(tmp_path / "later", label="one")
+
+    def test_files_of_an_older_layout_are_refused(self, path: Path) -> None:
+        path.write_bytes(path.read_bytes().replace(b"snapshot 2", b"snapshot 1", 1))
+        with pytest.raises(IndexCorrupt):
+            FaissIndex(dimension=D).load_snapshot(path, label="one")
+
 
 class TestMaintenanceBesideOthers:
     def test_changes_made_meanwhile_are_carried_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
