@@ -1,17 +1,26 @@
-"""What the tests of whole processes, and of other places for pictures, start from."""
+"""What the tests of whole processes, of buckets and of Redis start from."""
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.db import connection
+from django_q.conf import Conf
 
+from mmsite import broker, queues
 from search import versions
+from tests.mmsite.processes import redis_answers
+
+UseRedis = Callable[[str], dict[str, str]]
+
+# `make test` sets it.
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 
 
 @pytest.fixture
@@ -77,3 +86,41 @@ def bucket(s3_server: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     made.objects.all().delete()
     made.delete()
     made.meta.client.close()
+
+
+@pytest.fixture
+def site_name() -> str:
+    """The site's name in the keys of Redis, so that tests don't hear each other."""
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+def use_redis(settings: Any, monkeypatch: pytest.MonkeyPatch, site_name: str) -> Iterator[UseRedis]:
+    """Makes a server the broker of this process; gives what makes it that of child processes."""
+
+    def use(url: str) -> dict[str, str]:
+        settings.REDIS_URL = url
+        broker.client.cache_clear()
+        return {"MMSITE_REDIS_URL": url, "MMSITE_TEST_SITE": site_name}
+
+    monkeypatch.setattr(queues, "_quiet_until", 0.0)
+    monkeypatch.setattr(queues, "QUIET_SECONDS", 0.0)
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"name": site_name}
+    for variable in ("PREFIX", "CLUSTER_NAME"):
+        monkeypatch.setattr(Conf, variable, site_name)
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "mmsite.broker.RedisBroker")
+    broker.client.cache_clear()
+    yield use
+    broker.client().close()
+    broker.client.cache_clear()
+
+
+@pytest.fixture
+def redis_site(use_redis: UseRedis, environment: dict[str, str], site_name: str) -> Iterator[dict[str, str]]:
+    """The environment of processes on the server that all tests share."""
+    if not redis_answers(REDIS_URL):
+        pytest.skip(f"No Redis server answers at {REDIS_URL}: `make test-services` installs one")
+    yield environment | use_redis(REDIS_URL)
+    with redis.Redis.from_url(REDIS_URL) as client:
+        for key in client.scan_iter(f"django_q:{site_name}*"):
+            client.delete(key)

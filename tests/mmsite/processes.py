@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.conf import settings as django_settings
 
 from gallery import stages
@@ -86,3 +87,12 @@ def work_goes_on_until_done() -> None:
         return nothing_open()
 
     wait_for(is_done, "all work is done")
+
+
+def redis_answers(url: str) -> bool:
+    """Is there a Redis server?"""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False

@@ -9,22 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-import redis
-from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from captioning.models import Caption
 from gallery import stages
 from gallery.models import Image, Rendition, Stage
-from mmsite import broker, checkup, pipeline, queues
+from mmsite import checkup, pipeline, queues
 from search.models import Embedding
+from tests.mmsite.conftest import UseRedis
 from tests.mmsite.processes import (
     child_groups,
     members,
     nothing_open,
+    redis_answers,
     running,
     states,
     wait_for,
@@ -34,55 +33,6 @@ from tests.mmsite.processes import (
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
 MakeImage = Callable[..., Image]
-URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
-
-
-def answers(url: str) -> bool:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False
-
-
-@pytest.fixture
-def name() -> str:
-    """The site's name in the keys of Redis, so that tests don't hear each other."""
-    return f"test-{uuid4().hex}"
-
-
-@pytest.fixture
-def use_redis(settings: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[Callable[[str], dict[str, str]]]:
-    """Makes a server the broker of this process; gives what makes it that of child processes."""
-
-    def use(url: str) -> dict[str, str]:
-        settings.REDIS_URL = url
-        broker.client.cache_clear()
-        return {"MMSITE_REDIS_URL": url, "MMSITE_TEST_SITE": name}
-
-    monkeypatch.setattr(queues, "_quiet_until", 0.0)
-    monkeypatch.setattr(queues, "QUIET_SECONDS", 0.0)
-    settings.Q_CLUSTER = settings.Q_CLUSTER | {"name": name}
-    for variable in ("PREFIX", "CLUSTER_NAME"):
-        monkeypatch.setattr(Conf, variable, name)
-    monkeypatch.setattr(Conf, "BROKER_CLASS", "mmsite.broker.RedisBroker")
-    broker.client.cache_clear()
-    yield use
-    broker.client().close()
-    broker.client.cache_clear()
-
-
-@pytest.fixture
-def shared(
-    use_redis: Callable[[str], dict[str, str]], environment: dict[str, str], name: str
-) -> Iterator[dict[str, str]]:
-    """The environment of processes on the server that all tests share."""
-    if not answers(URL):
-        pytest.skip(f"No Redis server answers at {URL}: `make test-services` installs one")
-    yield environment | use_redis(URL)
-    with redis.Redis.from_url(URL) as client:
-        for key in client.scan_iter(f"django_q:{name}*"):
-            client.delete(key)
 
 
 @contextmanager
@@ -91,7 +41,7 @@ def redis_server(port: int, folder: Path) -> Iterator[None]:
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     process = subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: answers(f"redis://127.0.0.1:{port}/0"), "Redis answers")
+        wait_for(lambda: redis_answers(f"redis://127.0.0.1:{port}/0"), "Redis answers")
         yield
     finally:
         process.send_signal(signal.SIGKILL)
@@ -108,24 +58,24 @@ def port() -> int:
         return number
 
 
-def test_pictures_are_processed_by_way_of_redis(shared: dict[str, str], make_image: MakeImage) -> None:
+def test_pictures_are_processed_by_way_of_redis(redis_site: dict[str, str], make_image: MakeImage) -> None:
     for colour in ("red", "green", "blue"):
         make_image(colour)
     finding = checkup.check_broker()
     assert (finding.sentence, finding.is_well) == ("Redis, 1 wake-ups wait", True)
-    with running(shared, "qcluster"):
+    with running(redis_site, "qcluster"):
         wait_for(nothing_open, "all work is done")
     assert states() == {"done": 9}
     assert OrmQ.objects.count() == 0
 
 
 def test_a_killed_worker_loses_its_task_but_no_work(
-    shared: dict[str, str], make_image: MakeImage, tmp_path: Path
+    redis_site: dict[str, str], make_image: MakeImage, tmp_path: Path
 ) -> None:
     (tmp_path / "hang").touch()
     for colour in ("red", "green", "white", "blue"):
         make_image(colour)
-    with running(shared, "qcluster"):
+    with running(redis_site, "qcluster"):
         wait_for((tmp_path / "hanging").exists, "the worker is in mid-batch")
         assert checkup.check_broker().sentence == "Redis, 0 wake-ups wait"
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
@@ -136,10 +86,10 @@ def test_a_killed_worker_loses_its_task_but_no_work(
     assert (Rendition.objects.count(), Caption.objects.count(), Embedding.objects.count()) == (8, 4, 4)
 
 
-def test_each_queue_has_its_workers(shared: dict[str, str], make_image: MakeImage, settings: Any) -> None:
+def test_each_queue_has_its_workers(redis_site: dict[str, str], make_image: MakeImage, settings: Any) -> None:
     settings.GPU_QUEUE = True
     make_image()
-    split = shared | {"MMSITE_GPU_QUEUE": "1"}
+    split = redis_site | {"MMSITE_GPU_QUEUE": "1"}
     with running(split, "run", "--only", "worker") as supervisor:
         wait_for(nothing_open, "all work is done")
         assert len(child_groups(supervisor.pid)) == 2
@@ -147,7 +97,7 @@ def test_each_queue_has_its_workers(shared: dict[str, str], make_image: MakeImag
 
 
 def test_uploads_while_redis_is_down_are_made_up_for(
-    use_redis: Callable[[str], dict[str, str]],
+    use_redis: UseRedis,
     environment: dict[str, str],
     make_image: MakeImage,
     port: int,

@@ -26,7 +26,7 @@ from gallery.exceptions import UploadRefused
 from gallery.models import Image, Stage, User
 from gallery.s3 import MEMORY_BYTES
 from gallery.storage import StoreUnavailable
-from mmsite import checkup, held, worker
+from mmsite import checkup, held, tasks, worker
 from search import index, versions
 from tests.conftest import MakeJpeg
 from tests.mmsite.processes import nothing_open, running, wait_for
@@ -213,6 +213,11 @@ def test_work_waits_while_the_store_is_away(bucket: Any, make_image: MakeImage, 
     assert "Could not connect" in stage.error
     with pytest.raises(StoreUnavailable):
         default_storage.open("x")
+
+
+def test_the_sweep_goes_on_while_the_store_is_away(no_store: None, user: User) -> None:
+    tasks.sweep()
+    assert versions.ModelVersion.objects.exists()
 
 
 def test_the_doctor_tries_the_bucket(bucket: Any) -> None:
