@@ -19,6 +19,7 @@ from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
 from search.models import Embedding, IndexCursor, ModelVersion
+from search.progress import Progress, progress_of
 
 
 @admin.register(ModelVersion)
@@ -184,11 +185,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/search/modelversion/confirm.html", context)
 
 
-def _progress(version: Any) -> versions.Progress:
+def _progress(version: Any) -> Progress:
     """Read once for all the columns of a row."""
     if not hasattr(version, "shown_progress"):
-        version.shown_progress = versions.progress(version)
-    shown: versions.Progress = version.shown_progress
+        version.shown_progress = progress_of(version)
+    shown: Progress = version.shown_progress
     return shown
 
 

@@ -5,9 +5,7 @@ more once somebody has activated another by hand or rolled back.
 """
 
 import logging
-import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -20,7 +18,7 @@ from gallery.models import Stage
 from gallery.pipeline import get_pipeline
 from ml.errors import ModelError
 from ml.interfaces import ImageTextEncoder
-from search import engine, factory, selectors
+from search import cursors, engine, factory, selectors
 from search.backends.exceptions import VectorIndexError
 from search.exceptions import VersionRefused, VersionUnknown
 from search.models import Embedding, ModelVersion
@@ -28,45 +26,12 @@ from search.models import Embedding, ModelVersion
 State = ModelVersion.State
 
 # Rows that are deleted in one transaction, so that nobody waits long for the end of it.
-DELETED_AT_ONCE = 2_000
-# What a rate is measured over: a worker that has done nothing for so long has none, and a shorter time tells nothing.
-RATE_WINDOW = timedelta(minutes=5)
-RATE_LEAST = timedelta(seconds=10)
-RATE_CHANGES = 10_000
+DELETED_AT_ONCE = (
+    2_000  # The share of a version's changes that the index on a server may lack when searches begin to use it.
+)
+LAG_TOLERATED = 0.01
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a version is, and how many pictures were embedded a second of late; None where nothing is going on."""
-
-    coverage: selectors.Coverage
-    rate: float | None = None
-
-    @property
-    def tried(self) -> int:
-        """Pictures that have their vector, or never will."""
-        return self.coverage.embedded + self.coverage.given_up
-
-    @property
-    def left(self) -> int:
-        """Pictures that are still to be embedded."""
-        return max(0, self.coverage.pictures - self.tried)
-
-    @property
-    def seconds_left(self) -> float | None:
-        return self.left / self.rate if self.left and self.rate else None
-
-    @property
-    def time_left(self) -> str:
-        """`about 2 h 5 min`; "" where nobody knows, or nothing is left."""
-        if self.seconds_left is None:
-            return ""
-        minutes = math.ceil(self.seconds_left / 60)
-        days, hours = minutes // 1_440, minutes // 60 % 24
-        parts = {"d": days, "h": hours, "min": 0 if days else minutes % 60}
-        return "about " + " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
 
 
 @dataclass(frozen=True)
@@ -95,11 +60,6 @@ def version_named(text: str) -> ModelVersion:
         several = ", ".join(f"{version.pk} ({version.key})" for version in found)
         raise VersionUnknown(f"“{text}” can be any of {several}: give one's number.")
     raise VersionUnknown(f"There is no model version “{text}”; `manage.py models list` shows those there are.")
-
-
-def progress(version: ModelVersion) -> Progress:
-    """How far a version is, and how fast it gets on."""
-    return Progress(selectors.coverage(version=version), _rate(version))
 
 
 def previous_version() -> ModelVersion | None:
@@ -160,7 +120,7 @@ def model_version_activate_when_covered() -> ModelVersion | None:
     The one that was active is retired; its vectors stay, so that a rollback flips back.
     """
     waiting = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True).order_by("pk").first()
-    if waiting is None or not selectors.coverage(version=waiting).is_complete:
+    if waiting is None or not selectors.coverage(version=waiting).is_complete or _lag_of_server(waiting):
         return None
     try:
         _check_usable(waiting)
@@ -216,8 +176,8 @@ def model_version_activate(*, version: ModelVersion, force: bool = False) -> Mod
     """
     if version.state == State.ACTIVE:
         raise VersionRefused(f"Searches use {version.key} already.")
-    if not (force or (coverage := selectors.coverage(version=version)).is_complete):
-        raise VersionRefused(_why_not_covered(version, coverage))
+    if not force and (problem := _why_not_covered(version)):
+        raise VersionRefused(problem)
     _check_usable(version)
     with transaction.atomic():
         version = _switch_to(_locked(version))
@@ -341,33 +301,33 @@ def _check_usable(version: ModelVersion) -> None:
         raise VersionRefused(f"Version {version.key} can't be used on this machine: {error}") from error
 
 
-def _why_not_covered(version: ModelVersion, coverage: selectors.Coverage) -> str:
-    has = f"Version {version.key} has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures"
-    if coverage.given_up:
-        has += f", and failed on {coverage.given_up:,}"
+def _why_not_covered(version: ModelVersion) -> str:
+    """Why searches would not find every picture by this version, in a sentence; "" where they would."""
     advice = "wait until it is built" if version.state == State.BUILDING else "build it first"
-    return f"{has}: {advice}, or force it, and searches won't find the others until they are embedded."
+    advice += ", or force it, and searches won't find the others for a while."
+    coverage = selectors.coverage(version=version)
+    if not coverage.is_complete:
+        failed = f", and failed on {coverage.given_up:,}" if coverage.given_up else ""
+        has = f"has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures{failed}"
+        return f"Version {version.key} {has}: {advice}"
+    if lag := _lag_of_server(version):
+        return f"The search server lacks {lag:,} changes of version {version.key}: {advice}"
+    return ""
+
+
+def _lag_of_server(version: ModelVersion) -> int:
+    """How many changes the index on a server lacks; 0 where there is no server, or what it lacks is hardly noticed."""
+    if not factory.is_shared():
+        return 0
+    current = ModelVersion.objects.select_related("cursor").get(pk=version.pk)
+    lag = cursors.lag(current)
+    return lag if lag > LAG_TOLERATED * current.last_seq else 0
 
 
 def _start_work() -> None:
-    """Open what the pictures lack now, rather than with the next sweep."""
+    """Open what the pictures lack now, rather than with the next sweep, and have the server's index brought level."""
     stages.sweep()
-    if stages.any_due():
-        get_pipeline().wake()
-
-
-def _rate(version: ModelVersion) -> float | None:
-    now = timezone.now()
-    times: list[datetime] = list(
-        Embedding.objects.filter(model_version=version)
-        .order_by("-seq")
-        .values_list("updated_at", flat=True)[:RATE_CHANGES]
-    )
-    recent = [time for time in times if time > now - RATE_WINDOW]
-    if not recent or now - min(recent) < RATE_LEAST:
-        return None
-    # Without the first one: nobody knows how long that took.
-    return (len(recent) - 1) / (now - min(recent)).total_seconds() or None
+    get_pipeline().wake()
 
 
 def _delete_in_pieces(rows: "QuerySet[Embedding] | QuerySet[Stage]") -> None:

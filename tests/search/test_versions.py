@@ -18,7 +18,7 @@ from mmsite import pipeline, worker
 from search import factory, selectors, versions
 from search.backends.exceptions import IndexUnavailable
 from search.exceptions import VersionRefused, VersionUnknown
-from search.models import Embedding, ModelVersion
+from search.models import Embedding, IndexCursor, ModelVersion
 from tests.search.lifecycle import D, ThirdEncoder, go_missing, record, states
 
 MakeImage = Callable[..., Image]
@@ -184,6 +184,19 @@ class TestActivate:
         worker.work_until_idle()
         pipeline.sweep()
         assert states() == {"fake": "retired", "other": "active", "third": "building"}
+
+    def test_a_server_must_have_the_vectors_too(
+        self, library: list[Image], other: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        versions.model_version_build(version=other, activates_itself=True)
+        worker.work_until_idle()
+        other.refresh_from_db()
+        monkeypatch.setattr(factory, "is_shared", lambda: True)
+        assert versions.model_version_activate_when_covered() is None
+        with pytest.raises(VersionRefused, match=r"The search server lacks 3 changes of version other@2.*: wait until"):
+            versions.model_version_activate(version=other)
+        IndexCursor.objects.create(model_version=other, location="a server", seq=other.last_seq)
+        assert versions.model_version_activate_when_covered() == other
 
     def test_one_that_was_removed_meanwhile(self, library: list[Image], other: ModelVersion) -> None:
         ModelVersion.objects.filter(pk=other.pk).delete()

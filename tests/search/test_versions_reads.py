@@ -11,6 +11,7 @@ from gallery.models import Image
 from search import selectors, versions
 from search.exceptions import VersionUnknown
 from search.models import Embedding, ModelVersion
+from search.progress import Progress, progress_of
 from tests.search.lifecycle import D, record
 
 MakeImage = Callable[..., Image]
@@ -61,7 +62,7 @@ class TestProgress:
         images = [make_image((shade, 0, 0)) for shade in range(0, 100, 10)]
         record(version, images[:4])
         self.wrote(version, [4_000, 200, 150, 100])
-        progress = versions.progress(version)
+        progress = progress_of(version)
         assert progress.rate == pytest.approx(2 / 200, rel=0.1)
         assert progress.left == 6
         assert progress.seconds_left == pytest.approx(600, rel=0.1)
@@ -71,11 +72,11 @@ class TestProgress:
         images = [make_image("red"), make_image("green"), make_image("blue")]
         record(version, images[: len(ago)])
         self.wrote(version, ago)
-        progress = versions.progress(version)
+        progress = progress_of(version)
         assert (progress.rate, progress.seconds_left, progress.time_left) == (None, None, "")
 
     def test_without_pictures(self, version: ModelVersion) -> None:
-        assert versions.progress(version).left == 0
+        assert progress_of(version).left == 0
 
     @pytest.mark.parametrize(
         ("left", "words"),
@@ -90,5 +91,5 @@ class TestProgress:
     )
     def test_time_in_words(self, left: int, words: str) -> None:
         coverage = selectors.Coverage(embedded=0, given_up=0, pictures=left)
-        assert versions.Progress(coverage, rate=1.0).time_left == words
-        assert versions.Progress(coverage).time_left == ""
+        assert Progress(coverage, rate=1.0).time_left == words
+        assert Progress(coverage).time_left == ""

@@ -15,6 +15,7 @@ from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
 from search.models import ModelVersion
+from search.progress import progress_of
 
 POLL_SECONDS = 1.0
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
@@ -84,7 +85,7 @@ class Command(BaseCommand):
 
     def _build(self, *, version: str, activate: bool, wait: bool, **_: Any) -> None:
         building = versions.model_version_build(version=versions.version_named(version), activates_itself=activate)
-        progress = versions.progress(building)
+        progress = progress_of(building)
         what = f"{progress.left:,} of {progress.coverage.pictures:,} pictures"
         then = "; searches use it as soon as it is built" if building.activates_itself else ""
         self.stdout.write(f"Version {building.key}: the worker embeds {what}{then}.")
@@ -111,7 +112,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("No longer waiting; the worker goes on building.", returncode=INTERRUPTED) from None
         if not covered:
-            failed = versions.progress(version).coverage.given_up
+            failed = progress_of(version).coverage.given_up
             raise CommandError(f"Version {version.key} failed on {failed:,} pictures; their pages say why.")
         versions.model_version_activate_when_covered()  # rather than with the next sweep
         version.refresh_from_db()
@@ -121,7 +122,7 @@ class Command(BaseCommand):
 
 def _watch(version: ModelVersion) -> bool:
     """Whether the version has its vectors in the end. Raises VersionRefused where it is not built any more."""
-    progress, took = versions.progress(version), 0.0
+    progress, took = progress_of(version), 0.0
     # No bar where nobody watches (disable=None), such as in a log.
     with tqdm(total=progress.coverage.pictures, disable=None, bar_format=BAR) as bar:
         while True:
@@ -135,18 +136,18 @@ def _watch(version: ModelVersion) -> bool:
                 raise VersionRefused(f"Version {version.key} is not being built any more.")
             time.sleep(max(POLL_SECONDS, 5 * took))  # looking takes a second with 300,000 pictures
             began = time.monotonic()
-            progress = versions.progress(version)
+            progress = progress_of(version)
             took = time.monotonic() - began
 
 
 def _what_is_missing(version: ModelVersion) -> str:
-    coverage = versions.progress(version).coverage
+    coverage = progress_of(version).coverage
     missing = coverage.pictures - coverage.embedded
     return f" {missing:,} of {coverage.pictures:,} pictures have no vectors of it yet." if missing else ""
 
 
 def _described(version: ModelVersion) -> dict[str, Any]:
-    progress = versions.progress(version)
+    progress = progress_of(version)
     return {
         "id": version.pk,
         "key": version.key,
