@@ -26,9 +26,8 @@ from search.models import Embedding, ModelVersion
 State = ModelVersion.State
 
 # Rows that are deleted in one transaction, so that nobody waits long for the end of it.
-DELETED_AT_ONCE = (
-    2_000  # The share of a version's changes that the index on a server may lack when searches begin to use it.
-)
+DELETED_AT_ONCE = 2_000
+# The share of a version's changes that the index on a server may lack when searches begin to use it.
 LAG_TOLERATED = 0.01
 
 logger = logging.getLogger(__name__)
