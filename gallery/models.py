@@ -164,6 +164,7 @@ class Stage(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["state", "priority", "due_at", "id"], name="stage_next"),
+            models.Index(fields=["step", "state", "priority", "due_at", "id"], name="stage_next_of_step"),
             models.Index(fields=["state", "-finished_at"], name="stage_finished"),
         ]
 

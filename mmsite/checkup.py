@@ -19,12 +19,11 @@ from django_q.models import Success
 from captioning import engine as captioning_engine
 from gallery import stages
 from gallery.storage import base_of, is_local
-from ml.errors import ModelError
+from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
+from search import cursors, factory, index, pushing, selectors
 from search import engine as search_engine
-from search import factory, index, pushing, selectors
 from search.backends.exceptions import IndexUnavailable
-from search.shared import LAG_TOLERATED
 
 # The sweep is due each minute, and waits for a slice of work.
 SWEEP_OVERDUE = timedelta(seconds=60 + 2 * settings.WORK_SLICE_SECONDS)
@@ -169,7 +168,7 @@ def check_vector_server() -> Finding:
         for version, lag in pushing.lags().items():
             server = pushing.server_of(version)
             told.append(f"{server.count():,} points at {server.location}")
-            if lag > LAG_TOLERATED:
+            if cursors.is_far_behind(version):
                 told.append(f"{lag:,} changes behind")
                 advice = "Wait: the worker sends them. If the number doesn't fall, its log says why."
     except IndexUnavailable as error:
@@ -182,6 +181,8 @@ def check_vector_server() -> Finding:
 def _check_model(role: str, describe: Callable[[], str]) -> Finding:
     try:
         return Finding(role, describe())
+    except DeviceUnavailable as error:
+        return Finding(role, str(error), "Check the GPU and its driver, or set MMSITE_DEVICE=cpu. Uploads wait.")
     except ModelError as error:
         return Finding(
             role, str(error), f"Set MMSITE_{role.upper()} to a model that is here, or fetch it. Uploads wait."

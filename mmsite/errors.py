@@ -29,6 +29,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 404, "Nothing here", sentence, offer_sign_in=True)
 
 
+def store_unavailable(request: HttpRequest) -> HttpResponse:
+    """Pictures lie on a server of their own, which doesn't answer."""
+    sentence = "The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute."
+    return _answer(request, 503, "Pictures can't be reached now", sentence)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's token is missing or stale: the page was open too long, or somebody else signed in meanwhile."""
     sentence = "This page was open for too long, or cookies are off. Go back, reload the page and try again."

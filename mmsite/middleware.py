@@ -1,9 +1,13 @@
-"""What every answer carries."""
+"""What every answer carries, and what becomes of errors that any view can meet."""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from gallery.storage import StoreUnavailable
+from mmsite import errors
 
 # Everything from this site, nothing inline: what somebody smuggles into a caption or a file name never runs.
 POLICY = (
@@ -11,6 +15,8 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 DEBUG_PAGES = (404, 500)
+
+logger = logging.getLogger(__name__)
 
 
 def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -23,3 +29,20 @@ def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse])
         return response
 
     return middleware
+
+
+class StoreErrors:
+    """Turns a store of pictures that doesn't answer into a page that says so, whichever view needed it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Called by Django with whatever a view raised."""
+        if not isinstance(exception, StoreUnavailable):
+            return None
+        logger.error("The store of pictures doesn't answer: %s", exception)
+        return errors.store_unavailable(request)

@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from search.models import IndexCursor, ModelVersion
 
+# A server that is behind the table by this share of all changes, at least and at most so many, still answers searches:
+# it will have them in a moment. Past that, a process's own index, which is level, knows better.
+TOLERATED_SHARE, TOLERATED_LEAST, TOLERATED_MOST = 0.01, 64, 1_000
 # After so long without a sign, another process may take over from one that died. One that is merely slow keeps on until
 # its next mark, and may overwrite newer points until then: the comparison of the sweep finds those.
 LEASE_SECONDS = 60
@@ -76,6 +79,13 @@ def lag(version: ModelVersion) -> int:
     been read with `select_related("cursor")`."""
     cursor: IndexCursor | None = getattr(version, "cursor", None)
     return version.last_seq - (cursor.seq if cursor else 0)
+
+
+def is_far_behind(version: ModelVersion) -> bool:
+    """Whether the server lacks more of a version's changes than may go unsaid, or has none at all. See `lag`."""
+    missing = lag(version)
+    tolerated = min(max(TOLERATED_LEAST, TOLERATED_SHARE * version.last_seq), TOLERATED_MOST)
+    return missing > tolerated or 0 < missing == version.last_seq
 
 
 def _from_now() -> datetime:

@@ -10,10 +10,6 @@ from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.live import Answer, LiveIndex
 from search.models import ModelVersion
 
-# A server that is this many changes behind the table still answers: it will have them in a moment. Past that, the
-# process's own index, which is level, knows better.
-LAG_TOLERATED = 1_000
-
 DOWN = "The search server doesn't answer: the reserve index of this site does."
 BEHIND = "The search server is catching up with {lag:,} changes: the reserve index of this site answers meanwhile."
 
@@ -38,15 +34,14 @@ class SharedIndex:
         """A sentence for people where the server is not the one that answers; "" where all is well."""
         if self._breaker.is_open:
             return DOWN
-        lag = cursors.lag(self.version)
-        return BEHIND.format(lag=lag) if self.own is not None and lag > LAG_TOLERATED else ""
+        return BEHIND.format(lag=cursors.lag(self.version)) if self.own and cursors.is_far_behind(self.version) else ""
 
     def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> Answer:
         """See VectorIndex.search. The vector must come from the encoder of `self.version`.
 
         Raises IndexUnavailable where the server fails and there is nothing to fall back on.
         """
-        if self.own is not None and cursors.lag(self.version) > LAG_TOLERATED:
+        if self.own is not None and cursors.is_far_behind(self.version):
             return self._fall_back(self.own, vector, limit, where, self.notice)
         ask = partial(self._server.search, vector, limit=limit, where=where)
         try:

@@ -27,8 +27,6 @@ State = ModelVersion.State
 
 # Rows that are deleted in one transaction, so that nobody waits long for the end of it.
 DELETED_AT_ONCE = 2_000
-# The share of a version's changes that the index on a server may lack when searches begin to use it.
-LAG_TOLERATED = 0.01
 
 logger = logging.getLogger(__name__)
 
@@ -319,8 +317,7 @@ def _lag_of_server(version: ModelVersion) -> int:
     if not factory.is_shared():
         return 0
     current = ModelVersion.objects.select_related("cursor").get(pk=version.pk)
-    lag = cursors.lag(current)
-    return lag if lag > LAG_TOLERATED * current.last_seq else 0
+    return cursors.lag(current) if cursors.is_far_behind(current) else 0
 
 
 def _start_work() -> None:

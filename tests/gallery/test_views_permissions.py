@@ -27,6 +27,7 @@ PAGES = {
     "describe": (302, 200),
     "describe-keep": (405, 405),
     "healthz": (200, 200),
+    "metrics": (404, 404),
     "favicon": (302, 302),
 }
 # name -> who is given it by GET; POST is refused

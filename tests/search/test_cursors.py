@@ -74,3 +74,25 @@ def test_each_mark_prolongs_it(version: ModelVersion) -> None:
         IndexCursor.objects.update(held_until=timezone.now() + timedelta(seconds=1))
         lease.advance(1)
         assert IndexCursor.objects.get().held_until > timezone.now() + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("last_seq", "seq", "is_far"),
+    [
+        (0, 0, False),  # nothing to have
+        (5, 0, True),  # nothing there
+        (70, 6, False),
+        (71, 6, True),
+        (50_000, 49_500, False),  # a hundredth
+        (50_000, 49_499, True),
+        (10_000_000, 9_999_000, False),
+        (10_000_000, 9_998_999, True),
+    ],
+)
+def test_how_far_behind_is_far(version: ModelVersion, last_seq: int, seq: int, is_far: bool) -> None:
+    ModelVersion.objects.filter(pk=version.pk).update(last_seq=last_seq)
+    assert cursors.is_far_behind(read(version)) is (last_seq > 0)
+    with leased(version, location="here") as lease:
+        assert lease is not None
+        lease.advance(seq)
+    assert cursors.is_far_behind(read(version)) is is_far

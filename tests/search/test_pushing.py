@@ -150,7 +150,7 @@ class TestSearch:
         self, embedded: Embedded, user: Any, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         images = {embedded("red"), embedded("blue")}
-        monkeypatch.setattr("search.shared.LAG_TOLERATED", 1)
+        monkeypatch.setattr(cursors, "TOLERATED_LEAST", 1)
         result = search_images(viewer=user, query="blue")
         assert {hit.image for hit in result.hits} == images
         assert "catching up" in result.notice

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from captioning.export import captions_export
 from gallery.models import User
+from gallery.storage import StoreUnavailable
 from ml.errors import DatasetError
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
@@ -39,6 +40,8 @@ class Command(BaseCommand):
             raise CommandError("Stopped. Start it again to go on.", returncode=INTERRUPTED) from None
         except DatasetError as error:
             raise CommandError(str(error)) from error
+        except StoreUnavailable as error:
+            raise CommandError(f"The store of pictures doesn't answer: {error}") from error
         except OSError as error:
             raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from error
         for sentence in export.skipped:
