@@ -10,8 +10,11 @@ from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.live import Answer, LiveIndex
 from search.models import ModelVersion
 
-DOWN = "The search server doesn't answer: the reserve index of this site does."
-BEHIND = "The search server is catching up with {lag:,} changes: the reserve index of this site answers meanwhile."
+DOWN = "The search server doesn't answer. Results are complete: they come from this site's reserve index."
+BEHIND = (
+    "The search server is catching up with {lag:,} changes. Results are complete: they come from this site's reserve "
+    "index."
+)
 
 logger = logging.getLogger(__name__)
 
