@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from functools import wraps
+from functools import partial, wraps
 from tempfile import SpooledTemporaryFile
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, Self, TypeVar
 
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
@@ -40,6 +40,20 @@ def _told(method: Callable[P, R]) -> Callable[P, R]:
             raise StoreUnavailable(str(error)) from error
 
     return call
+
+
+class _Fetched(File):  # type: ignore[type-arg]  # a subscript fails at run time
+    """An object's bytes, fetched again where it is opened again: a model's field keeps its file when it is closed."""
+
+    def __init__(self, fetch: Callable[[], IO[bytes]], name: str) -> None:
+        super().__init__(fetch(), name)
+        self._fetch = fetch
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        if self.closed:
+            self.file = self._fetch()
+        self.seek(0)
+        return self
 
 
 @deconstructible(path="gallery.s3.S3Storage")
@@ -94,7 +108,6 @@ class S3Storage(BaseStorage):  # type: ignore[misc]  # storages has no types
             else:
                 return name
 
-    @_told
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         """The object, fetched whole by one request, so that it can be read from anywhere and a failure is noticed here.
 
@@ -102,6 +115,10 @@ class S3Storage(BaseStorage):  # type: ignore[misc]  # storages has no types
         """
         if mode != "rb":
             raise ValueError("Objects are written by save().")
+        return _Fetched(partial(self._fetch, name), name)
+
+    @_told
+    def _fetch(self, name: str) -> IO[bytes]:
         try:
             answer = self.connection.meta.client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
         except ClientError as error:
@@ -113,7 +130,7 @@ class S3Storage(BaseStorage):  # type: ignore[misc]  # storages has no types
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 fetched.write(chunk)
         fetched.seek(0)
-        return File(fetched, name=name)
+        return fetched
 
     @_told
     def delete(self, name: str) -> None:

@@ -129,6 +129,16 @@ def test_the_whole_way_of_a_picture(
     assert keys(bucket) == []
 
 
+def test_a_file_can_be_opened_again(bucket: Any, make_image: MakeImage) -> None:
+    """As the rendering of animations does: through the same row, once the first reader has closed it."""
+    image = make_image("red")
+    contents = []
+    for _ in range(2):
+        with image.original.open("rb") as file:
+            contents.append(file.read())
+    assert contents[0] == contents[1] != b""
+
+
 @pytest.mark.process
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_process_reads_and_writes_the_bucket(
