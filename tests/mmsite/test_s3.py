@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ class TestStorage:
         assert "folder/x.bin" in names
         assert keys(bucket) == sorted(f"site/{name}" for name in names)
         assert {each.get()["Body"].read() for each in bucket.objects.all()} == {b"%d" % n for n in range(6)}
+
+    def test_threads_share_a_connection(self, bucket: Any) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.submit(lambda: default_storage.connection).result()  # type: ignore[attr-defined]
+        assert made is default_storage.connection  # type: ignore[attr-defined]
 
     def test_what_is_missing_is_missing_as_on_a_disk(self, bucket: Any) -> None:
         with pytest.raises(FileNotFoundError):
