@@ -20,18 +20,21 @@ class KeyRows:
     def __len__(self) -> int:
         return len(self.by_row)
 
-    def find(self, keys: Collection[int] | Keys) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    def find(self, keys: Keys) -> tuple[Rows, npt.NDArray[np.bool_]]:
         """The rows of those keys that are there, in the order of the keys, and which of the keys those are."""
-        wanted = keys if isinstance(keys, np.ndarray) else np.fromiter(keys, np.int64, len(keys))
         if not len(self):
-            return np.empty(0, np.intp), np.zeros(len(wanted), bool)
-        places = np.minimum(np.searchsorted(self._sorted, wanted), len(self) - 1)
-        known = self._sorted[places] == wanted
+            return np.empty(0, np.intp), np.zeros(len(keys), bool)
+        places = np.minimum(np.searchsorted(self._sorted, keys), len(self) - 1)
+        known = self._sorted[places] == keys
         return self._order[places[known]], known
 
     def rows_of(self, keys: Collection[int]) -> Rows:
         """The rows of those keys that are there."""
-        return self.find(keys)[0]
+        try:
+            wanted = np.fromiter(keys, np.int64, len(keys))
+        except OverflowError:  # with some that no point can have
+            wanted = np.array([key for key in keys if 0 <= key < 2**63], np.int64)
+        return self.find(wanted)[0]
 
     def after(self, key: int, limit: int) -> Rows:
         """The rows of the first `limit` keys above `key`, by key."""

@@ -144,7 +144,7 @@ class QdrantIndex(VectorIndex):
         self._written += len(sent)
 
     def delete(self, keys: Collection[int]) -> None:
-        self._each(_batches([int(key) for key in keys if key in KEYS], DELETED_AT_ONCE), self._remove)
+        self._each(_batches([key for key in map(int, keys) if key in KEYS], DELETED_AT_ONCE), self._remove)
         self._written += len(keys)
 
     def search(self, vector: Vector, *, limit: int, offset: int = 0, where: Filter | None = None) -> list[Hit]:
@@ -189,7 +189,7 @@ class QdrantIndex(VectorIndex):
     def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
         points: list[Point] = []
         start: models.ExtendedPointId | None = max(0, after + 1)
-        while start is not None and start in KEYS and len(points) < limit:
+        while len(points) < limit and start is not None and _key(start) in KEYS:
             records, start = self._page(start, min(limit - len(points), self._batch_size))
             points += map(_point, records)
         return points

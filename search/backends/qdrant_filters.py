@@ -8,6 +8,7 @@ from qdrant_client import models
 
 from search.backends.base import All, Any, Filter, HasKey, Match, Not, Range
 
+# To be asked about plain ints only: for anything else, a range compares with each of its numbers.
 KEYS = range(2**63)
 
 NOTHING = models.HasIdCondition(has_id=[])
@@ -28,7 +29,7 @@ def _condition(where: Filter) -> models.Condition:
         case Range():
             return _ranging(where)
         case HasKey(keys):
-            return models.HasIdCondition(has_id=[key for key in keys if key in KEYS])
+            return models.HasIdCondition(has_id=[key for key in map(int, keys) if key in KEYS])
         case All(parts):
             return models.Filter(must=[_condition(part) for part in parts]) if parts else EVERYTHING
         case Any(parts):

@@ -45,6 +45,7 @@ class TestValues:
             (Not(Not(Match("owner", (2,)))), {3, 4}),
             (HasKey((2, 4, 99)), {2, 4}),
             (HasKey(()), set()),
+            (HasKey((-1, 2, 2**63, 2**70)), {2}),
             (HasKey(tuple(range(3, 3_000))), {3, 4, 5}),
             (Not(HasKey((1, 2))), {3, 4, 5}),
             (All((HasKey((1, 2, 3)), PUBLIC)), {1, 3}),

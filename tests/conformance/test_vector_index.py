@@ -124,6 +124,12 @@ class TestDelete:
     def test_unknown_keys_are_passed_over(self, index: VectorIndex) -> None:
         index.upsert([point(1)])
         index.delete([2, 99, 2**62])
+        index.delete([-1, 2**63, 2**70])
+        assert found(index) == {1}
+
+    def test_keys_may_come_from_numpy(self, index: VectorIndex) -> None:
+        index.upsert([point(1), point(2**40)])
+        index.delete(np.array([2**40, 2**41]))
         assert found(index) == {1}
 
     def test_a_deleted_key_may_come_back(self, index: VectorIndex) -> None:

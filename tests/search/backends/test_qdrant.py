@@ -237,6 +237,15 @@ class TestSearching:
         with pytest.raises(IndexRefused, match="isn't one of this site's"):
             index.search(np.ones(D), limit=1)
 
+    def test_nor_on_the_way_through_all_of_them(self, server: Recorder) -> None:
+        index = index_on(server, batch_size=1)
+        index.prepare()
+        index.upsert(points(1))
+        server.upsert(index.collection, [models.PointStruct(id="7a5e9d5e-0000-0000-0000-000000000000", vector=[1] * D)])
+        assert [point.key for point in index.scroll(limit=1)] == [0]
+        with pytest.raises(IndexRefused, match="isn't one of this site's"):
+            index.scroll(limit=9)
+
 
 class TestMaintenance:
     def test_it_is_due_at_first_and_after_many_writes(self, server: Recorder) -> None:
