@@ -23,6 +23,7 @@ from gallery.models import Stage
 from gallery.pictures import flatten, open_picture
 from gallery.pipeline import Step
 from gallery.renditions import Made, render_all
+from gallery.storage import StoreUnavailable
 from ml.errors import ModelError
 from mmsite import pipeline
 from search import services as search_services
@@ -37,6 +38,7 @@ Work = Callable[[Sequence[Stage]], object]
 # Pixels on the longer side that the steps work from. The largest rendition needs them, no model needs more; it keeps a
 # batch of 16 below 130 MB.
 WORKING_SIDE = 1_600
+STORE_AWAY = "The place where the pictures lie doesn't answer."
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,13 @@ def _write_embeddings(pictures: Mapping[int, Picture], group: Sequence[Stage]) -
 
 
 def _report(stage: Stage, error: Exception) -> None:
-    """Record a failed attempt, in words for people."""
+    """Record a failed attempt, or what the step waits for, in words for people."""
     if isinstance(error, UploadRefused):
         stages.fail(stage, str(error), retryable=False)
+        return
+    if isinstance(error, StoreUnavailable):  # no fault of the picture, however long it lasts; the error has addresses
+        logger.warning("Image %d, %s, waits for the store of pictures: %s", stage.image_id, stage.step, error)
+        stages.postpone([stage], STORE_AWAY, delay=settings.STAGE_POSTPONE_SECONDS)
         return
     if isinstance(error, FileNotFoundError):
         reason = "The file of the original picture is missing."
