@@ -39,17 +39,17 @@ def should_stop() -> bool:
 
 
 def work_until_idle(steps: Collection[str] | None = None) -> None:
-    """Do what is due (of these steps), batch by batch, for at most `WORK_SLICE_SECONDS`; what is left then gets another
-    wake-up."""
+    """Do what is due (of these steps), batch by batch, and send vectors to their server, for at most
+    `WORK_SLICE_SECONDS`; what is left then gets another wake-up."""
     if steps is None or pipeline.CAPTION in steps:
         warm_models()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
         found_work = work_batch(steps)
-        pushing.push()
-        if not found_work:
+        sent = pushing.push()
+        if not (found_work or sent):
             return
-    if stages.any_due(steps=steps):
+    if stages.any_due(steps=steps) or pushing.is_behind():
         pipeline.wake()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -21,7 +22,7 @@ LEASE_SECONDS = 60
 
 
 class LeaseLost(Exception):
-    """Another process took over, since this one gave no sign for too long."""
+    """Another process took over, since this one gave no sign for too long, or there is nothing to write to any more."""
 
 
 class Lease:
@@ -42,6 +43,10 @@ class Lease:
         self.checked_key = -1 if key is None else key
         self._mark(checked_key=self.checked_key, **end)
 
+    def renew(self) -> None:
+        """Still at it."""
+        self._mark()
+
     def _mark(self, **fields: int | datetime) -> None:
         if not self._held().update(held_until=_from_now(), **fields):
             raise LeaseLost
@@ -56,8 +61,11 @@ class Lease:
 @contextmanager
 def leased(version: ModelVersion, *, location: str) -> Iterator[Lease | None]:
     """The lease of a version's index for the block; None where another process holds it. An index in another place than
-    before starts from nothing."""
-    IndexCursor.objects.get_or_create(model_version=version, defaults={"location": location})
+    before starts from nothing. Raises LeaseLost where the version was removed."""
+    try:
+        IndexCursor.objects.get_or_create(model_version=version, defaults={"location": location})
+    except IntegrityError:
+        raise LeaseLost from None
     holder = f"{socket.gethostname()[:60]}:{os.getpid()}/{uuid.uuid4().hex[:12]}"
     free = Q(held_until=None) | Q(held_until__lte=timezone.now())
     cursors = IndexCursor.objects.filter(model_version=version)
@@ -67,7 +75,10 @@ def leased(version: ModelVersion, *, location: str) -> Iterator[Lease | None]:
     cursors.filter(held_by=holder).exclude(location=location).update(
         location=location, seq=0, checked_key=-1, checked_at=None
     )
-    lease = Lease(cursors.get(held_by=holder))
+    held = cursors.filter(held_by=holder).first()
+    if held is None:
+        raise LeaseLost
+    lease = Lease(held)
     try:
         yield lease
     finally:

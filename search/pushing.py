@@ -4,6 +4,8 @@ Where there is no server, every function here does nothing.
 """
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
@@ -13,12 +15,18 @@ from search.backends.base import VectorIndex
 from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.cursors import Lease, LeaseLost
-from search.models import ModelVersion
+from search.models import Embedding, ModelVersion
 from search.reconcile import Drift, compare
 
-# Points compared in one sweep, and in one request of it.
-CHECKED_PER_SWEEP = 20_000
+# Pictures compared at once, and how often in one sweep.
 CHECKED_AT_ONCE = 2_000
+PIECES_PER_SWEEP = 10
+# Points sent between two signs that the lease is still held. A server may take up to a minute for each of its requests.
+SENT_AT_ONCE = 512
+# After so long a push ends; the next one goes on with the rest. The worker, who pushes, has pictures to see to.
+PUSH_SECONDS = 10.0
+
+INDEXED = (ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING)
 
 Result = TypeVar("Result")
 
@@ -33,7 +41,8 @@ _marked: int | None = None
 
 
 def push() -> int:
-    """Send what the server's index lacks; the number of changes. A server that fails is left alone for a while."""
+    """Send what the server's index lacks, for PUSH_SECONDS or a little longer; the number of changes. A server that
+    fails is left alone for a while."""
     return sum(_for_each_version(_push))
 
 
@@ -60,7 +69,7 @@ def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], obje
         if lease is None:
             return None
         if repair:
-            _bring_level(server, version, lease)
+            _bring_level(server, version, lease, seconds=math.inf)
         drift, after = Drift(), -1
         while True:
             piece = compare(server, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
@@ -89,15 +98,18 @@ def reset() -> None:
 
 
 def _versions() -> list[ModelVersion]:
-    """Those whose index is searched, or will be."""
-    states = [ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING]
-    return list(ModelVersion.objects.filter(state__in=states).select_related("cursor").order_by("pk"))
+    """Those whose index is searched, or will be: the active one first, which must not wait for the others."""
+    found = ModelVersion.objects.filter(state__in=INDEXED).select_related("cursor").order_by("pk")
+    return sorted(found, key=lambda version: version.state != ModelVersion.State.ACTIVE)
 
 
 def _for_each_version(do: Callable[[ModelVersion], Result]) -> Iterator[Result]:
     if not factory.is_shared():
         return
-    for version in _versions():
+    versions = _versions()
+    for pk in _servers.keys() - {version.pk for version in versions}:
+        _servers.pop(pk).close()
+    for version in versions:
         try:
             yield _writes.call(partial(do, version))
         except CircuitOpen:
@@ -106,7 +118,7 @@ def _for_each_version(do: Callable[[ModelVersion], Result]) -> Iterator[Result]:
             logger.warning("The index of %s could not be brought level: %s", version, error)
             return
         except LeaseLost:
-            logger.warning("Another process took over the index of %s.", version)
+            logger.warning("The index of %s is another process's now, or nobody's.", version)
 
 
 def _push(version: ModelVersion) -> int:
@@ -114,7 +126,7 @@ def _push(version: ModelVersion) -> int:
         return 0
     server = server_of(version)
     with cursors.leased(version, location=server.location) as lease:
-        return 0 if lease is None else _bring_level(server, version, lease)
+        return 0 if lease is None else _bring_level(server, version, lease, seconds=PUSH_SECONDS)
 
 
 def _sweep(version: ModelVersion) -> Drift:
@@ -123,9 +135,9 @@ def _sweep(version: ModelVersion) -> Drift:
     with cursors.leased(version, location=server.location) as lease:
         if lease is None:
             return drift
-        _bring_level(server, version, lease)
+        _bring_level(server, version, lease, seconds=PUSH_SECONDS)
         server.maintain()
-        while drift.compared < CHECKED_PER_SWEEP:
+        for _ in range(PIECES_PER_SWEEP):
             piece = compare(server, version, seq=lease.seq, after=lease.checked_key, limit=CHECKED_AT_ONCE, repair=True)
             drift += piece.drift
             lease.checked(piece.after)
@@ -134,23 +146,47 @@ def _sweep(version: ModelVersion) -> Drift:
     return drift
 
 
-def _bring_level(server: VectorIndex, version: ModelVersion, lease: Lease) -> int:
-    """Send every change of the version that the server's index lacks; their number."""
+def _bring_level(server: VectorIndex, version: ModelVersion, lease: Lease, *, seconds: float) -> int:
+    """Send the changes of the version that the server's index lacks, beginning none after so many seconds; their
+    number. Raises LeaseLost too where the version was retired or removed meanwhile: its index is nobody's business."""
     global _marked  # noqa: PLW0603  see reset
-    if server.prepare():
+    end = time.monotonic() + seconds
+    _refresh(version)
+    if server.prepare() or _was_emptied(server, version, lease):
         lease.advance(0)
-    version.refresh_from_db(fields=["last_seq", "state"])
     if lease.seq > version.last_seq:  # the table went back in time, as after restoring a backup
         server.drop()
         server.prepare()
         lease.advance(0)
     start = lease.seq
     while lease.seq < version.last_seq:
-        change = changes.read_changes(version, after=lease.seq, last_seq=version.last_seq)
-        server.delete(change.gone)
-        server.upsert(change.points)
-        lease.advance(change.seq)
+        _send(server, changes.read_changes(version, after=lease.seq, last_seq=version.last_seq), lease)
+        _refresh(version)
+        if time.monotonic() >= end:
+            break
     if version.state == ModelVersion.State.ACTIVE:
         server.mark_active()
         _marked = version.pk
     return lease.seq - start
+
+
+def _was_emptied(server: VectorIndex, version: ModelVersion, lease: Lease) -> bool:
+    """Whether the index holds nothing, though it should: it was made anew, and whoever made it came no further."""
+    if not lease.seq or server.scroll(limit=1):
+        return False
+    return Embedding.objects.filter(model_version=version, seq__lte=lease.seq, vector__isnull=False).exists()
+
+
+def _send(server: VectorIndex, change: changes.Changes, lease: Lease) -> None:
+    server.delete(change.gone)
+    for begin in range(0, len(change.points), SENT_AT_ONCE):
+        server.upsert(change.points[begin : begin + SENT_AT_ONCE])
+        lease.renew()
+    lease.advance(change.seq)
+
+
+def _refresh(version: ModelVersion) -> None:
+    now = ModelVersion.objects.filter(pk=version.pk, state__in=INDEXED).first()
+    if now is None:
+        raise LeaseLost
+    version.last_seq, version.state = now.last_seq, now.state

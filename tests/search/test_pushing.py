@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from django.utils import timezone
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
 from gallery import services as gallery_services
 from gallery.models import Image
+from mmsite import worker
 from search import changes, cursors, factory, fsck, index, pushing, services, versions
 from search.backends.base import Point, VectorIndex
+from search.backends.exceptions import IndexUnavailable
+from search.backends.qdrant import QdrantIndex
+from search.cursors import LeaseLost
 from search.models import IndexCursor, ModelVersion
 from search.reconcile import Drift
 from search.selectors import search_images
@@ -128,6 +132,124 @@ class TestPush:
         pushing.push()
         assert alias() == collections[other.pk]
 
+    def test_a_long_push_is_done_in_parts(
+        self, version: ModelVersion, make_image: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The worker that pushes has pictures to see to; it goes on as long as something was sent."""
+        monkeypatch.setattr(changes, "CHUNK", 3)
+        monkeypatch.setattr(pushing, "PUSH_SECONDS", 0.0)
+        images = [make_image((shade, 0, 0)) for shade in range(0, 200, 20)]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(64) for image in images})
+        assert pushing.push() == 3
+        assert pushing.is_behind()
+        worker.work_until_idle()
+        assert not pushing.is_behind()
+        assert stored(version).keys() == {image.pk for image in images}
+
+    def test_what_comes_during_a_push_goes_with_it(
+        self, embedded: Embedded, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, later = embedded("red"), []
+        upsert = QdrantIndex.upsert
+
+        def slow(self: QdrantIndex, points: Any) -> None:
+            upsert(self, points)
+            if not later:
+                later.append(embedded("blue"))
+                assert pushing.push() == 0  # as another worker would, which then has nothing more to do
+
+        monkeypatch.setattr(QdrantIndex, "upsert", slow)
+        pushing.push()
+        assert stored(version).keys() == {first.pk, later[0].pk}
+
+    def test_a_long_write_keeps_the_lease(
+        self, version: ModelVersion, make_image: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pushing, "SENT_AT_ONCE", 2)
+        images = [make_image((shade, 0, 0)) for shade in range(0, 100, 20)]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(64) for image in images})
+        left: list[timedelta] = []
+        upsert = QdrantIndex.upsert
+
+        def slow(self: QdrantIndex, points: Any) -> None:
+            upsert(self, points)
+            held_until = IndexCursor.objects.get().held_until
+            assert held_until is not None
+            left.append(held_until - timezone.now())
+            IndexCursor.objects.update(held_until=timezone.now() + timedelta(seconds=1))
+
+        monkeypatch.setattr(QdrantIndex, "upsert", slow)
+        pushing.push()
+        assert len(left) == 3
+        assert all(each > timedelta(seconds=30) for each in left)
+
+    def test_who_lost_the_lease_stops_writing(
+        self, version: ModelVersion, make_image: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pushing, "SENT_AT_ONCE", 2)
+        images = [make_image((shade, 0, 0)) for shade in range(0, 100, 20)]
+        services.embeddings_record(version=version, vectors={image.pk: np.ones(64) for image in images})
+        upsert = QdrantIndex.upsert
+
+        def slow(self: QdrantIndex, points: Any) -> None:
+            upsert(self, points)
+            IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
+
+        monkeypatch.setattr(QdrantIndex, "upsert", slow)
+        pushing.push()
+        assert len(stored(version)) == 2
+
+    def test_a_collection_that_was_made_by_halves_is_filled(
+        self, embedded: Embedded, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        image = embedded("red")
+        pushing.push()
+        factory.create(version).drop()
+
+        def fail(*_: Any) -> None:
+            raise IndexUnavailable("Gone again.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(QdrantIndex, "_index_field", fail)
+            pushing.sweep()
+        assert stored(version) == {}
+        pushing.reset()  # the breaker would wait for some seconds
+        embedded("blue")
+        pushing.push()
+        assert image.pk in stored(version)
+
+    def test_the_version_that_is_searched_does_not_wait_for_one_that_is_built(
+        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: QdrantClient
+    ) -> None:
+        image = embedded("red")
+        versions.model_version_build(version=other)
+        embed(image, "red", by=other)
+        versions.model_version_activate(version=other, force=True)
+        versions.model_version_build(version=version)
+        qdrant.create_collection(  # which no push can use
+            f"mmsite-{factory.create(version).name}",
+            vectors_config=models.VectorParams(size=3, distance=models.Distance.DOT),
+        )
+        pushing.push()
+        assert stored(other) == {image.pk: "private"}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_version_that_is_removed_meanwhile_leaves_nothing_behind(
+        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: QdrantClient
+    ) -> None:
+        image = embedded("red")
+        versions.model_version_build(version=other)
+        embed(image, "red", by=other)
+        (gone,) = [each for each in pushing._versions() if each == other]
+        pushing.push()
+        assert len(qdrant.get_collections().collections) == 2
+        versions.model_version_remove(version=other)
+        with pytest.raises(LeaseLost):
+            pushing._sweep(gone)
+        assert len(qdrant.get_collections().collections) == 1
+        assert pushing.sweep().is_none
+        assert pushing._servers.keys() == {version.pk}
+
     def test_nothing_happens_without_a_server(self, embedded: Embedded, settings: Any) -> None:
         settings.VECTOR_INDEX, settings.VECTOR_FALLBACK = settings.VECTOR_FALLBACK, None
         embedded("red")
@@ -190,7 +312,7 @@ class TestReconciling:
     def test_a_sweep_goes_on_where_the_last_one_stopped(
         self, server: VectorIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pushing, "CHECKED_PER_SWEEP", 3)
+        monkeypatch.setattr(pushing, "PIECES_PER_SWEEP", 1)
         monkeypatch.setattr(pushing, "CHECKED_AT_ONCE", 3)
         drifts = [pushing.sweep() for _ in range(5)]
         assert sum(drifts, Drift()).compared >= 11
