@@ -85,6 +85,12 @@ def test_compose_sets_only_what_settings_read(services: dict[str, dict[str, Any]
         assert given <= read_by_settings(), name
 
 
+def test_every_setting_in_the_env_file_reaches_the_site(services: dict[str, dict[str, Any]]) -> None:
+    site = [service for service in services.values() if "build" in service]
+    assert len(site) == 5
+    assert all(service["env_file"] == [{"path": ".env", "required": False}] for service in site)
+
+
 def test_every_service_is_watched_and_waits_for_services_that_are_there(services: dict[str, dict[str, Any]]) -> None:
     awaited = {"service_healthy": set(), "service_completed_successfully": set()}
     for service in services.values():
