@@ -7,6 +7,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     DJANGO_SETTINGS_MODULE=mmsite.settings.prod \
     MMSITE_DATA_DIR=/data \
+    HF_HOME=/data/huggingface \
     MMSITE_ADDRESS=0.0.0.0:8000
 
 # libgomp1: torch and FAISS on slim images
@@ -18,10 +19,10 @@ RUN apt-get update \
 
 WORKDIR /site
 # torch goes first and alone: its pin decides which build everything else sees. For a build without CUDA, which saves
-# gigabytes: --build-arg TORCH_INDEX=<index of CPU wheels>
+# gigabytes: --build-arg TORCH_INDEX=<index of CPU wheels>, whose 2.x+cpu goes before PyPI's 2.x
 ARG TORCH_INDEX=""
 COPY pyproject.toml constraints.txt README.md ./
-RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
+RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch \
     && pip install --constraint constraints.txt '.[samples]'
 
 COPY . .
