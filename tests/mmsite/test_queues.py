@@ -123,6 +123,7 @@ def deaf_redis(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
         settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
         monkeypatch.setattr(Conf, "BROKER_CLASS", "mmsite.broker.RedisBroker")
         monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.1)
+        monkeypatch.setattr(queues, "QUIET_SECONDS", 3_600.0)
         broker.client.cache_clear()
         yield connections
         broker.client().close()
