@@ -70,7 +70,7 @@ class FaissIndex(VectorIndex):
         # Rows written while `maintain` makes new lists; None: it makes none, or for nothing.
         self._written: list[Rows] | None = None
         # Rows changed since the last maintenance, and after how many the next is due.
-        self._changes, self._due = 0, 0 if lists is None else _soon(len(keys))
+        self._changes, self._due = 0, _soon(len(keys)) if lists and lists.probes else 0
 
     def upsert(self, points: Sequence[Point]) -> None:
         latest = {point.key: point for point in points}
@@ -82,13 +82,13 @@ class FaissIndex(VectorIndex):
             rows, known = self._keys.find(keys)
             differ = (self._rows.halves[rows] != halves[known]).any(axis=1)
             self._rows.halves[rows[differ]] = halves[known][differ]
-            self._payload.write(rows, list(compress(payloads, known)))
-
             fresh = np.arange(len(self._keys), len(self._keys) + np.count_nonzero(~known))
             self._rows.append(halves[~known])
             self._keys.append(keys[~known])
-            self._payload.append(list(compress(payloads, ~known)))
             self._after_writing(np.concatenate([rows[differ], fresh]))
+            # Last, since a number of too many bits ends it here: filters then hide the points until it is made good.
+            self._payload.append(list(compress(payloads, ~known)))
+            self._payload.write(rows, list(compress(payloads, known)))
 
     def delete(self, keys: Collection[int]) -> None:
         with self._lock.writing():
@@ -121,8 +121,9 @@ class FaissIndex(VectorIndex):
     def _best(self, query: Floats, limit: int, candidates: int, mask: Mask | None) -> tuple[Floats, Rows]:
         """The scores and rows of the best, with all that tie with the last of them: FAISS breaks ties as it likes."""
         limit_threads(self._threads)
-        probes = self._lists and self._lists.probes_for(candidates / len(self._keys))
-        found = self._nearby(query, limit, probes, mask) if probes else None
+        lists = None if self.is_exact else self._lists
+        probes = lists and lists.probes_for(candidates / len(self._keys))
+        found = self._nearby(query, min(limit, candidates), probes, mask) if probes else None
         if found is not None:
             return found
         wanted = limit + 1
@@ -160,7 +161,7 @@ class FaissIndex(VectorIndex):
     def is_exact(self) -> bool:
         """Whether a search without a filter looks at every point."""
         lists = self._lists
-        return lists is None or not lists.probes
+        return lists is None or not lists.probes or len(self._keys) < self._ivf_threshold
 
     @property
     def wants_maintenance(self) -> bool:
@@ -189,7 +190,7 @@ class FaissIndex(VectorIndex):
         with self._lock.writing():
             self._check(lists)
             size = len(self._keys)
-            self._changes, self._due = 0, _soon(size) if probes else size // 2
+            self._changes, self._due = 0, _soon(size) if probes else max(1, size // 2)
             lists.probes = probes
             if not probes:
                 self._lists = None
@@ -241,6 +242,7 @@ class FaissIndex(VectorIndex):
 
     def _after_writing(self, rows: Rows, gone: int = 0) -> None:
         """Carry new vectors at these rows, and the end of the last `gone`, over into the lists; the lock is held."""
+        limit_threads(self._threads)
         self._changes += len(rows) + gone
         if self._written is not None:
             self._written.append(rows)

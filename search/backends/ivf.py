@@ -140,8 +140,8 @@ class InvertedLists:
         for depth in DEPTHS:
             needed = 0
             for ranks in groups:
-                if ranks:
-                    best = np.concatenate([each[:depth] for each in ranks])
+                best = np.concatenate([np.empty(0, np.int64), *(each[:depth] for each in ranks)])
+                if len(best):
                     needed = max(needed, int(np.quantile(best, TARGET_RECALL, method="higher")))
             if not 0 < needed <= self.count * MOST_LISTS:
                 break

@@ -1,7 +1,6 @@
 """Payloads as columns of small integers, so that a filter over 100,000 points is a few vectorised comparisons."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -40,24 +39,24 @@ class _Column:
         self.encode(entries)
 
     def encode(self, entries: Iterable[Entry]) -> list[int]:
-        """The entries' codes; those not seen before get new ones."""
-        start = len(self.entries)
-        codes = [self.entries.setdefault(entry, len(self.entries)) for entry in entries]
-        if len(self.entries) > start:
-            self._learn(list(islice(self.entries, start, None)), start)
-        return codes
+        """The entries' codes; those not seen before get new ones. Raises OverflowError for numbers of more than 64
+        bits, and then learns none."""
+        wanted = list(entries)
+        new = [entry for entry in dict.fromkeys(wanted) if entry not in self.entries]
+        if new:
+            self._learn(dict(zip(new, range(len(self.entries), len(self.entries) + len(new)), strict=True)))
+        return [self.entries[entry] for entry in wanted]
 
-    def _learn(self, entries: Sequence[Entry], start: int) -> None:
-        parts = [
-            (value, code) for code, entry in enumerate(entries, start) if isinstance(entry, tuple) for value in entry
-        ]
-        numbers = [(entry, code) for code, entry in enumerate(entries, start) if isinstance(entry, int)]
+    def _learn(self, entries: Mapping[Entry, int]) -> None:
+        parts = [(value, code) for entry, code in entries.items() if isinstance(entry, tuple) for value in entry]
+        numbers = [(entry, code) for entry, code in entries.items() if isinstance(entry, int)]
         numbers += [(value, code) for value, code in parts if isinstance(value, int)]
+        self._numbers = _extended(self._numbers, [number for number, _ in numbers])  # first: this may raise
+        self._number_holders = _extended(self._number_holders, [code for _, code in numbers])
         part_numbers = [self._parts.setdefault(value, len(self._parts)) for value, _ in parts]
         self._part_numbers = _extended(self._part_numbers, part_numbers)
         self._part_holders = _extended(self._part_holders, [code for _, code in parts])
-        self._numbers = _extended(self._numbers, [number for number, _ in numbers])
-        self._number_holders = _extended(self._number_holders, [code for _, code in numbers])
+        self.entries.update(entries)
 
     def compacted(self) -> "_Column":
         """This column, without entries that no row holds where those are many."""
