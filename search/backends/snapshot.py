@@ -3,7 +3,9 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,16 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 _MAGIC = b"mmsite snapshot 2\n"  # a new number for every change of what lies in the arrays
 _BODY_AT = len(_MAGIC) + 65  # a SHA-256 in hex and a line break
+# Seconds after which a file that nobody finished was left by a process that died.
+_LEFT_AFTER = 3_600
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write arrays to `path` atomically: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    prefix = f".{path.name}."
+    _remove_left(path.parent, prefix)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w+b") as file:
@@ -47,6 +53,15 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         file.seek(_BODY_AT)
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
+
+
+def _remove_left(folder: Path, prefix: str) -> None:
+    """Or a process that is killed while it writes, again and again, would fill the disk."""
+    for file in folder.iterdir():
+        if file.name.startswith(prefix):
+            with suppress(FileNotFoundError):  # another process was faster
+                if time.time() - file.stat().st_mtime > _LEFT_AFTER:
+                    file.unlink()
 
 
 def _checksum_of_body(file: BufferedReader | BufferedRandom) -> bytes:

@@ -1,5 +1,7 @@
 """FAISS's index at the edges: few points, writes that break off, lists that aren't ready."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,13 @@ def test_lists_that_nobody_has_measured_yet_are_looked_after(tmp_path: Path) -> 
     assert other.wants_maintenance
     other.maintain()
     assert not other.is_exact
+
+
+def test_what_a_killed_process_left_of_a_snapshot_is_removed(tmp_path: Path) -> None:
+    long_ago = time.time() - 86_400
+    for name in (".1.index.dead", ".1.index.alive", ".11.index.other"):
+        (tmp_path / name).touch()
+        if name != ".1.index.alive":
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    FaissIndex(dimension=D).save_snapshot(tmp_path / "1.index", label="one", generation=1)
+    assert {file.name for file in tmp_path.iterdir()} == {"1.index", ".1.index.alive", ".11.index.other"}
