@@ -281,9 +281,8 @@ class QdrantIndex(VectorIndex):
             try:
                 for one in sending:
                     one.result()
-            except IndexUnavailable:
+            finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
 
     def _send(self, points: list[models.PointStruct]) -> None:
         self._write(lambda client: client.upsert(self.collection, points, wait=True))

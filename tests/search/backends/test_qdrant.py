@@ -194,11 +194,12 @@ class TestWriting:
         assert index.count() == 2
         assert (len(server.named("upsert")), len(server.named("delete"))) == (2, 2)
 
-    def test_after_a_failed_batch_the_rest_is_left_out(self, server: Recorder) -> None:
+    @pytest.mark.parametrize("error", [IndexRefused("The disk is full."), KeyError("a bug of ours")])
+    def test_after_a_failed_batch_the_rest_is_left_out(self, server: Recorder, error: Exception) -> None:
         index = index_on(server, batch_size=1, parallel=1)
         index.prepare()
-        server.answers = {"upsert": [IndexRefused("The disk is full."), *[SLOW] * 499]}
-        with pytest.raises(IndexRefused):
+        server.answers = {"upsert": [error, *[SLOW] * 499]}
+        with pytest.raises(type(error)):
             index.upsert(points(500))
         assert len(server.named("upsert")) < 500
 
