@@ -11,10 +11,8 @@ from search.live import Answer, LiveIndex
 from search.models import ModelVersion
 
 DOWN = "The search server doesn't answer. Results are complete: they come from this site's reserve index."
-BEHIND = (
-    "The search server is catching up with {lag:,} changes. Results are complete: they come from this site's reserve "
-    "index."
-)
+# No numbers: everybody reads this, and they tell how many pictures there are.
+BEHIND = "The search server is catching up. Results are complete: they come from this site's reserve index."
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +35,7 @@ class SharedIndex:
         """A sentence for people where the server is not the one that answers; "" where all is well."""
         if self._breaker.is_open:
             return DOWN
-        return BEHIND.format(lag=cursors.lag(self.version)) if self.own and cursors.is_far_behind(self.version) else ""
+        return BEHIND if self.own and cursors.is_far_behind(self.version) else ""
 
     def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> Answer:
         """See VectorIndex.search. The vector must come from the encoder of `self.version`.
