@@ -81,6 +81,14 @@ def why_not_removed(version: ModelVersion) -> str:
     return ""
 
 
+def lag_of_server(version: ModelVersion) -> int:
+    """How many changes the index on a server lacks; 0 where there is no server, or what it lacks is hardly noticed."""
+    if not factory.is_shared():
+        return 0
+    current = ModelVersion.objects.select_related("cursor").get(pk=version.pk)
+    return cursors.lag(current) if cursors.is_far_behind(current) else 0
+
+
 # Writes
 
 
@@ -117,7 +125,7 @@ def model_version_activate_when_covered() -> ModelVersion | None:
     The one that was active is retired; its vectors stay, so that a rollback flips back.
     """
     waiting = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True).order_by("pk").first()
-    if waiting is None or not selectors.coverage(version=waiting).is_complete or _lag_of_server(waiting):
+    if waiting is None or not selectors.coverage(version=waiting).is_complete or lag_of_server(waiting):
         return None
     try:
         _check_usable(waiting)
@@ -202,7 +210,8 @@ def model_version_roll_back() -> ModelVersion:
 
 def model_version_remove(*, version: ModelVersion) -> None:
     """Delete a version with its vectors, piece by piece; one that is being built stops. Interrupted, it goes on when
-    it is called again. Raises VersionRefused, see `why_not_removed`, or VersionUnknown where it is gone."""
+    it is called again. Raises VersionRefused, see `why_not_removed` (or where it was activated or built meanwhile), or
+    VersionUnknown where it is gone."""
     with transaction.atomic():
         version = _locked(version)
         if problem := why_not_removed(version):
@@ -216,7 +225,10 @@ def model_version_remove(*, version: ModelVersion) -> None:
     _delete_in_pieces(Stage.objects.filter(step=selectors.EMBEDDING_STEP, model=version.key))
     _drop_index(version)
     with transaction.atomic():
-        _locked(version)
+        if _locked(version).state != State.RETIRED:
+            raise VersionRefused(
+                f"Version {version.key} was taken up again meanwhile; the vectors that it had are gone."
+            )
         vectors.delete()  # what a worker that was at it has written since
         ModelVersion.objects.filter(pk=version.pk).delete()
 
@@ -307,17 +319,9 @@ def _why_not_covered(version: ModelVersion) -> str:
         failed = f", and failed on {coverage.given_up:,}" if coverage.given_up else ""
         has = f"has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures{failed}"
         return f"Version {version.key} {has}: {advice}"
-    if lag := _lag_of_server(version):
+    if lag := lag_of_server(version):
         return f"The search server lacks {lag:,} changes of version {version.key}: {advice}"
     return ""
-
-
-def _lag_of_server(version: ModelVersion) -> int:
-    """How many changes the index on a server lacks; 0 where there is no server, or what it lacks is hardly noticed."""
-    if not factory.is_shared():
-        return 0
-    current = ModelVersion.objects.select_related("cursor").get(pk=version.pk)
-    return cursors.lag(current) if cursors.is_far_behind(current) else 0
 
 
 def _start_work() -> None:

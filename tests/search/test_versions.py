@@ -307,6 +307,22 @@ class TestRemove:
         versions.model_version_remove(version=built)
         assert states() == {"fake": "active"}
 
+    @pytest.mark.parametrize("activate", [True, False])
+    def test_one_that_is_taken_up_again_meanwhile_stays(
+        self, built: ModelVersion, monkeypatch: pytest.MonkeyPatch, activate: bool
+    ) -> None:
+        def take_up_again(version: ModelVersion) -> None:
+            version.refresh_from_db()
+            if activate:
+                versions.model_version_activate(version=version, force=True)
+            else:
+                versions.model_version_build(version=version)
+
+        monkeypatch.setattr(versions, "_drop_index", take_up_again)
+        with pytest.raises(VersionRefused, match="taken up again"):
+            versions.model_version_remove(version=built)
+        assert states()["other"] == ("active" if activate else "building")
+
     def test_a_server_that_does_not_answer_keeps_its_points_and_nothing_else(
         self, built: ModelVersion, monkeypatch: pytest.MonkeyPatch, caplog: Any
     ) -> None:

@@ -116,7 +116,11 @@ class Command(BaseCommand):
             raise CommandError(f"Version {version.key} failed on {failed:,} pictures; their pages say why.")
         versions.model_version_activate_when_covered()  # rather than with the next sweep
         version.refresh_from_db()
-        then = " and active." if version.state == State.ACTIVE else f". Next: `manage.py models activate {version.pk}`."
+        then = f". Next: `manage.py models activate {version.pk}`."
+        if version.state == State.ACTIVE:
+            then = " and active."
+        elif version.activates_itself and versions.lag_of_server(version):
+            then = "; searches use it as soon as the search server has its vectors too."
         self.stdout.write(f"Version {version.key} is built{then}")
 
 
