@@ -75,7 +75,10 @@ def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], obje
             piece = compare(server, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
             drift += piece.drift
             progress(piece.drift.compared)
-            lease.checked(piece.after)
+            if repair:
+                lease.checked(piece.after)
+            else:
+                lease.renew()
             if piece.after is None:
                 return drift
             after = piece.after

@@ -98,7 +98,7 @@ def _altered(wanted: Mapping[int, Point], present: Mapping[int, Point]) -> set[i
         return set()
     expected = np.stack([wanted[key].vector for key in both]).astype(np.float32)
     found = np.stack([present[key].vector for key in both]).astype(np.float32)
-    turned = np.abs(expected - found).max(axis=1) > TOLERANCE
+    turned = ~(np.abs(expected - found).max(axis=1) <= TOLERANCE)  # so that NaN counts too
     return {
         key
         for key, is_turned in zip(both, turned, strict=True)

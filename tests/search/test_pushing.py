@@ -2,12 +2,14 @@
 
 Here the server is qdrant-client's in-memory mode; what happens when one fails is in tests/faults."""
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 from qdrant_client import QdrantClient, models
 
@@ -259,6 +261,18 @@ class TestPush:
         assert not IndexCursor.objects.exists()
 
 
+def test_who_waits_for_a_build_is_told_that_the_server_needs_time(
+    version: ModelVersion, other: ModelVersion, make_image: Any
+) -> None:
+    image = make_image("red")
+    services.embeddings_record(version=other, vectors={image.pk: np.ones(64)})
+    said = io.StringIO()
+    call_command("models", "build", "other", "--activate", "--wait", stdout=said)
+    assert "as soon as the search server has its vectors too" in said.getvalue()
+    pushing.push()
+    assert versions.model_version_activate_when_covered() == other
+
+
 class TestSearch:
     def test_the_server_answers(self, embedded: Embedded, user: Any, qdrant: QdrantClient) -> None:
         red, blue = embedded("red"), embedded("blue")
@@ -276,6 +290,7 @@ class TestSearch:
         result = search_images(viewer=user, query="blue")
         assert {hit.image for hit in result.hits} == images
         assert "catching up" in result.notice
+        assert not any(letter.isdigit() for letter in result.notice)  # which would tell how many pictures there are
         pushing.push()
         assert search_images(viewer=user, query="blue").notice == ""
 
@@ -330,6 +345,11 @@ class TestReconciling:
         assert sum(counted) == 21
         assert check(repair=True) == [Drift(compared=10), self.DRIFT]
         assert check(repair=True) == [Drift(compared=10), Drift(compared=10)]
+
+    def test_fsck_that_repairs_nothing_leaves_the_sweep_where_it_is(self, server: VectorIndex) -> None:
+        list(fsck.check(repair=False, progress=lambda _: None))
+        cursor = IndexCursor.objects.get()
+        assert (cursor.checked_at, cursor.held_by) == (None, "")
 
     def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
         IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))

@@ -1,7 +1,7 @@
 """Index and table, compared in pieces, whatever somebody did to the index behind the table's back."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -86,6 +86,18 @@ def test_changes_that_the_index_has_not_followed_yet_are_no_drift(
     embed(images[0], "blue")
     services.embeddings_forget(image_ids=[images[1].pk])
     assert check(index, version, seq=followed) == Drift(compared=8)
+
+
+def test_what_is_no_number_is_altered(index: VectorIndex, version: ModelVersion, images: list[Image]) -> None:
+    class Broken:
+        """Memory or disk gave up on a vector."""
+
+        def scroll(self, *, after: int, limit: int) -> list[Point]:
+            points = index.scroll(after=after, limit=limit)
+            return [Point(each.key, each.vector * np.float16("nan"), each.payload) for each in points]
+
+    piece = compare(cast(VectorIndex, Broken()), version, seq=version.last_seq + 10**6, after=-1, limit=1, repair=False)
+    assert piece.drift == Drift(compared=1, altered=1)
 
 
 def test_an_empty_table_empties_the_index(index: VectorIndex, version: ModelVersion) -> None:

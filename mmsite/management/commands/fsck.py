@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 for report in fsck.check(repair=not dry_run, progress=bar.update):
                     is_level &= self._tell(report, dry_run=dry_run)
             except IndexUnavailable as error:
-                raise CommandError(f"The search server doesn't answer: {error}") from error
+                raise CommandError(f"The index on the search server can't be checked: {error}") from error
             except LeaseLost:
                 raise CommandError("The worker took over the index meanwhile. Try again.") from None
         if not is_level:
