@@ -49,7 +49,6 @@ def index(server: QdrantServer, sleeps: list[float]) -> Iterator[QdrantIndex]:
         fields={"owner": "integer"},
         url=server.url,
         api_key="secret",
-        timeout=1,
         search_timeout=20,
         batch_size=10,
         retries=Retries(sleep=sleeps.append),
@@ -178,10 +177,12 @@ class TestWrites:
         assert holds(index, points(5))
 
     def test_a_slow_answer_is_given_up_and_the_write_repeated(self, index: QdrantIndex, server: QdrantServer) -> None:
+        hasty = QdrantIndex(dimension=D, url=server.url, api_key="secret", timeout=1)
         server.fail_next(1, Slow(60))
-        index.upsert(points(5))
-        assert server.calls["upsert"] == 2
+        hasty.upsert(points(5))
+        assert server.calls["upsert"] >= 2
         assert holds(index, points(5))
+        hasty.close()
 
     def test_the_server_is_left_alone_as_long_as_it_asks(
         self, index: QdrantIndex, server: QdrantServer, sleeps: list[float]
