@@ -11,8 +11,9 @@ from django.db import connection
 
 from gallery.models import Image, User
 from mmsite import pipeline, worker
-from search import selectors, versions
+from search import pushing, selectors, versions
 from search.models import Embedding, ModelVersion
+from tests.faults.local_qdrant import LocalQdrant
 from tests.search.lifecycle import states
 
 MakeImage = Callable[..., Image]
@@ -20,6 +21,20 @@ State = ModelVersion.State
 
 
 COLORS = ("red", "green", "blue")
+
+
+@pytest.fixture(autouse=True, params=["own index", "server with a reserve", "server alone"])
+def _where(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
+    """What answers."""
+    if request.param != "own index":
+        settings.VECTOR_FALLBACK = settings.VECTOR_INDEX if request.param == "server with a reserve" else None
+        settings.VECTOR_INDEX = {
+            "BACKEND": "search.backends.qdrant.QdrantIndex",
+            "OPTIONS": {"client": LocalQdrant(), "search_timeout": 60.0},
+        }
+    pushing.reset()
+    yield
+    pushing.reset()
 
 
 @contextmanager
@@ -78,6 +93,11 @@ def test_searches_never_notice(make_image: MakeImage, user: User, encoders: dict
     worker.work_until_idle()
     with stream_of_queries(user, images) as listen:
 
+        def work() -> None:
+            while worker.work_batch():
+                pushing.push()
+                listen()
+
         def used() -> str:
             listen()
             return ModelVersion.objects.get(state=State.ACTIVE).name
@@ -87,8 +107,7 @@ def test_searches_never_notice(make_image: MakeImage, user: User, encoders: dict
         listen()
         settings.STAGE_BATCH = 1  # so that searches fall between
         make_image("yellow")
-        while worker.work_batch():
-            listen()
+        work()
         versions.model_version_activate(version=other)
         assert used() == "other"
         for name in ("fake", "other", "fake", "other"):
@@ -101,8 +120,7 @@ def test_searches_never_notice(make_image: MakeImage, user: User, encoders: dict
         settings.ENCODER = "fake"  # embedded anew, in the shadow, and then it takes over
         pipeline.sweep()
         listen()
-        while worker.work_batch():
-            listen()
+        work()
         pipeline.sweep()
         assert used() == "fake"
     assert states() == {"fake": "active", "other": "retired"}
