@@ -46,13 +46,18 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a file that `write_arrays` wrote. Raises IndexCorrupt, or FileNotFoundError."""
-    with path.open("rb") as file:
-        head = file.read(_BODY_AT)
-        if not head.startswith(_MAGIC) or head[len(_MAGIC) : -1] != _checksum_of_body(file):
-            raise IndexCorrupt(f"{path} is damaged: its checksum doesn't fit its bytes.")
-        file.seek(_BODY_AT)
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_BODY_AT)
+            if not head.startswith(_MAGIC) or head[len(_MAGIC) : -1] != _checksum_of_body(file):
+                raise IndexCorrupt(f"{path} is damaged: its checksum doesn't fit its bytes.")
+            file.seek(_BODY_AT)
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # another user's file, a disk that fails
+        raise IndexCorrupt(f"{path} can't be read: {error.strerror}.") from error
 
 
 def _remove_left(folder: Path, prefix: str) -> None:

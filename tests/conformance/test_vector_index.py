@@ -301,6 +301,10 @@ class TestSnapshots:
                 index.load_snapshot(path, label="one")
         assert found(index) == {1}
 
+    def test_one_that_cannot_be_read_is_as_good_as_damaged(self, make: Make, path: Path) -> None:
+        with pytest.raises(IndexCorrupt, match="can't be read"):
+            make().load_snapshot(path.parent, label="one")  # a folder: no rights would keep root out
+
     def test_somebody_elses_is_refused(self, make: Make, path: Path) -> None:
         with pytest.raises(IndexCorrupt):
             make().load_snapshot(path, label="two")
