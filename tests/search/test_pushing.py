@@ -14,7 +14,7 @@ from django.utils import timezone
 from qdrant_client import QdrantClient, models
 
 from gallery import services as gallery_services
-from gallery.models import Image
+from gallery.models import Image, User
 from mmsite import worker
 from search import changes, cursors, factory, fsck, index, pushing, services, versions
 from search.backends.base import Point, VectorIndex
@@ -281,6 +281,18 @@ class TestSearch:
         result = search_images(viewer=user, query="blue")
         assert [hit.image for hit in result.hits] == [red]
         assert result.notice == ""
+
+    def test_it_costs_no_statement_more(
+        self, embedded: Embedded, user: User, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        embedded("red")
+        pushing.push()
+        search_images(viewer=user, query="red")
+        with django_assert_num_queries(4):  # the version, the pictures, their renditions, their work
+            assert search_images(viewer=user, query="red").hits
+        monkeypatch.setattr(cursors, "is_far_behind", lambda version: True)
+        with django_assert_num_queries(4):
+            assert search_images(viewer=user, query="red").notice
 
     def test_one_that_is_far_behind_does_not(
         self, embedded: Embedded, user: Any, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
