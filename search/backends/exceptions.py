@@ -14,8 +14,8 @@ class NotFinite(VectorIndexError):
 
 
 class IndexCorrupt(VectorIndexError):
-    """A snapshot can't be read, its bytes are not those that were written, or they belong to another index. Rebuild from
-    the source."""
+    """A snapshot can't be read, its bytes are not those that were written, or they belong to another index. Rebuild
+    from the source."""
 
 
 class SnapshotsUnsupported(VectorIndexError):
