@@ -1,0 +1,332 @@
+"""Full-text search, on whichever database the tests run on: both have to give these very answers."""
+
+import random
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection, transaction
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
+
+from gallery.models import Image, User
+from search.query.fulltext import MOST_TERMS, TextHit, count, find
+from tests.search.query.rows import make_row
+
+LIBRARY = {
+    "dog": ("A dog runs along the beach.", "a.jpg"),
+    "dogs": ("Two DOGS playing in the park; a dog's bowl", "b.png"),
+    "cat": ("A black-and-white cat, asleep.", "IMG_2041-beach.JPG"),
+    "cafe": ("People sitting outside a Café in Ærø", "DSC0007.jpg"),
+    "cafe-nfd": ("the cafe\u0301 is closed", "x.webp"),
+    "red": ("A red car parked by a house", "MyBeachHouse2024.jpg"),
+    "car": ("A car with a red roof", "holiday.final.v2.jpg"),
+    "cyrillic": ("Собака бежит по пляжу", "фото.jpg"),
+    "chinese": ("一只狗 在沙滩上", "照片.jpg"),
+    "syntax": ("NEAR AND description* OR (NOT) ^x:y \"quoted\" 'it'", "a&b|c!.jpg"),
+    "decade": ("A car of the 1960s, 4x4, 3.5 tons", "see/sand.jpg"),
+    "tram": ("Tram 12", "tram.jpg"),
+    "empty": ("", "_"),
+}
+
+CASES: list[tuple[str, dict[str, Any], set[str]]] = [
+    # words: any of them, by their stems
+    ("dog", {}, {"dog", "dogs"}),
+    ("dogs running", {}, {"dog", "dogs"}),
+    ("RUNNING", {}, {"dog"}),
+    ("dog’s", {}, {"dog", "dogs"}),
+    ("dog's cat's", {}, {"dog", "dogs", "cat"}),
+    ("parked parks parking", {}, {"dogs", "red"}),
+    ("zebra", {}, set()),
+    ("zebra cat", {}, {"cat"}),
+    ("do", {}, set()),
+    # no part of a word
+    ("dogg do og", {}, set()),
+    # diacritics, other scripts
+    ("cafe", {}, {"cafe", "cafe-nfd"}),
+    ("CAFÉ", {}, {"cafe", "cafe-nfd"}),
+    ("cafe\u0301s", {}, {"cafe", "cafe-nfd"}),
+    ("ærø", {}, {"cafe"}),
+    ("Ærö", {}, set()),
+    ("собака", {}, {"cyrillic"}),
+    ("СОБАКА", {}, {"cyrillic"}),
+    ("фото", {}, {"cyrillic"}),
+    ("一只狗", {}, {"chinese"}),
+    ("照片", {}, {"chinese"}),
+    # file names: whole, and by their parts
+    ("beach", {}, {"dog", "cat", "red"}),
+    ("img", {}, {"cat"}),
+    ("2041", {}, {"cat"}),
+    ("IMG_2041-beach.JPG", {}, {"cat"}),
+    ("img_2041", {}, {"cat"}),
+    ("IMG_2042", {}, set()),
+    ("mybeachhouse2024", {}, {"red"}),
+    ("2024", {}, {"red"}),
+    ("houses", {}, {"red"}),
+    ("dsc", {}, {"cafe"}),
+    ("DSC0007", {}, {"cafe"}),
+    ("0007", {}, {"cafe"}),
+    ("7", {}, set()),
+    ("png", {}, {"dogs"}),
+    ("holiday", {}, {"car"}),
+    ("final.v2", {}, {"car"}),
+    ("sand", {}, {"decade"}),
+    # numbers
+    ("12", {}, {"tram"}),
+    ("1960s", {}, {"decade"}),
+    ("4x4", {}, {"decade"}),
+    ("3.5", {}, {"decade"}),
+    ("-12", {}, {"tram"}),
+    # words in one chunk stand side by side
+    ("black-and-white", {}, {"cat"}),
+    ("black/white", {}, set()),
+    ("red-car", {}, {"red"}),
+    # stop words
+    ("a", {}, set()),
+    ("the and of", {}, set()),
+    ("the a cat", {}, {"cat"}),
+    ("don't", {}, set()),
+    ("", {}, set()),
+    ("  \t ", {}, set()),
+    ("… — ! 🏖️", {}, set()),
+    ("", {"phrases": ["a"]}, set()),
+    ("", {"phrases": ["of the"], "required": ["the"]}, set()),
+    ("cat", {"required": ["the"]}, {"cat"}),
+    ("cat", {"excluded": ["a"]}, {"cat"}),
+    # phrases
+    ("", {"phrases": ["red car"]}, {"red"}),
+    ("", {"phrases": ["red cars"]}, {"red"}),
+    ("", {"phrases": ["car red"]}, set()),
+    ("", {"phrases": ["along the beach"]}, {"dog"}),
+    ("", {"phrases": ["along a beach"]}, set()),
+    ("", {"phrases": ["along beach"]}, set()),
+    ("", {"phrases": ["dog's bowl"]}, {"dogs"}),
+    ("", {"phrases": ["sitting outside", "red roof"]}, {"cafe", "car"}),
+    ("cat", {"phrases": ["red roof"]}, {"cat", "car"}),
+    ("", {"phrases": ["beach house"]}, {"red"}),
+    # not from the caption into the file name
+    ("", {"phrases": ["12 tram"]}, set()),
+    ("", {"phrases": ["asleep img"]}, set()),
+    # required: then the words only rank
+    ("cat dog", {"required": ["beach"]}, {"dog", "cat", "red"}),
+    ("", {"required": ["dog", "beach"]}, {"dog"}),
+    ("zebra", {"required": ["dog"]}, {"dog", "dogs"}),
+    ("", {"required": ["red car"]}, {"red"}),
+    ("", {"required": ["car", "holiday"]}, {"car"}),
+    ("cat", {"required": ["zebra"]}, set()),
+    # excluded
+    ("beach", {"excluded": ["dog"]}, {"cat", "red"}),
+    ("beach", {"excluded": ["dogs", "img"]}, {"red"}),
+    ("car", {"excluded": ["red car"]}, {"car", "decade"}),
+    ("", {"excluded": ["dog"]}, set()),
+    ("", {"required": ["beach"], "excluded": ["cat", "car"]}, {"dog"}),
+    ("dog", {"excluded": ["dog"]}, set()),
+    ("dog", {"excluded": [""]}, {"dog", "dogs"}),
+    # what is syntax to the databases is only words here
+    ("NEAR", {}, {"syntax"}),
+    ("dog NOT cat", {}, {"dog", "dogs", "cat"}),
+    ("dog AND cat", {}, {"dog", "dogs", "cat"}),
+    ("NEAR(dog beach, 2)", {}, {"dog", "dogs", "syntax"}),
+    ("description:dog", {}, set()),
+    ("file_name:a", {}, set()),
+    ("do*", {}, set()),
+    ("^dog", {}, {"dog", "dogs"}),
+    ('"dog', {}, {"dog", "dogs"}),
+    ('dog" OR "cat', {}, {"dog", "dogs", "cat"}),
+    ("dog & !cat | <-> :*", {}, {"dog", "dogs", "cat"}),
+    ("'dog' \\ %s %(x)s {} ; --", {}, {"dog", "dogs"}),
+    ("dog\x00cat", {}, set()),
+    ("dog \x00 cat", {}, {"dog", "dogs", "cat"}),
+    ("\ud83d dog", {}, {"dog", "dogs"}),
+    ("quoted", {"phrases": ["\"quoted\" 'it'"]}, {"syntax"}),
+]
+
+
+@pytest.fixture
+def library(user: User) -> dict[int, str]:
+    """The names of the pictures, by id."""
+    return {make_row(text, owner=user, name=name).pk: key for key, (text, name) in LIBRARY.items()}
+
+
+@pytest.mark.parametrize(("words", "others", "expected"), CASES)
+def test_what_is_found(
+    library: dict[int, str], user: User, words: str, others: dict[str, Any], expected: set[str]
+) -> None:
+    hits = find(viewer=user, words=words, limit=100, **others)
+
+    assert {library[hit.image_id] for hit in hits} == expected
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert all(isinstance(hit, TextHit) and hit.score > 0 for hit in hits)
+    assert count(viewer=user, words=words, **others) == len(expected)
+
+
+def test_better_comes_first(user: User) -> None:
+    """Enough pictures of other things are there for each word to be rare, as BM25 wants."""
+    for _ in range(20):
+        make_row("A house in the snow", owner=user)
+    both = make_row("A dog at the beach", owner=user)
+    caption = make_row("A beach with umbrellas", owner=user)
+    file_name = make_row("Something else entirely", owner=user, name="beach.jpg")
+    long = make_row(f"A beach, and so on: {' '.join(map(str, range(100, 150)))}", owner=user)
+
+    found = [hit.image_id for hit in find(viewer=user, words="dog beach", limit=10)]
+
+    assert found[:2] == [both.pk, caption.pk]
+    assert found.index(long.pk) > found.index(caption.pk) < found.index(file_name.pk)
+    first, *others = find(viewer=user, words="dog", required=["beach"], limit=10)
+    assert first.image_id == both.pk
+    assert len(others) == 3
+
+
+def test_ties_go_to_the_newest_and_the_limit_holds(user: User) -> None:
+    ids = [make_row("A dog", owner=user).pk for _ in range(5)]
+
+    assert [hit.image_id for hit in find(viewer=user, words="dog", limit=3)] == ids[:1:-1]
+    assert find(viewer=user, words="dog", limit=0) == []
+    assert count(viewer=user, words="dog") == 5
+
+
+def test_only_what_is_listed_for_the_viewer_and_before_the_limit(user: User, other_user: User) -> None:
+    public = make_row("A dog", owner=user, visibility="public")
+    link = make_row("A dog", owner=user, visibility="link")
+    private = make_row("A dog", owner=user)
+
+    def found(viewer: Any, limit: int) -> list[int]:
+        return [hit.image_id for hit in find(viewer=viewer, words="dog", limit=limit)]
+
+    assert found(user, 10) == [private.pk, link.pk, public.pk]
+    assert found(other_user, 1) == found(AnonymousUser(), 1) == [public.pk]
+    assert count(viewer=other_user, words="dog") == count(viewer=AnonymousUser(), words="dog") == 1
+
+
+def test_where_is_one_more_condition(user: User) -> None:
+    first = make_row("A dog", owner=user, visibility="public")
+    second = make_row("A dog", owner=user)
+    for step in ("embedding", "caption"):
+        second.stages.create(step=step)
+
+    def found(where: Q) -> list[int]:
+        assert count(viewer=user, words="dog", where=where) == len(find(viewer=user, words="dog", where=where, limit=9))
+        return [hit.image_id for hit in find(viewer=user, words="dog", where=where, limit=1)]
+
+    assert found(Q(visibility="public")) == [first.pk]
+    # a condition on many rows, which repeats no picture
+    assert found(Q(stages__state="pending")) == [second.pk]
+    assert found(~Q(stages__step="caption")) == [first.pk]
+    assert found(Q(pk__in=[])) == []
+
+
+def test_one_statement(library: dict[int, str], user: User) -> None:
+    asked: dict[str, Any] = {"phrases": ["red car"], "excluded": ["cat"], "required": ["beach"]}
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
+        find(viewer=user, words="dog", where=Q(visibility="private"), limit=5, **asked)
+    with CaptureQueriesContext(connection) as counted:
+        count(viewer=user, words="dog", where=Q(visibility="private"), **asked)
+    with CaptureQueriesContext(connection) as nothing:
+        find(viewer=user, words="the", limit=5)
+
+    assert (len(found), len(counted), len(nothing)) == (1, 1, 0)
+
+
+def test_no_text_is_an_error(library: dict[int, str], user: User) -> None:
+    """Neither in a query nor in a caption: whatever people and models write."""
+    chance = random.Random(7)
+    pieces = [
+        *"\"'()*:^-+{}[]<>&|!\\/.,;%_#@~`$= \t\n\x00\x01\x7f\x85\u2028\u00ad\u200d\ufeff\ud800\udfff",
+        "\U0001f9a9",
+    ]
+    pieces += [
+        "NEAR",
+        "AND",
+        "OR",
+        "NOT",
+        "NEAR(",
+        "dog",
+        "the",
+        "é",
+        "e\u0301",
+        "ß",
+        "狗",
+        "ǅ",
+        "²",
+        "①",
+        "ﬁ",
+        "ا",
+        "한",
+    ]
+    pieces += [
+        "description:",
+        "rowid",
+        "<->",
+        "<2>",
+        ":*",
+        "%s",
+        "%(a)s",
+        "{0}",
+        "\\'",
+        '""',
+        "--",
+        "/*",
+        "1e9",
+        "0x1f",
+    ]
+    for _ in range(400):
+        texts = ["".join(chance.choices(pieces, k=chance.randint(0, 12))) for _ in range(4)]
+        asked: dict[str, Any] = {"phrases": texts[1:2], "excluded": texts[2:3], "required": texts[3:]}
+        hits = find(viewer=user, words=texts[0], limit=5, **asked)
+        assert count(viewer=user, words=texts[0], **asked) >= len(hits)
+        storable = texts[0].replace("\x00", "").encode(errors="ignore").decode()
+        image = make_row(storable, owner=user, name=storable[:255])
+        for term in set(storable.split()) & {"dog", "狗"}:
+            assert image.pk in [hit.image_id for hit in find(viewer=user, words=term, limit=1000)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dog " * 2_500,
+        "d" * 10_000,
+        "狗" * 10_000,
+        '"' * 10_000,
+        "(" * 10_000,
+        "NEAR(" * 2_000,
+        " ".join(f"w{number}" for number in range(2_500)),
+        "-".join(f"w{number}" for number in range(2_500)),
+        "\U0001f436 " * 5_000,
+        "\x00" * 10_000,
+    ],
+)
+def test_long_texts(library: dict[int, str], user: User, text: str) -> None:
+    find(viewer=user, words=text, limit=5)
+    for kind in ("phrases", "required", "excluded"):
+        terms = [text, *text.split()]
+        find(viewer=user, words="dog", limit=5, **{kind: terms})
+    make_row(text.replace("\x00", ""), owner=user)
+
+
+def test_only_the_first_words_count(library: dict[int, str], user: User) -> None:
+    many = " ".join(f"w{number}" for number in range(MOST_TERMS - 1))
+
+    assert len(find(viewer=user, words=f"{many} dog", limit=5)) == 2
+    assert not find(viewer=user, words=f"{many} zebra dog", limit=5)
+
+
+def test_a_huge_caption_can_be_stored(user: User) -> None:
+    """PostgreSQL refuses more than 1 MB of words; what comes after 100,000 characters isn't found."""
+    image = make_row(" ".join(f"{number:x}ж" for number in range(400_000)) + " zebra", owner=user)
+
+    assert [hit.image_id for hit in find(viewer=user, words="1ж", limit=5)] == [image.pk]
+    assert not find(viewer=user, words="zebra", limit=5)
+
+
+def test_in_the_same_transaction(user: User) -> None:
+    image = make_row("A dog", owner=user)
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        Image.objects.filter(pk=image.pk).update(description="A cat")
+        assert count(viewer=user, words="cat") == 1
+        _ = 1 / 0
+
+    assert (count(viewer=user, words="cat"), count(viewer=user, words="dog")) == (0, 1)
