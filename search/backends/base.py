@@ -115,9 +115,9 @@ class VectorIndex(ABC):
         """Make whatever must be there before points can be written; says whether it is new, and so holds none."""
         return False
 
+    @abstractmethod
     def drop(self) -> None:
         """Remove every point, and what `prepare` made. Nothing happens where there is nothing."""
-        self.delete([point.key for point in self.scroll(limit=self.count())])
 
     def mark_active(self) -> None:  # noqa: B027  most backends have no name to give away
         """Let those who ask the server for the active index, not for a version's, have this one."""
