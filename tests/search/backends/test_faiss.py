@@ -338,14 +338,14 @@ class TestMaintenanceBesideOthers:
                 index.delete(gone)
                 for key in gone:
                     truth.pop(key)
-            done.set()
 
         def maintain() -> None:
             while not done.is_set():
                 index.maintain()
 
         with ThreadPoolExecutor(4) as pool:
-            work = [pool.submit(each) for each in (read, read, write, maintain)]
+            work = [pool.submit(each) for each in (write, read, read, maintain)]
+            work[0].add_done_callback(lambda _: done.set())
             assert all(each.result() != 0 for each in work)
         index._due = 0
         index.maintain()
