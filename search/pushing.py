@@ -43,7 +43,7 @@ _marked: int | None = None
 def push() -> int:
     """Send what the server's index lacks, for PUSH_SECONDS or a little longer; the number of changes. A server that
     fails is left alone for a while."""
-    return sum(_for_each_version(_push))
+    return sum(_for_each_version(_push, _lacks_something))
 
 
 def lags() -> dict[ModelVersion, int]:
@@ -58,7 +58,7 @@ def is_behind() -> bool:
 
 def sweep() -> Drift:
     """Send what is missing, tune the server's index to its size, and compare the next piece of it with the table."""
-    return sum(_for_each_version(_sweep), Drift())
+    return sum(_for_each_version(_sweep, lambda _: True), Drift())
 
 
 def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], object]) -> Drift | None:
@@ -106,13 +106,19 @@ def _versions() -> list[ModelVersion]:
     return sorted(found, key=lambda version: version.state != ModelVersion.State.ACTIVE)
 
 
-def _for_each_version(do: Callable[[ModelVersion], Result]) -> Iterator[Result]:
+def _lacks_something(version: ModelVersion) -> bool:
+    is_unmarked = version.state == ModelVersion.State.ACTIVE and version.pk != _marked
+    return is_unmarked or cursors.lag(version) != 0
+
+
+def _for_each_version(do: Callable[[ModelVersion], Result], is_due: Callable[[ModelVersion], bool]) -> Iterator[Result]:
+    """What it does for those that are due; the others tell nothing about the server."""
     if not factory.is_shared():
         return
     versions = _versions()
     for pk in _servers.keys() - {version.pk for version in versions}:
         _servers.pop(pk).close()
-    for version in versions:
+    for version in filter(is_due, versions):
         try:
             yield _writes.call(partial(do, version))
         except CircuitOpen:
@@ -125,8 +131,6 @@ def _for_each_version(do: Callable[[ModelVersion], Result]) -> Iterator[Result]:
 
 
 def _push(version: ModelVersion) -> int:
-    if not cursors.lag(version) and (version.state != ModelVersion.State.ACTIVE or version.pk == _marked):
-        return 0
     server = server_of(version)
     with cursors.leased(version, location=server.location) as lease:
         return 0 if lease is None else _bring_level(server, version, lease, seconds=PUSH_SECONDS)

@@ -32,10 +32,12 @@ class SharedIndex:
 
     @property
     def notice(self) -> str:
-        """A sentence for people where the server is not the one that answers; "" where all is well."""
+        """A sentence for people where the process's own index answers; "" where the server does, or nobody."""
+        if self.own is None:
+            return ""
         if self._breaker.is_open:
             return DOWN
-        return BEHIND if self.own and cursors.is_far_behind(self.version) else ""
+        return BEHIND if cursors.is_far_behind(self.version) else ""
 
     def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> Answer:
         """See VectorIndex.search. The vector must come from the encoder of `self.version`.

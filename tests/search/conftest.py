@@ -1,6 +1,7 @@
 """Two encoders that disagree about everything, and pictures that have been embedded."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from gallery.models import Image
 from ml.encoders.fake import FakeEncoder
 from ml.interfaces import Embeddings, ModelInfo
 from mmsite import worker
-from search import engine, index, services, versions
+from search import engine, index, pushing, services, versions
 from search.models import ModelVersion
+from tests.faults.local_qdrant import LocalQdrant
 
 
 class OtherEncoder(FakeEncoder):
@@ -83,3 +85,22 @@ def library(version: ModelVersion, encoders: dict[str, FakeEncoder], make_image:
     images = [make_image(color) for color in ("red", "green", "blue")]
     worker.work_until_idle()
     return images
+
+
+@pytest.fixture
+def qdrant() -> LocalQdrant:
+    """The server of `on_qdrant`."""
+    return LocalQdrant()
+
+
+@pytest.fixture
+def on_qdrant(settings: Any, qdrant: LocalQdrant) -> Iterator[None]:
+    """Searches are a server's business, with an index of the process's own in reserve."""
+    settings.VECTOR_FALLBACK = settings.VECTOR_INDEX
+    settings.VECTOR_INDEX = {
+        "BACKEND": "search.backends.qdrant.QdrantIndex",
+        "OPTIONS": {"client": qdrant, "search_timeout": 60.0},
+    }
+    pushing.reset()
+    yield
+    pushing.reset()

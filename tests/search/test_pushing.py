@@ -3,7 +3,7 @@
 Here the server is qdrant-client's in-memory mode; what happens when one fails is in tests/faults."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,43 +11,24 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
 from mmsite import worker
-from search import changes, cursors, factory, fsck, index, pushing, services, versions
-from search.backends.base import Point, VectorIndex
+from search import changes, cursors, factory, pushing, services, versions
+from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import IndexUnavailable
 from search.backends.qdrant import QdrantIndex
 from search.cursors import LeaseLost
 from search.models import IndexCursor, ModelVersion
 from search.reconcile import Drift
 from search.selectors import search_images
+from tests.faults.local_qdrant import LocalQdrant
 
 Embedded = Callable[..., Image]
 
-# What only a server does, that mode says, has no effect.
-pytestmark = [pytest.mark.filterwarnings("ignore:Local mode"), pytest.mark.filterwarnings("ignore:Payload indexes")]
-
-
-@pytest.fixture
-def qdrant() -> Iterator[QdrantClient]:
-    client = QdrantClient(":memory:")
-    yield client
-    client.close()
-
-
-@pytest.fixture(autouse=True)
-def _shared(settings: Any, qdrant: QdrantClient) -> Iterator[None]:
-    settings.VECTOR_FALLBACK = settings.VECTOR_INDEX
-    settings.VECTOR_INDEX = {
-        "BACKEND": "search.backends.qdrant.QdrantIndex",
-        "OPTIONS": {"client": qdrant, "parallel": 1},  # that mode is not made for threads
-    }
-    pushing.reset()
-    yield
-    pushing.reset()
+pytestmark = pytest.mark.usefixtures("on_qdrant")
 
 
 def stored(version: ModelVersion) -> dict[int, str]:
@@ -85,7 +66,7 @@ class TestPush:
         assert pushing.push() > 0
 
     def test_a_collection_that_vanished_is_filled_again(
-        self, embedded: Embedded, version: ModelVersion, qdrant: QdrantClient
+        self, embedded: Embedded, version: ModelVersion, qdrant: LocalQdrant
     ) -> None:
         image = embedded("red")
         pushing.push()
@@ -98,12 +79,11 @@ class TestPush:
     ) -> None:
         image = embedded("red")
         pushing.push()
-        other = QdrantClient(":memory:")
+        other = LocalQdrant()
         settings.VECTOR_INDEX["OPTIONS"] = {"client": other, "parallel": 1, "url": "http://elsewhere:6333"}
         pushing.reset()
         pushing.sweep()
         assert stored(version) == {image.pk: "private"}
-        other.close()
 
     def test_a_table_that_went_back_in_time_is_followed(self, embedded: Embedded, version: ModelVersion) -> None:
         kept, lost = embedded("red"), embedded("blue")
@@ -114,7 +94,7 @@ class TestPush:
         assert stored(version) == {kept.pk: "private"}
 
     def test_each_version_has_its_collection_and_the_active_one_the_alias(
-        self, embedded: Embedded, version: ModelVersion, encoders: Any, embed: Any, qdrant: QdrantClient
+        self, embedded: Embedded, version: ModelVersion, encoders: Any, embed: Any, qdrant: LocalQdrant
     ) -> None:
         image = embedded("red")
         other = versions.model_version_add(name="other").version
@@ -221,7 +201,7 @@ class TestPush:
         assert image.pk in stored(version)
 
     def test_the_version_that_is_searched_does_not_wait_for_one_that_is_built(
-        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: QdrantClient
+        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: LocalQdrant
     ) -> None:
         image = embedded("red")
         versions.model_version_build(version=other)
@@ -237,7 +217,7 @@ class TestPush:
 
     @pytest.mark.django_db(transaction=True)
     def test_a_version_that_is_removed_meanwhile_leaves_nothing_behind(
-        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: QdrantClient
+        self, embedded: Embedded, version: ModelVersion, other: ModelVersion, embed: Any, qdrant: LocalQdrant
     ) -> None:
         image = embedded("red")
         versions.model_version_build(version=other)
@@ -251,6 +231,30 @@ class TestPush:
         assert len(qdrant.get_collections().collections) == 1
         assert pushing.sweep().is_none
         assert pushing._servers.keys() == {version.pk}
+
+    def test_a_version_that_lacks_nothing_does_not_vouch_for_the_server(
+        self,
+        embedded: Embedded,
+        version: ModelVersion,
+        other: ModelVersion,
+        embed: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        image = embedded("red")
+        versions.model_version_build(version=other)
+        pushing.push()
+        embed(image, "red", by=other)
+        now, asked = [0.0], []
+        monkeypatch.setattr(pushing, "_writes", CircuitBreaker(failures=1, cooldown=5.0, clock=lambda: now[0]))
+
+        def fail(_self: QdrantIndex) -> bool:
+            asked.append(now[0])
+            raise IndexUnavailable("Away.")
+
+        monkeypatch.setattr(QdrantIndex, "prepare", fail)
+        for now[0] in (0.0, 6.0, 12.0, 17.0):
+            pushing.push()
+        assert asked == [0.0, 6.0, 17.0]  # the second failure has it left alone for twice as long
 
     def test_nothing_happens_without_a_server(self, embedded: Embedded, settings: Any) -> None:
         settings.VECTOR_INDEX, settings.VECTOR_FALLBACK = settings.VECTOR_FALLBACK, None
@@ -274,7 +278,7 @@ def test_who_waits_for_a_build_is_told_that_the_server_needs_time(
 
 
 class TestSearch:
-    def test_the_server_answers(self, embedded: Embedded, user: Any, qdrant: QdrantClient) -> None:
+    def test_the_server_answers(self, embedded: Embedded, user: Any, qdrant: LocalQdrant) -> None:
         red, blue = embedded("red"), embedded("blue")
         pushing.push()
         factory.create(versions.version_named("fake")).delete([blue.pk])  # only who asks the server misses it
@@ -311,74 +315,3 @@ class TestSearch:
         public = embedded((250, 0, 0), owner=other_user, visibility="public")
         pushing.push()
         assert {hit.image for hit in search_images(viewer=user, query="red").hits} == {mine, public}
-
-
-class TestReconciling:
-    @pytest.fixture
-    def images(self, embedded: Embedded) -> list[Image]:
-        images = [embedded((shade, 0, 0)) for shade in range(0, 250, 25)]
-        pushing.push()
-        return images
-
-    @pytest.fixture
-    def server(self, images: list[Image], version: ModelVersion) -> VectorIndex:
-        """Changed behind the table's back: two points gone, one added, one altered."""
-        server = factory.create(version)
-        server.delete([images[0].pk, images[1].pk])
-        (point,) = server.scroll(after=images[2].pk - 1, limit=1)
-        server.upsert([Point(999_999, point.vector, point.payload), Point(point.key, -point.vector, point.payload)])
-        return server
-
-    DRIFT = Drift(compared=11, missing=2, extra=1, altered=1)
-
-    def test_the_sweep_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
-        assert pushing.sweep() == self.DRIFT
-        assert pushing.sweep() == Drift(compared=10)
-        assert IndexCursor.objects.get().checked_at is not None
-
-    def test_a_sweep_goes_on_where_the_last_one_stopped(
-        self, server: VectorIndex, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pushing, "PIECES_PER_SWEEP", 1)
-        monkeypatch.setattr(pushing, "CHECKED_AT_ONCE", 3)
-        drifts = [pushing.sweep() for _ in range(5)]
-        assert sum(drifts, Drift()).compared >= 11
-        assert sum(drifts, Drift()).missing == 2
-        monkeypatch.undo()
-        assert pushing.sweep().is_none
-
-    def test_fsck_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
-        def check(repair: bool) -> list[Drift | None]:
-            return [report.drift for report in fsck.check(repair=repair, progress=len_of)]
-
-        counted: list[int] = []
-        len_of = counted.append
-        assert check(repair=False) == [Drift(compared=10), self.DRIFT]
-        assert sum(counted) == 21
-        assert check(repair=True) == [Drift(compared=10), self.DRIFT]
-        assert check(repair=True) == [Drift(compared=10), Drift(compared=10)]
-
-    def test_fsck_that_repairs_nothing_leaves_the_sweep_where_it_is(self, server: VectorIndex) -> None:
-        list(fsck.check(repair=False, progress=lambda _: None))
-        cursor = IndexCursor.objects.get()
-        assert (cursor.checked_at, cursor.held_by) == (None, "")
-
-    def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
-        IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
-        assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
-            Drift(compared=10),
-            None,
-        ]
-
-
-def test_fsck_repairs_a_snapshot_too(embedded: Embedded, version: ModelVersion, settings: Any) -> None:
-    settings.VECTOR_INDEX, settings.VECTOR_FALLBACK = settings.VECTOR_FALLBACK, None
-    images = [embedded("red"), embedded("blue")]
-    live = index.get_index()
-    assert live is not None
-    live.points.delete([images[0].pk])
-    assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
-        Drift(compared=2, missing=1)
-    ]
-    index.reset()
-    assert [report.drift for report in fsck.check(repair=False, progress=lambda _: None)] == [Drift(compared=2)]

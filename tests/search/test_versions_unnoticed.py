@@ -13,7 +13,6 @@ from gallery.models import Image, User
 from mmsite import pipeline, worker
 from search import pushing, selectors, versions
 from search.models import Embedding, ModelVersion
-from tests.faults.local_qdrant import LocalQdrant
 from tests.search.lifecycle import states
 
 MakeImage = Callable[..., Image]
@@ -24,17 +23,12 @@ COLORS = ("red", "green", "blue")
 
 
 @pytest.fixture(autouse=True, params=["own index", "server with a reserve", "server alone"])
-def _where(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
+def _where(request: pytest.FixtureRequest, settings: Any) -> None:
     """What answers."""
     if request.param != "own index":
-        settings.VECTOR_FALLBACK = settings.VECTOR_INDEX if request.param == "server with a reserve" else None
-        settings.VECTOR_INDEX = {
-            "BACKEND": "search.backends.qdrant.QdrantIndex",
-            "OPTIONS": {"client": LocalQdrant(), "search_timeout": 60.0},
-        }
-    pushing.reset()
-    yield
-    pushing.reset()
+        request.getfixturevalue("on_qdrant")
+    if request.param == "server alone":
+        settings.VECTOR_FALLBACK = None
 
 
 @contextmanager

@@ -1,0 +1,86 @@
+"""The sweep and fsck find what differs between an index and the table, and repair it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from gallery.models import Image
+from search import factory, fsck, index, pushing
+from search.backends.base import Point, VectorIndex
+from search.models import IndexCursor, ModelVersion
+from search.reconcile import Drift
+
+Embedded = Callable[..., Image]
+
+
+@pytest.mark.usefixtures("on_qdrant")
+class TestServer:
+    @pytest.fixture
+    def images(self, embedded: Embedded) -> list[Image]:
+        images = [embedded((shade, 0, 0)) for shade in range(0, 250, 25)]
+        pushing.push()
+        return images
+
+    @pytest.fixture
+    def server(self, images: list[Image], version: ModelVersion) -> VectorIndex:
+        """Changed behind the table's back: two points gone, one added, one altered."""
+        server = factory.create(version)
+        server.delete([images[0].pk, images[1].pk])
+        (point,) = server.scroll(after=images[2].pk - 1, limit=1)
+        server.upsert([Point(999_999, point.vector, point.payload), Point(point.key, -point.vector, point.payload)])
+        return server
+
+    DRIFT = Drift(compared=11, missing=2, extra=1, altered=1)
+
+    def test_the_sweep_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
+        assert pushing.sweep() == self.DRIFT
+        assert pushing.sweep() == Drift(compared=10)
+        assert IndexCursor.objects.get().checked_at is not None
+
+    def test_a_sweep_goes_on_where_the_last_one_stopped(
+        self, server: VectorIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pushing, "PIECES_PER_SWEEP", 1)
+        monkeypatch.setattr(pushing, "CHECKED_AT_ONCE", 3)
+        drifts = [pushing.sweep() for _ in range(5)]
+        assert sum(drifts, Drift()).compared >= 11
+        assert sum(drifts, Drift()).missing == 2
+        monkeypatch.undo()
+        assert pushing.sweep().is_none
+
+    def test_fsck_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
+        def check(repair: bool) -> list[Drift | None]:
+            return [report.drift for report in fsck.check(repair=repair, progress=len_of)]
+
+        counted: list[int] = []
+        len_of = counted.append
+        assert check(repair=False) == [Drift(compared=10), self.DRIFT]
+        assert sum(counted) == 21
+        assert check(repair=True) == [Drift(compared=10), self.DRIFT]
+        assert check(repair=True) == [Drift(compared=10), Drift(compared=10)]
+
+    def test_fsck_that_repairs_nothing_leaves_the_sweep_where_it_is(self, server: VectorIndex) -> None:
+        list(fsck.check(repair=False, progress=lambda _: None))
+        cursor = IndexCursor.objects.get()
+        assert (cursor.checked_at, cursor.held_by) == (None, "")
+
+    def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
+        IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
+        assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
+            Drift(compared=10),
+            None,
+        ]
+
+
+def test_fsck_repairs_a_snapshot_too(embedded: Embedded, version: ModelVersion) -> None:
+    images = [embedded("red"), embedded("blue")]
+    live = index.get_index()
+    assert live is not None
+    live.points.delete([images[0].pk])
+    assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
+        Drift(compared=2, missing=1)
+    ]
+    index.reset()
+    assert [report.drift for report in fsck.check(repair=False, progress=lambda _: None)] == [Drift(compared=2)]
