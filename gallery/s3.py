@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property, partial, wraps
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, ParamSpec, Self, TypeVar
+from time import monotonic
+from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
@@ -24,19 +25,26 @@ TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 # Seconds. A store that doesn't answer is told to whoever waits before a proxy gives up on the page.
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+QUIET_SECONDS = 5.0
 # What is opened is fetched whole: into memory up to so many bytes, beyond them into a temporary file.
 MEMORY_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
 
 
-def _told(method: Callable[P, R]) -> Callable[P, R]:
-    """Callers of a storage expect OSError, and know nothing of boto3's own exceptions."""
+def _told(method: "Callable[Concatenate[S3Storage, P], R]") -> "Callable[Concatenate[S3Storage, P], R]":
+    """Callers of a storage expect OSError, and know nothing of boto3's own exceptions. A store that didn't answer is
+    left alone for a while: the next of many pictures must not wait for it as long."""
 
     @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self: "S3Storage", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if monotonic() < self.quiet_until:
+            raise StoreUnavailable("It didn't answer a moment ago.")
         try:
-            return method(*args, **kwargs)
-        except (BotoCoreError, ClientError) as error:
+            return method(self, *args, **kwargs)
+        except BotoCoreError as error:
+            self.quiet_until = monotonic() + QUIET_SECONDS
+            raise StoreUnavailable(str(error)) from error
+        except ClientError as error:
             raise StoreUnavailable(str(error)) from error
 
     return call
@@ -65,6 +73,8 @@ class S3Storage(BaseStorage):  # type: ignore[misc]  # storages has no types
 
     Every method raises OSError where the store doesn't do what it is asked to.
     """
+
+    quiet_until = 0.0
 
     def __init__(self, *, addressing_style: str = "auto", **options: Any) -> None:
         super().__init__(

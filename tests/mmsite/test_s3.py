@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.core.files.base import ContentFile, File
@@ -23,7 +24,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from captioning.services import caption_write_by_person
-from gallery import services, stages
+from gallery import s3, services, stages
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Stage, User
 from gallery.s3 import MEMORY_BYTES
@@ -231,6 +232,25 @@ def test_work_waits_while_the_store_is_away(bucket: Any, make_image: MakeImage, 
     assert not stages.any_due()
     with pytest.raises(StoreUnavailable):
         default_storage.open("x")
+
+
+def test_a_store_that_is_away_is_not_asked_for_each_picture(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen times the patience for one would be more than a task of the worker may take."""
+    client = default_storage.connection.meta.client  # type: ignore[attr-defined]
+    asked: list[str] = []
+
+    def get_object(**request: str) -> None:
+        asked.append(request["Key"])
+        raise ReadTimeoutError(endpoint_url="http://store")
+
+    monkeypatch.setattr(client, "get_object", get_object)
+    monkeypatch.setattr(s3, "QUIET_SECONDS", 3_600.0)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            default_storage.open("x")
+    assert len(asked) == 1
+    default_storage.quiet_until = 0.0  # type: ignore[attr-defined]
+    default_storage.save("x", ContentFile(b"bytes"))
 
 
 def test_the_sweep_goes_on_while_the_store_is_away(no_store: None, user: User) -> None:
