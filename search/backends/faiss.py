@@ -24,7 +24,7 @@ from search.backends.ivf import InvertedLists
 from search.backends.keys import KeyRows
 from search.backends.locks import ReadWriteLock
 from search.backends.payload import PayloadColumns
-from search.backends.rows import Floats, Halves, Mask, Rows, VectorRows, limit_threads
+from search.backends.rows import Floats, Halves, Mask, Rows, VectorRows, at_most
 from search.backends.snapshot import read_arrays, write_arrays
 
 # Rows that `maintain` copies at once while nobody may write.
@@ -78,7 +78,7 @@ class FaissIndex(VectorIndex):
         halves = self._as_halves(points)
         keys = np.array([point.key for point in points], np.int64)
         payloads = [point.payload for point in points]
-        with self._lock.writing():
+        with at_most(self._threads), self._lock.writing():
             rows, known = self._keys.find(keys)
             differ = (self._rows.halves[rows] != halves[known]).any(axis=1)
             self._rows.halves[rows[differ]] = halves[known][differ]
@@ -91,7 +91,7 @@ class FaissIndex(VectorIndex):
             self._payload.write(rows, list(compress(payloads, known)))
 
     def delete(self, keys: Collection[int]) -> None:
-        with self._lock.writing():
+        with at_most(self._threads), self._lock.writing():
             rows = self._keys.rows_of(set(keys))
             if len(rows):
                 sources, targets = self._keys.remove(rows)
@@ -108,7 +108,7 @@ class FaissIndex(VectorIndex):
         (query,) = self.as_rows([vector])
         self._asked.append(query)
         limit += offset
-        with self._lock.reading():
+        with at_most(self._threads), self._lock.reading():
             mask = None if where is None else self._payload.mask(where, self._keys.rows_of)
             candidates = len(self._keys) if mask is None else int(np.count_nonzero(mask))
             if limit < 1 or not candidates:
@@ -120,7 +120,6 @@ class FaissIndex(VectorIndex):
 
     def _best(self, query: Floats, limit: int, candidates: int, mask: Mask | None) -> tuple[Floats, Rows]:
         """The scores and rows of the best, with all that tie with the last of them: FAISS breaks ties as it likes."""
-        limit_threads(self._threads)
         lists = None if self.is_exact else self._lists
         probes = lists and lists.probes_for(candidates / len(self._keys))
         found = self._nearby(query, min(limit, candidates), probes, mask) if probes else None
@@ -171,9 +170,9 @@ class FaissIndex(VectorIndex):
         if not self._maintaining.acquire(blocking=False):
             return  # another thread is at it
         try:
-            limit_threads(self._threads)
             if self.wants_maintenance:
-                self._maintain()
+                with at_most(self._threads):
+                    self._maintain()
         except _Abandoned:
             logger.info("The vectors that lists were made for are gone.")
         finally:
@@ -242,7 +241,6 @@ class FaissIndex(VectorIndex):
 
     def _after_writing(self, rows: Rows, gone: int = 0) -> None:
         """Carry new vectors at these rows, and the end of the last `gone`, over into the lists; the lock is held."""
-        limit_threads(self._threads)
         self._changes += len(rows) + gone
         if self._written is not None:
             self._written.append(rows)

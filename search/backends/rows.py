@@ -1,5 +1,7 @@
 """Vectors in rows numbered from 0, as float16 in FAISS's own memory, and their exact scan."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faiss as _faiss
@@ -65,6 +67,13 @@ def selector(mask: Mask) -> Any:
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
-def limit_threads(number: int) -> None:
-    """How many threads FAISS may use for a call from this thread; OpenMP keeps this for each thread apart."""
-    faiss.omp_set_num_threads(number)
+@contextmanager
+def at_most(threads: int) -> Iterator[None]:
+    """What this thread asks of FAISS inside may use so many threads. OpenMP keeps the number for each thread apart; it
+    is put back, since torch, where it was loaded first, goes by the same one."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from search.backends import rows
 from search.backends.base import Match, Point, Range
 from search.backends.faiss import FaissIndex
+from search.backends.ivf import InvertedLists
 from tests.conformance.points import DAY, D, keys
 from tests.search.backends.test_faiss import THRESHOLD, N, clustered, pair, photos, recall
 
@@ -51,11 +53,32 @@ def test_a_write_that_breaks_off_is_made_good_by_the_next() -> None:
         assert next(found) == next(found)
 
 
-def test_writes_too_use_no_more_threads_than_they_may() -> None:
+def test_threads_are_limited_inside_and_left_to_others_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch may go by the same OpenMP: what was set for it must still be so after a search."""
     quick, _ = pair()
+    seen: list[int] = []
+
+    def watched(method: Callable[..., object]) -> Callable[..., object]:
+        def run(*arguments: object, **keywords: object) -> object:
+            seen.append(rows.faiss.omp_get_max_threads())
+            return method(*arguments, **keywords)
+
+        return run
+
+    for name in ("put", "truncate", "nearest", "ranks"):
+        monkeypatch.setattr(InvertedLists, name, watched(getattr(InvertedLists, name)))
+    before = rows.faiss.omp_get_max_threads()
     rows.faiss.omp_set_num_threads(3)
-    quick.upsert(photos(10, seed=1))
-    assert rows.faiss.omp_get_max_threads() == 1
+    try:
+        quick.upsert(photos(300, seed=1))
+        quick.delete([N - 1])
+        quick.search(clustered(1)[0], limit=10)
+        quick.maintain()
+        assert rows.faiss.omp_get_max_threads() == 3
+    finally:
+        rows.faiss.omp_set_num_threads(before)
+    assert len(seen) > 4
+    assert set(seen) == {1}
 
 
 def test_lists_that_nobody_has_measured_yet_are_looked_after(tmp_path: Path) -> None:
