@@ -21,7 +21,8 @@ PREVIEW_SIDE = 800  # pixels
 
 @dataclass
 class Description:
-    """A picture's caption and the nearest pictures of the library; `problems` says in sentences what is missing."""
+    """A picture's caption and the nearest pictures of the library; `problems` says in sentences what is missing, or not
+    as it should be."""
 
     preview: str
     width: int
@@ -57,6 +58,8 @@ def _add_nearest(description: Description, picture: Picture, viewer: Viewer) -> 
     description.hits = found.hits
     if found.state == "not_ready":
         description.problems.append(f"There are no nearest pictures: {found.sentence}")
+    if found.notice:
+        description.problems.append(found.notice)
 
 
 def _data_url(picture: Picture) -> str:

@@ -1,5 +1,6 @@
 """How far the index on a server is, and the lease of the one process that writes to it."""
 
+import logging
 import os
 import socket
 import uuid
@@ -19,6 +20,8 @@ TOLERATED_SHARE, TOLERATED_LEAST, TOLERATED_MOST = 0.01, 64, 1_000
 # After so long without a sign, another process may take over from one that died. One that is merely slow keeps on until
 # its next mark, and may overwrite newer points until then: the comparison of the sweep finds those.
 LEASE_SECONDS = 60
+
+logger = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
@@ -72,12 +75,14 @@ def leased(version: ModelVersion, *, location: str) -> Iterator[Lease | None]:
     if not cursors.filter(free).update(held_by=holder, held_until=_from_now()):
         yield None
         return
-    cursors.filter(held_by=holder).exclude(location=location).update(
-        location=location, seq=0, checked_key=-1, checked_at=None
-    )
     held = cursors.filter(held_by=holder).first()
     if held is None:
         raise LeaseLost
+    if held.location != location:
+        # Each time anew, where two hosts call one server by different names.
+        logger.warning("The index of %s was at %s and is filled anew at %s.", version, held.location, location)
+        held.seq, held.checked_key = 0, -1
+        cursors.filter(held_by=holder).update(location=location, seq=0, checked_key=-1, checked_at=None)
     lease = Lease(held)
     try:
         yield lease

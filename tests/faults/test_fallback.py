@@ -9,6 +9,7 @@ from django.test import Client
 
 from gallery import services as gallery_services
 from gallery.models import Image, User
+from mmsite.describe import describe
 from search import factory, index, metrics, pushing
 from search.backends.breaker import CircuitBreaker
 from search.backends.retries import Retries
@@ -94,6 +95,14 @@ def test_page_api_and_metric_say_so(server: QdrantServer, images: dict[str, Imag
     assert (banner, metric) == (True, True)
     assert "doesn't answer" in notice
     assert metrics.FALLBACKS._value.get() >= before + 4
+
+
+def test_who_has_a_picture_described_is_told_too(server: QdrantServer, images: dict[str, Image], user: User) -> None:
+    server.fault = Answer(500)
+    with images["red"].original.open("rb") as file:
+        description = describe(viewer=user, file=file)
+    assert description.hits[0].image == images["red"]
+    assert "doesn't answer" in " ".join(description.problems)
 
 
 def test_a_server_that_is_down_is_left_alone_and_found_again(

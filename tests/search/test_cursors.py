@@ -47,13 +47,15 @@ def test_what_was_reached_is_remembered(version: ModelVersion) -> None:
     assert cursor.checked_at is not None
 
 
-def test_an_index_in_another_place_starts_from_nothing(version: ModelVersion) -> None:
+def test_an_index_in_another_place_starts_from_nothing(version: ModelVersion, caplog: pytest.LogCaptureFixture) -> None:
     with leased(version, location="here") as lease:
         assert lease is not None
         lease.advance(7)
     with leased(version, location="there") as lease:
         assert lease is not None
         assert lease.seq == 0
+    assert "was at here and is filled anew at there" in caplog.text
+    assert IndexCursor.objects.get().seq == 0
 
 
 def test_who_gives_no_sign_for_too_long_loses_it(version: ModelVersion) -> None:
