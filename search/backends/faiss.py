@@ -86,7 +86,7 @@ class FaissIndex(VectorIndex):
             self._rows.append(halves[~known])
             self._keys.append(keys[~known])
             self._after_writing(np.concatenate([rows[differ], fresh]))
-            # Last, since a number of too many bits ends it here: filters then hide the points until it is made good.
+            # Last, since a number of too many bits ends it here; the same points without it then make it good.
             self._payload.append(list(compress(payloads, ~known)))
             self._payload.write(rows, list(compress(payloads, known)))
 
