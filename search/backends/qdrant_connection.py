@@ -24,9 +24,9 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepa
 class Connection:
     """Asks a Qdrant server, or the client that is given in its place. Safe to share between threads, not across a fork.
 
-    `timeout` bounds each wait for the network, in seconds. `verify` is False, or the path of a file with the
-    certificates to trust, or True for the system's own. The key travels as it is: over https, unless the network is
-    trusted.
+    `timeout` bounds each wait for the network, in seconds. `verify` is False (over HTTP only), or the path of a file
+    with the certificates to trust, or True for the public authorities that the client's libraries bring along, which
+    may be others than the system's. The key travels as it is: over https, unless the network is trusted.
     """
 
     def __init__(
