@@ -68,10 +68,10 @@ def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], obje
     with cursors.leased(version, location=server.location) as lease:
         if lease is None:
             return None
-        if repair:
-            _bring_level(server, version, lease, seconds=math.inf)
         drift, after = Drift(), -1
         while True:
+            if repair:  # each time, since nobody else can for as long as this takes
+                _bring_level(server, version, lease, seconds=math.inf)
             piece = compare(server, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
             drift += piece.drift
             progress(piece.drift.compared)
@@ -185,7 +185,9 @@ def _was_emptied(server: VectorIndex, version: ModelVersion, lease: Lease) -> bo
 
 
 def _send(server: VectorIndex, change: changes.Changes, lease: Lease) -> None:
-    server.delete(change.gone)
+    if change.gone:
+        server.delete(change.gone)
+        lease.renew()
     for begin in range(0, len(change.points), SENT_AT_ONCE):
         server.upsert(change.points[begin : begin + SENT_AT_ONCE])
         lease.renew()

@@ -66,6 +66,19 @@ class TestServer:
         cursor = IndexCursor.objects.get()
         assert (cursor.checked_at, cursor.held_by) == (None, "")
 
+    def test_what_comes_while_fsck_repairs_is_sent(
+        self, server: VectorIndex, embedded: Embedded, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pushing, "CHECKED_AT_ONCE", 3)
+        later: list[Image] = []
+
+        def meanwhile(_points: int) -> None:
+            if len(later) < 2:
+                later.append(embedded((0, 0, 100 + len(later))))
+
+        pushing.check(version, repair=True, progress=meanwhile)
+        assert {image.pk for image in later} <= {point.key for point in server.scroll(limit=100)}
+
     def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
         IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
         assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
