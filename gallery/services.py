@@ -17,7 +17,7 @@ from gallery import renditions, stages
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
-from gallery.storage import kept_if_used, original_name, rendition_name
+from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
 from gallery.validators import PictureFacts, digest_upload, inspect_upload
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def images_delete(*, images: Iterable[Image]) -> int:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
             get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
             Image.objects.filter(pk__in=chunk).delete()
-        transaction.on_commit(partial(_files_delete, names), robust=True)
+        transaction.on_commit(partial(files_delete, names), robust=True)
     return len(found)
 
 
@@ -176,10 +176,5 @@ def renditions_store(*, image: Image, made: Sequence[renditions.Made]) -> list[R
                 outdated = list(Rendition.objects.filter(image=image).values_list("file", flat=True))
                 Rendition.objects.filter(image=image).delete()
                 Rendition.objects.bulk_create(rows)
-            transaction.on_commit(partial(_files_delete, outdated), robust=True)
+            transaction.on_commit(partial(files_delete, outdated), robust=True)
     return rows
-
-
-def _files_delete(names: Sequence[str]) -> None:
-    for name in names:
-        default_storage.delete(name)

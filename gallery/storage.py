@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -58,16 +58,16 @@ def kept_if_used(in_use: Callable[[str], bool]) -> Iterator[list[str]]:
         succeeded = True
     finally:
         if not succeeded:
-            for name in names:
-                if not in_use(name):
-                    _delete_litter(name)
+            files_delete([name for name in names if not in_use(name)])
 
 
-def _delete_litter(name: str) -> None:
-    try:
-        default_storage.delete(name)
-    except OSError:  # what failed in the block is what the caller must hear of
-        logger.warning("%s is litter, and could not be deleted", name, exc_info=True)
+def files_delete(names: Iterable[str]) -> None:
+    """Deletes what no row names any more. One that can't be deleted is logged, and keeps none of the others."""
+    for name in names:
+        try:
+            default_storage.delete(name)
+        except OSError as error:
+            logger.warning("%s is litter, and could not be deleted: %s", name, error)
 
 
 @deconstructible(path="gallery.storage.DurableFileSystemStorage")

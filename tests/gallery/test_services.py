@@ -18,6 +18,7 @@ from gallery import pictures, services, stages
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.services import image_create
+from gallery.storage import DurableFileSystemStorage
 from tests.gallery import recording
 from tests.gallery.making import encode, exif_of, plain, upload
 
@@ -153,7 +154,7 @@ def test_renditions_interrupted_right_after_the_commit(
     def stop(names: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(services, "_files_delete", stop)
+    monkeypatch.setattr(services, "files_delete", stop)
     with pytest.raises(KeyboardInterrupt):
         with_renditions(image)
     assert stored_files() == sorted([image.original.name, *(row.file.name for row in image.renditions.all())])
@@ -253,6 +254,27 @@ class TestDelete:
         with django_capture_on_commit_callbacks(execute=True):
             services.images_delete(images=[image])
         assert not Image.objects.exists()
+
+    def test_a_file_that_cannot_be_deleted_keeps_none_of_the_others(
+        self,
+        make_image: Any,
+        stored_files: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        images = [make_image(color) for color in ("red", "green", "blue")]
+        stuck = images[0].original.name
+        delete = DurableFileSystemStorage.delete
+
+        def fail_for_one(storage: DurableFileSystemStorage, name: str) -> None:
+            if name == stuck:
+                raise PermissionError(name)
+            delete(storage, name)
+
+        monkeypatch.setattr(DurableFileSystemStorage, "delete", fail_for_one)
+        with django_capture_on_commit_callbacks(execute=True):
+            services.images_delete(images=images)
+        assert stored_files() == [stuck]
 
 
 class TestRenditions:
