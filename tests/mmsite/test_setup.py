@@ -16,6 +16,7 @@ from django_q.models import OrmQ, Schedule, Success
 from gallery import stages
 from gallery.models import Image, Stage, User, Visibility
 from mmsite import checkup, pipeline, stamps, worker
+from mmsite.management.commands import setup
 from search import versions
 from search.models import ModelVersion
 
@@ -192,3 +193,12 @@ def test_process_images_says_when_a_step_fails_again(make_image: MakeImage) -> N
         file.truncate(200)
     with pytest.raises(CommandError, match="Some steps failed"):
         run("process_images", "--wait")
+
+
+def test_of_two_schedules_one_is_left(db: None) -> None:
+    """As two hosts leave them that are set up at the same moment."""
+    for _ in range(2):
+        Schedule.objects.create(name="sweep", func="mmsite.tasks.sweep", minutes=7)
+    setup.Command()._schedule_sweep()
+    setup.Command()._schedule_sweep()
+    assert [schedule.minutes for schedule in Schedule.objects.all()] == [1]

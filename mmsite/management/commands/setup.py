@@ -46,9 +46,11 @@ class Command(BaseCommand):
 
     def _schedule_sweep(self) -> None:
         wanted = {"func": "mmsite.tasks.sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
-        Schedule.objects.update_or_create(
-            name="sweep", defaults=wanted, create_defaults={**wanted, "next_run": timezone.now()}
-        )
+        schedules = Schedule.objects.filter(name="sweep").order_by("pk")
+        # Names are not unique: two hosts that are set up at once can each make one.
+        schedules.exclude(pk__in=schedules[:1].values("pk")).delete()
+        if not schedules.update(**wanted):
+            Schedule.objects.create(name="sweep", next_run=timezone.now(), **wanted)
 
     def _prepare_models(self) -> None:
         """Load each model once: it is verified, and the encoder's version is known before the first picture comes."""
