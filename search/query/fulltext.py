@@ -37,6 +37,8 @@ STOP_WORDS = frozenset(
 
 # What both databases split words at anyway, and what would be syntax (or, NUL and lone surrogates, an error) to them.
 _SEPARATORS = re.compile(r"[\x00-/:-@\[-`{-\x9f\ud800-\udfff]+")
+# Of these, what parts words in a text for which any word will do; a dot, hyphen, underscore or apostrophe joins them.
+_BREAKS = re.compile(r"[\x00-&(-,/:-@\[-^`{-\x9f–—…“”„«»、。，]+")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _COMBINING = re.compile(r"[\u0300-\u0331]")
 _WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u0331])*")
@@ -136,8 +138,8 @@ def _matching(images: ImageQuerySet, terms: _Terms) -> ImageQuerySet:
         match = f"gallery_image.search_document @@ ({query})"
         return images.filter(RawSQL(match, params, output_field=BooleanField()))  # noqa: S611  values are parameters
     # "+": else SQLite may ask the index once for each picture, rather than once
-    where = ["search_fulltext MATCH %s", "+search_fulltext.rowid = gallery_image.id"]
-    return cast(ImageQuerySet, images.extra(tables=["search_fulltext"], where=where, params=[_fts5_query(terms)]))
+    where, params = ["search_fulltext MATCH %s", "+search_fulltext.rowid = gallery_image.id"], [_fts5_query(terms)]
+    return cast(ImageQuerySet, images.extra(tables=["search_fulltext"], where=where, params=params))  # noqa: S610
 
 
 def _score(terms: _Terms) -> RawSQL:
@@ -195,7 +197,7 @@ def _terms(words: str, phrases: Iterable[str], required: Iterable[str], excluded
 
 def _chunks(words: str) -> Iterator[str]:
     # "dog's" is about a dog: it should find "a dog", and a phrase would not
-    return (_POSSESSIVE.sub("", chunk) for chunk in words.split())
+    return (_POSSESSIVE.sub("", chunk) for chunk in _BREAKS.sub(" ", words).split())
 
 
 def _cleaned(terms: Iterable[str]) -> list[str]:

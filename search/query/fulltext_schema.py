@@ -5,16 +5,20 @@ Porter's algorithm (1980; each has it built in), stop words included: those are 
 phrases mean the same on both. File names also count by their parts: "IMG2041-MyBeach.jpg" holds img, 2041, my, beach.
 
 SQLite: the FTS5 table `search_fulltext`, written by triggers on gallery_image, in the statement that writes the row.
-Its rowid is the picture's primary key, an INTEGER PRIMARY KEY, which VACUUM, a backup and a dump keep. It is
-contentless, since its words of file names aren't a column of gallery_image, and 'rebuild' would lose them.
+Its rowid is the picture's primary key, an INTEGER PRIMARY KEY, which VACUUM, backups and `.dump` keep. It is
+contentless rather than external content, since the parts of file names aren't in any column of gallery_image: what
+the triggers put in, they compute again to take it out.
 
-No trigger sees that `INSERT OR REPLACE` takes a row away; Django never says that, nor do we. And a later migration that
-remakes gallery_image takes the triggers along: `ensure_level` is for after every migration.
+No trigger sees the row that `INSERT OR REPLACE` takes away; Django never says that, nor do we. And a later migration
+that remakes gallery_image drops the triggers with it: `ensure_level` is for after every migration.
 
 PostgreSQL: gallery_image.search_document, a generated column with a GIN index. An index on the expression alone would
-do for finding, but ranking needs the words of every match: 450 ms against 21 for one that 38,000 of 100,000 pictures
-hold. PostgreSQL refuses to change the type of `description` or `file_name` meanwhile: a migration that wants to calls
-`remove` before and `install` after.
+do for finding, but ranking needs the words of each match: 450 ms against 20 for a word that 38,000 of 100,000 pictures
+hold. While it is there, PostgreSQL refuses to change the type of `description` or `file_name`: a migration that wants
+to calls `remove` before and `install` after. A database with the locale C knows no capitals but A to Z.
+
+With 100,000 pictures `install` took 2 s on SQLite and 12 on PostgreSQL, on 2 busy cores; a changed caption costs 0.2
+and 0.3 ms more.
 """
 
 import unicodedata
