@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -20,6 +21,23 @@ from search import versions
 from search.exceptions import SearchError, VersionRefused
 from search.models import Embedding, IndexCursor, ModelVersion
 from search.progress import Progress, progress_of
+
+
+class AddForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Registers the encoder of a name, by the service: nothing else of a version is for people to fill in."""
+
+    class Meta:
+        model = ModelVersion
+        fields = ("name",)
+        help_texts: ClassVar = {"name": "A hub id, a folder or “builtin”. Nothing is embedded with it yet."}
+
+    def clean_name(self) -> str:
+        try:
+            version = versions.model_version_add(name=self.cleaned_data["name"]).version
+        except (SearchError, ModelError) as error:
+            raise forms.ValidationError(str(error)) from error
+        self.instance = version
+        return version.name
 
 
 @admin.register(ModelVersion)
@@ -73,6 +91,23 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="time left")
     def time_left(self, version: ModelVersion) -> str:
         return _progress(version).time_left if version.state == ModelVersion.State.BUILDING else ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("search.add_modelversion")
+
+    def get_form(
+        self, request: HttpRequest, obj: ModelVersion | None = None, change: bool = False, **options: Any
+    ) -> Any:
+        return super().get_form(request, obj, change, **options) if obj else AddForm
+
+    def get_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
+        return super().get_fields(request, obj) if obj else ["name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: ModelVersion, form: Any, change: bool) -> None:
+        """The form has registered it already."""
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """No field is changed by hand, but whoever might may build, activate and roll back."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from gallery.models import Image, Stage, User
 from mmsite import worker
@@ -79,6 +79,34 @@ class TestList:
         delete = reverse("admin:search_modelversion_delete", args=[other.pk])
         assert admin_client.post(delete, {"post": "yes"}).status_code == 403
         assert states() == {"fake": "active", "other": "added"}
+
+
+class TestAdd:
+    ADD = reverse_lazy("admin:search_modelversion_add")
+
+    def test_by_name(self, admin_client: Client, version: ModelVersion, encoders: dict[str, Any]) -> None:
+        assert str(self.ADD) in admin_client.get(LIST).content.decode()
+        assert 'name="name"' in admin_client.get(self.ADD).content.decode()
+        answer = admin_client.post(self.ADD, {"name": "other"}, follow=True)
+        assert "was added successfully" in answer.content.decode()
+        assert states() == {"fake": "active", "other": "added"}
+
+    def test_what_there_is_stays_as_it_is(
+        self, admin_client: Client, version: ModelVersion, encoders: dict[str, Any]
+    ) -> None:
+        admin_client.post(self.ADD, {"name": "fake", "state": "retired"})
+        assert states() == {"fake": "active"}
+
+    def test_a_model_that_is_not_here_is_told(self, admin_client: Client, version: ModelVersion) -> None:
+        page = admin_client.post(self.ADD, {"name": "/nowhere/at/all"}).content.decode()
+        assert "/nowhere/at/all" in page.partition('class="errorlist')[2]
+        assert states() == {"fake": "active"}
+
+    def test_only_with_the_right_to(self, staff_client: Callable[..., Client], version: ModelVersion) -> None:
+        client = staff_client("view", "change", "delete")
+        assert client.get(self.ADD).status_code == 403
+        assert client.post(self.ADD, {"name": "other"}).status_code == 403
+        assert str(self.ADD) not in client.get(LIST).content.decode()
 
 
 class TestBuild:
