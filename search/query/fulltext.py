@@ -35,13 +35,15 @@ STOP_WORDS = frozenset(
     which while who whom why will with you your yours yourself yourselves""".split()  # noqa: SIM905  shorter
 )
 
+# What Python takes for parts of words and the databases don't: ², ½, ① and their like.
+_NUMERALS = "²³¹¼-¾\u2070\u2074-\u2079\u2080-\u2089\u2150-\u215f\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
 # What both databases split words at anyway, and what would be syntax (or, NUL and lone surrogates, an error) to them.
-_SEPARATORS = re.compile(r"[\x00-/:-@\[-`{-\x9f\ud800-\udfff]+")
+_SEPARATORS = re.compile(rf"[\x00-/:-@\[-`{{-\x9f\ud800-\udfff{_NUMERALS}]+")
 # Of these, what parts words in a text for which any word will do; a dot, hyphen, underscore or apostrophe joins them.
 _BREAKS = re.compile(r"[\x00-&(-,/:-@\[-^`{-\x9f–—…“”„«»、。，]+")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _COMBINING = re.compile(r"[\u0300-\u0331]")
-_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u0331])*")
+_WORD = re.compile(rf"[^\W_{_NUMERALS}](?:[^\W_{_NUMERALS}]|[\u0300-\u0331])*")
 # where fulltext_schema splits the words of a file name
 _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
@@ -110,6 +112,18 @@ def count(
     return _matching(_listed(viewer, where), terms).count() if terms else 0
 
 
+def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
+    """The pictures that hold all of `required` and none of `excluded`, as a condition on Image; empty where neither
+    has more than stop words."""
+    terms = _terms("", (), required, excluded)
+    where = Q()
+    if terms.required:
+        where &= Q(pk__in=_ids(_Terms([], terms.required, [])))
+    if terms.excluded:
+        where &= ~Q(pk__in=_ids(_Terms(terms.excluded, [], [])))
+    return where
+
+
 def highlight(text: str, words: str) -> list[tuple[str, bool]]:
     """`text` in pieces, and whether each is one of the words as `find` understands them; joined, they are `text` again.
 
@@ -140,6 +154,15 @@ def _matching(images: ImageQuerySet, terms: _Terms) -> ImageQuerySet:
     # "+": else SQLite may ask the index once for each picture, rather than once
     where, params = ["search_fulltext MATCH %s", "+search_fulltext.rowid = gallery_image.id"], [_fts5_query(terms)]
     return cast(ImageQuerySet, images.extra(tables=["search_fulltext"], where=where, params=params))  # noqa: S610
+
+
+def _ids(terms: _Terms) -> RawSQL:
+    if _is_postgresql():
+        query, params = _tsquery(terms)
+        sql = f"SELECT id FROM gallery_image WHERE search_document @@ ({query})"  # noqa: S608  values are parameters
+    else:
+        sql, params = "SELECT rowid FROM search_fulltext WHERE search_fulltext MATCH %s", [_fts5_query(terms)]
+    return RawSQL(sql, params)  # noqa: S611  see above
 
 
 def _score(terms: _Terms) -> RawSQL:

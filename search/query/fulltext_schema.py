@@ -74,8 +74,10 @@ _SQLITE_TRIGGERS = (
     END""",
 )
 _SQLITE_INSTALL = (
+    # The default's categories without No: to PostgreSQL, ², ½ and ① are no parts of words.
     f"""CREATE VIRTUAL TABLE {TABLE} USING fts5 (
-        description, file_name, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
+        description, file_name, content = '',
+        tokenize = "porter unicode61 remove_diacritics 2 categories 'L* Nd Nl Co'"
     )""",
     f"{_SQLITE_ADD} SELECT id, {_sqlite_document('gallery_image')} FROM gallery_image",  # noqa: S608
     *_SQLITE_TRIGGERS,

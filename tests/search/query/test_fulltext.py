@@ -77,6 +77,8 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("4x4", {}, {"decade"}),
     ("3.5", {}, {"decade"}),
     ("-12", {}, {"tram"}),
+    ("tram²", {}, {"tram"}),
+    ("²", {"required": ["①"], "phrases": ["½"]}, set()),
     # words in one chunk stand side by side
     ("black-and-white", {}, {"cat"}),
     ("black-white", {}, set()),

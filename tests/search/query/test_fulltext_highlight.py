@@ -22,6 +22,7 @@ CASES = [
     ("MyBeachHouse2024.jpg", "houses 2024", "MyBeach[House][2024].jpg"),
     ("MyBeachHouse2024.jpg", "mybeachhouse2024", "[MyBeachHouse2024].jpg"),
     ("Собака бежит", "СОБАКА", "[Собака] бежит"),
+    ("a dog² ①", "dogs ①", "a [dog]² ①"),
     ("<b>dog</b>", "dog b", "<[b]>[dog]</[b]>"),
     ("dog\x00 \ud800dog", "dog\x00\ud800", "[dog]\x00 \ud800[dog]"),
 ]
