@@ -13,7 +13,7 @@ from gallery.pictures import flatten, open_picture, shrink
 from gallery.validators import digest_upload
 from ml.errors import ModelError
 from mmsite.batch import WORKING_SIDE
-from search.selectors import SearchHit, images_like_picture
+from search.query.answer import SearchHit, images_like_picture
 
 NEAREST = 5
 PREVIEW_SIDE = 800  # pixels

@@ -21,7 +21,7 @@ from mmsite.describe import Description, describe
 from mmsite.forms import KeepForm, PictureForm
 from mmsite.held import NotHeld, discard, held_picture, hold
 from mmsite.metrics import CONTENT_TYPE, measure
-from search.selectors import index_notice, search_images
+from search.query.answer import index_notice, search_images
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class SearchConfig(AppConfig):
@@ -6,3 +10,12 @@ class SearchConfig(AppConfig):
 
     def ready(self) -> None:
         from search import checks  # noqa: F401, PLC0415 (registers the system checks)
+
+        post_migrate.connect(_keep_fulltext, sender=self)
+
+
+def _keep_fulltext(*, using: str, **_: Any) -> None:
+    """Migrations that make SQLite's table of pictures anew drop the triggers on it."""
+    from search.query import fulltext_schema  # noqa: PLC0415  pictures' models are not loaded before
+
+    fulltext_schema.ensure_level(connections[using])

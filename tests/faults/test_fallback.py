@@ -14,8 +14,8 @@ from search import factory, index, metrics, pushing
 from search.backends.breaker import CircuitBreaker
 from search.backends.retries import Retries
 from search.models import ModelVersion
+from search.query.answer import SearchResult, search_images
 from search.reconcile import Drift
-from search.selectors import SearchResult, search_images
 from tests.faults.qdrant_server import Answer, CutShort, Fault, QdrantServer, Refused, Slow
 
 # Slow by more than these tests may take: whoever waits for the server's answer is found out without a clock. How long

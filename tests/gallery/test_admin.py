@@ -19,7 +19,7 @@ from search import versions
 from search.models import Embedding, IndexCursor, ModelVersion
 
 MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, IndexCursor]
-ADDABLE = [User, Caption]
+ADDABLE = [User, Caption, ModelVersion]
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from search.backends.exceptions import IndexUnavailable
 from search.backends.qdrant import QdrantIndex
 from search.cursors import LeaseLost
 from search.models import IndexCursor, ModelVersion
+from search.query.answer import search_images
 from search.reconcile import Drift
-from search.selectors import search_images
 from tests.faults.local_qdrant import LocalQdrant
 
 Embedded = Callable[..., Image]
@@ -292,10 +292,11 @@ class TestSearch:
         embedded("red")
         pushing.push()
         search_images(viewer=user, query="red")
-        with django_assert_num_queries(4):  # the version, the pictures, their renditions, their work
+        # the version, two for words, what may be listed, the pictures, their renditions, their work
+        with django_assert_num_queries(7):
             assert search_images(viewer=user, query="red").hits
         monkeypatch.setattr(cursors, "is_far_behind", lambda version: True)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(7):
             assert search_images(viewer=user, query="red").notice
 
     def test_one_that_is_far_behind_does_not(

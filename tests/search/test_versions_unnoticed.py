@@ -11,8 +11,9 @@ from django.db import connection
 
 from gallery.models import Image, User
 from mmsite import pipeline, worker
-from search import pushing, selectors, versions
+from search import pushing, versions
 from search.models import Embedding, ModelVersion
+from search.query.answer import search_images
 from tests.search.lifecycle import states
 
 MakeImage = Callable[..., Image]
@@ -41,7 +42,7 @@ def stream_of_queries(viewer: User, images: dict[str, Image]) -> Iterator[Callab
     def ask(color: str) -> None:
         try:
             while not stop.is_set():
-                result = selectors.search_images(viewer=viewer, query=f"a {color} thing")
+                result = search_images(viewer=viewer, query=f"a {color} thing")
                 best = result.hits[0] if result.hits else None
                 if result.state != "ok" or best is None or best.image != images[color] or best.score < 0.9:
                     wrong.append((color, result))

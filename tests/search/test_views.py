@@ -118,9 +118,12 @@ def test_a_missing_model_says_why(
     monkeypatch.setattr(registry, "encoders", broken)
     engine._query_vector.cache_clear()
     client.force_login(user)
-    page = search(client, q="red")
+    page = search(client, q="elephant")
     assert "The search is not ready" in page
     assert "The folder with the model is gone." in page
+    page = search(client, q="red")  # the captions know
+    assert listed(page)
+    assert "The folder with the model is gone. These are found by the words" in page
 
 
 def test_how_many_to_show(client: Client, user: User, make_image: MakeImage) -> None:
@@ -135,7 +138,16 @@ def test_how_many_to_show(client: Client, user: User, make_image: MakeImage) -> 
     assert '<option value="48" selected>' in page
 
 
-@pytest.mark.parametrize("query", [{"q": "red", "show": "13"}, {"q": "red", "show": "many"}, {"q": "x" * 301}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "red", "show": "13"},
+        {"q": "red", "show": "many"},
+        {"q": "x" * 1_001},
+        {"q": "red", "page": "0"},
+        {"q": "red", "page": "many"},
+    ],
+)
 def test_what_makes_no_sense_is_said(client: Client, user: User, query: dict[str, str]) -> None:
     response = client.get("/search/", query)
     assert response.status_code == 400
@@ -154,4 +166,43 @@ def test_more_hits_take_no_more_statements(client: Client, user: User, make_imag
             assert len(listed(search(client, q="red"))) == shade + 1
         counts.append(len(queries))
     assert len(set(counts)) == 1, counts
-    assert counts[0] <= 7
+    assert counts[0] <= 10
+
+
+def test_filters_are_chips_that_can_be_taken_away(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    page = search(client, q="red camera:fuji -is:animated")
+    assert 'href="/search/?q=red+-is%3Aanimated"' in page
+    assert 'href="/search/?q=red+camera%3Afuji"' in page
+    assert "No picture here is like that" in page
+    assert 'class="chips"' not in search(client, q="red")
+
+
+def test_a_mistake_is_told_with_what_could_be_meant(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    page = search(client, q="red camra:fuji", show=12)
+    assert '<ul class="hints"' in page
+    assert 'href="/search/?q=red+camera%3Afuji&amp;show=12"' in page
+
+
+def test_why_a_picture_was_found_is_said(client: Client, user: User, library: dict[str, Image]) -> None:
+    client.force_login(user)
+    page = search(client, q="red")
+    assert "<mark>red</mark>" in page
+    assert "words #1" in page
+    assert "looks #1" in page
+
+
+def test_pages_follow_each_other(client: Client, user: User, make_image: MakeImage) -> None:
+    model_version_ensure()
+    for shade in range(14):
+        make_image((shade * 15, 10, 10))
+    worker.work_until_idle()
+    client.force_login(user)
+    first = search(client, q="red", show=12)
+    assert 'rel="prev"' not in first
+    assert 'rel="next" href="/search/?q=red&amp;show=12&amp;page=2"' in first
+    second = search(client, q="red", show=12, page=2)
+    assert 'rel="prev" href="/search/?q=red&amp;show=12"' in second
+    assert not set(listed(first)) & set(listed(second))
+    assert "Nothing follows here" in search(client, q="red", show=12, page=9)

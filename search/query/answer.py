@@ -1,0 +1,267 @@
+"""Searches: from the text of the one box to the pictures that fit it, and why they do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from django.utils import timezone
+from PIL.Image import Image as Picture
+
+from gallery.models import Image, Viewer
+from ml.errors import ModelError
+from search import engine, index
+from search.backends.base import Hit
+from search.backends.exceptions import IndexUnavailable
+from search.changes import listed_for
+from search.exceptions import ModelChanged, SearchNotReady
+from search.models import Embedding, ModelVersion
+from search.query import fulltext, legs
+from search.query.fusion import Fused, fuse
+from search.query.legs import CAPTION, DEPTH, LOOKS, WEIGHTS, Vector, Words
+from search.query.parse import parse
+from search.query.terms import Query
+
+# Read beyond what is asked for, so that pictures which SQL no longer lets through don't make the list shorter.
+SPARE_HITS = 50
+
+WORDS_ALONE = "These are found by the words of captions and file names alone."
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A picture found, and why.
+
+    `score`: the cosine between it and what was asked for, in [-1, 1], None where it was found by words or filters
+    alone. `ranks`: its place, from 1, in each leg that found it. `caption`: in pieces, and whether each is one of the
+    words that were asked for. `is_match`: whether that is enough.
+    """
+
+    image: Image
+    score: float | None
+    is_match: bool = True
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    caption: list[tuple[str, bool]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found, best first: some of `total` that match, and after them the nearest of what doesn't.
+
+    `no_match`: even the best is rather not what was meant; the nearest are listed all the same, to be shown as such.
+    `empty_library`: the viewer has no picture to search in. `not_ready`: `sentence` says why there can be no answer.
+    `notice`: a sentence for people where the search works, but not as it should. `is_total_exact`: False where there
+    may be more than could be counted. `is_last`: nothing follows.
+    """
+
+    state: Literal["ok", "no_match", "empty_library", "not_ready"]
+    hits: list[SearchHit] = field(default_factory=list)
+    sentence: str = ""
+    notice: str = ""
+    query: Query = field(default_factory=Query)
+    total: int = 0
+    is_total_exact: bool = True
+    is_last: bool = True
+
+    @property
+    def matches(self) -> list[SearchHit]:
+        return [hit for hit in self.hits if hit.is_match]
+
+    @property
+    def others(self) -> list[SearchHit]:
+        """The nearest of what rather doesn't match."""
+        return [hit for hit in self.hits if not hit.is_match]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the legs found: pictures by leg, best first; cosines; which match; and what people should know of it."""
+
+    ids: dict[str, list[int]]
+    scores: dict[int, float] = field(default_factory=dict)
+    matching: set[int] = field(default_factory=set)
+    is_all: bool = True
+    problem: str = ""
+    notice: str = ""
+
+
+def search_images(*, viewer: Viewer, query: str, limit: int = 50, offset: int = 0) -> SearchResult:
+    """The pictures that fit the text of the box best (see search.query.parse), among those that may be listed for the
+    viewer: `limit` of them past the first `offset`.
+
+    A constant number of SQL statements, whatever is found.
+    """
+    asked = parse(query, today=timezone.localdate())
+    if not asked:
+        return SearchResult("no_match", query=asked)
+    found = _by_looks(asked, viewer) if asked.texts or asked.pictures else _Found({})
+    words = Words.of(asked)
+    if words.optional or words.required:
+        found = _with_words(found, words, asked, viewer)
+    elif not found.ids and not found.problem:
+        return _by_filters(asked, viewer, limit, offset)
+    if found.problem and not any(found.ids.values()):
+        return SearchResult("not_ready", sentence=found.problem, query=asked)
+    return _listed(asked, found, viewer, limit, offset)
+
+
+def images_like_picture(*, viewer: Viewer, picture: Picture, limit: int = 5) -> SearchResult:
+    """The pictures that look most like an RGB picture, among those that may be listed for the viewer."""
+
+    def ask(version: ModelVersion) -> Vector:
+        vector: Vector = engine.encode_pictures([picture], version=version)[0]
+        return vector
+
+    try:
+        hits, _floor, notice = _nearest(viewer, ask, Query(), limit=limit + SPARE_HITS)
+    except SearchNotReady as reason:
+        return SearchResult("not_ready", sentence=str(reason))
+    ids = [hit.key for hit in hits]
+    found = _Found({LOOKS: ids}, {hit.key: hit.score for hit in hits}, set(ids), notice=notice)
+    return _listed(Query(), found, viewer, limit, 0)
+
+
+def index_notice() -> str:
+    """A sentence for people where searches are answered, but not by the index that should; "" where all is well."""
+    live = index.get_index()
+    return live.notice if live else ""
+
+
+def _by_looks(asked: Query, viewer: Viewer) -> _Found:
+    def ask(version: ModelVersion) -> Vector | None:
+        return legs.looks(asked, version=version, viewer=viewer)
+
+    try:
+        hits, floor, notice = _nearest(viewer, ask, asked, limit=DEPTH)
+    except SearchNotReady as reason:
+        return _Found({}, problem=str(reason))
+    enough = [hit for hit in hits if floor is None or hit.score >= floor]
+    return _Found(
+        {LOOKS: [hit.key for hit in hits]},
+        {hit.key: hit.score for hit in hits},
+        {hit.key for hit in enough},
+        is_all=len(enough) < DEPTH,
+        notice=notice,
+    )
+
+
+def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
+    """With what captions and file names say: all of the words make a match, some of them only a place in the list."""
+    find = partial(fulltext.find, viewer=viewer, limit=DEPTH, where=legs.allowed(asked, viewer=viewer) or None)
+    some = find(words=words.optional, required=words.required)
+    every = find(words="", required=[*words.optional.split(), *words.required])
+    return _Found(
+        {**found.ids, CAPTION: [hit.image_id for hit in some]},
+        found.scores,
+        found.matching | {hit.image_id for hit in every},
+        is_all=found.is_all and len(every) < DEPTH,
+        problem=found.problem,
+        notice=f"{found.problem} {WORDS_ALONE}" if found.problem else found.notice,
+    )
+
+
+def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> SearchResult:
+    """All that the filters let through, newest first."""
+    images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
+    total = images.count()
+    page = images.with_renditions().prefetch_related("stages")[offset : offset + limit]
+    hits = [SearchHit(image, None, caption=[(image.description, False)]) for image in page]
+    state: Literal["ok", "no_match"] = "ok" if total else "no_match"
+    return SearchResult(state, hits, query=asked, total=total, is_last=offset + limit >= total)
+
+
+def _nearest(
+    viewer: Viewer, ask: Callable[[ModelVersion], Vector | None], asked: Query, *, limit: int
+) -> tuple[list[Hit], float | None, str]:
+    """The points nearest to what `ask` gives for a version, the cosine below which nothing really matches, and a notice
+    for people. Raises SearchNotReady."""
+    live, (vector, floor) = _ready(viewer, lambda version: (ask(version), engine.match_floor(version)))
+    if vector is None:
+        return [], floor, ""
+    where = legs.listed_filter(legs.allowed(asked, viewer=viewer), viewer=viewer) if asked else listed_for(viewer)
+    try:
+        answer = live.search(vector, limit=limit, where=where)
+    except IndexUnavailable:
+        raise SearchNotReady("The search server doesn't answer. Try again in a minute.") from None
+    return answer.hits, floor, answer.notice
+
+
+def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int) -> SearchResult:
+    """The page of the results. What the legs believe is a hint; what may be seen is decided here."""
+    fused = fuse(found.ids, weights=WEIGHTS)
+    images = Image.objects.listed_for(viewer).filter(pk__in=[each.image_id for each in fused])
+    if asked:
+        images = images.filter(legs.allowed(asked, viewer=viewer))
+    listed = set(images.values_list("pk", flat=True))
+    matches = [each for each in fused if each.image_id in listed and each.image_id in found.matching]
+    others = [each for each in fused if each.image_id in listed and each.image_id not in found.matching]
+    order = matches + others[:limit]
+    if not order:
+        return _nothing_found(asked, viewer)
+    return SearchResult(
+        "ok" if matches else "no_match",
+        _hits(order[offset : offset + limit], asked, found),
+        notice=found.notice,
+        query=asked,
+        total=len(matches),
+        is_total_exact=found.is_all,
+        is_last=offset + limit >= len(order),
+    )
+
+
+def _hits(page: list[Fused], asked: Query, found: _Found) -> list[SearchHit]:
+    shown = Image.objects.with_renditions().prefetch_related("stages").in_bulk([each.image_id for each in page])
+    words = " ".join(text.words for text in asked.texts if text.sign != "-")
+    return [
+        SearchHit(
+            image := shown[each.image_id],
+            max(-1.0, min(found.scores[each.image_id], 1.0)) if each.image_id in found.scores else None,
+            is_match=each.image_id in found.matching,
+            ranks=each.ranks,
+            caption=fulltext.highlight(image.description, words),
+        )
+        for each in page
+        if each.image_id in shown
+    ]
+
+
+def _ready(
+    viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector | None, float | None]]
+) -> tuple[index.Index, tuple[Vector | None, float | None]]:
+    """An index, and what `ask` says for its version: the two always belong together. Raises SearchNotReady."""
+    live = index.get_index()
+    if live is None:
+        raise SearchNotReady("Search has no model yet: the worker sets it up when it starts.")
+    try:
+        try:
+            return live, ask(live.version)
+        except ModelChanged:
+            newer = index.get_index(wait=True)
+            if newer is None or newer is live:
+                raise
+            return newer, ask(newer.version)
+    except ModelChanged:
+        raise SearchNotReady(_model_changed()) from None
+    except ModelError as error:
+        reason = f": {error}" if viewer.pk else "."  # the reason may name folders of this machine
+        raise SearchNotReady(f"The search model can't be used{reason}") from error
+
+
+def _model_changed() -> str:
+    building = ModelVersion.objects.filter(state=ModelVersion.State.BUILDING).first()
+    if building is None:
+        return "The search model changed: the worker will embed the pictures again when it starts."
+    # Not selectors.coverage, which takes long where there are many: every search comes here. A share, not numbers:
+    # these are everybody's pictures, and how many there are is not for every visitor.
+    share = min(1.0, Embedding.objects.filter(model_version=building).count() / max(1, Image.objects.count()))
+    return f"The search model changed: pictures are being embedded again ({share:.0%} done)."
+
+
+def _nothing_found(asked: Query, viewer: Viewer) -> SearchResult:
+    waiting = Image.objects.listed_for(viewer).count()
+    if not waiting:
+        return SearchResult("empty_library", query=asked)
+    if asked and legs.allowed(asked, viewer=viewer):
+        return SearchResult("no_match", query=asked)
+    sentence = f"None of the pictures here ({waiting:,}) is ready for search yet."
+    return SearchResult("not_ready", sentence=sentence, query=asked)

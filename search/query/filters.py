@@ -1,0 +1,75 @@
+"""What the filters of a query mean: a condition on pictures, for SQL."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from gallery.models import Viewer, Visibility
+from search.query.terms import Filter
+
+ORIENTATIONS = {
+    "portrait": Q(height__gt=F("width")),
+    "landscape": Q(width__gt=F("height")),
+    "square": Q(width=F("height")),
+}
+STATES = {
+    "unsure": Q(description_unsure=True),
+    "animated": Q(frames__gt=1),
+    "private": Q(visibility=Visibility.PRIVATE),
+    "shared": Q(visibility=Visibility.LINK),
+    "public": Q(visibility=Visibility.PUBLIC),
+}
+NOTHING = Q(pk__in=[])
+
+
+def condition(filters: Iterable[Filter], *, viewer: Viewer) -> Q:
+    """The pictures that all filters let through: of several with one field and no sign, one is enough; each with "+"
+    has to hold, none with "-" may. Empty where there are no filters."""
+    together = Q()
+    either: dict[str, Q] = {}
+    for part in filters:
+        meaning = _meaning(part, viewer)
+        if part.sign == "-":
+            together &= ~meaning
+        elif part.sign == "+":
+            together &= meaning
+        else:
+            either[part.field] = either[part.field] | meaning if part.field in either else meaning
+    for meaning in either.values():
+        together &= meaning
+    return together
+
+
+def _meaning(part: Filter, viewer: Viewer) -> Q:
+    meanings: dict[str, Callable[[], Q]] = {
+        "by": lambda: _by(part.value, viewer),
+        "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
+        "orientation": lambda: ORIENTATIONS[part.value.lower()],
+        "is": lambda: STATES[part.value.lower()],
+        "before": lambda: _taken(*part.days),
+        "after": lambda: _taken(*part.days),
+        "on": lambda: _taken(*part.days),
+    }
+    # The other fields are for what no picture has yet.
+    return meanings.get(part.field, lambda: NOTHING)()
+
+
+def _by(name: str, viewer: Viewer) -> Q:
+    if name.lower() == "me":
+        return Q(owner_id=viewer.pk) if viewer.pk is not None else NOTHING
+    return Q(owner__username__iexact=name)
+
+
+def _taken(first: date | None, end: date | None) -> Q:
+    taken = Q()
+    if first is not None:
+        taken &= Q(sort_date__gte=_midnight(first))
+    if end is not None:
+        taken &= Q(sort_date__lt=_midnight(end))
+    return taken
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

@@ -1,0 +1,110 @@
+"""The legs of a search: each finds pictures by a measure of its own, under the same filters."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from django.db.models import Q
+
+from gallery.models import Image, Viewer
+from search import engine
+from search.backends.base import All, Filter, HasKey
+from search.changes import listed_for
+from search.models import Embedding, ModelVersion
+from search.query import fulltext
+from search.query.filters import condition
+from search.query.terms import Like, Query, Text
+from search.vectors import unpack
+
+# Pictures that a leg gives at most, and so how far down a list of results goes.
+DEPTH = 1_000
+# Of what must hold or must not, so many pictures are told to the index one by one. Beyond that it finds what it finds,
+# and SQL takes out the rest.
+MOST_KEYS = 50_000
+# How much a text or picture that is not meant pushes away.
+REPULSION = 0.5
+
+LOOKS, CAPTION = "looks", "caption"
+# Measured by bench.fusion on Flickr8k dev with captions that the captioner wrote; see docs/why.md.
+WEIGHTS = {LOOKS: 1.0, CAPTION: 0.2}
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A query's texts as the full-text leg takes them."""
+
+    optional: str
+    required: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+    @classmethod
+    def of(cls, query: Query) -> "Words":
+        """Quoted words must be there, as they are, unless they only have a weight in common."""
+        wanted = [text for text in query.texts if text.sign != "-"]
+        required = [text for text in wanted if text.sign == "+" or (text.exact and text.weight == 1)]
+        excluded = [text for text in query.texts if text.sign == "-"]
+        return cls(
+            " ".join(text.words for text in wanted if text not in required),
+            tuple(text.words for text in required),
+            tuple(text.words for text in excluded),
+        )
+
+
+def allowed(query: Query, *, viewer: Viewer) -> Q:
+    """The pictures that filters, and words that must or must not be there, let through; empty where all may."""
+    words = Words.of(query)
+    where = condition(query.filters, viewer=viewer)
+    if words.required or words.excluded:
+        where &= fulltext.holding(required=words.required, excluded=words.excluded)
+    return where
+
+
+def looks(query: Query, *, version: ModelVersion, viewer: Viewer) -> Vector | None:
+    """What the pictures should look like, (d,), L2-normalised: the query's texts and pictures, each by its weight, away
+    from those that are not meant. None where nothing is meant. Pictures that the viewer may not open count for nothing.
+
+    Raises ModelChanged, or an error of ml.errors.
+    """
+    parts: list[Text | Like] = [*query.texts, *query.pictures]
+    if all(part.sign == "-" for part in parts):
+        return None
+    pictures = _vectors_of(query.pictures, version=version, viewer=viewer)
+    total = np.zeros(version.dimension, np.float32)
+    for part in parts:
+        if isinstance(part, Text):
+            vector = engine.encode_query(part.words, version=version)
+        elif part.picture in pictures:
+            vector = pictures[part.picture]
+        else:
+            continue
+        total += vector * part.weight * (-REPULSION if part.sign == "-" else 1.0)
+    length = float(np.linalg.norm(total))
+    return total / length if length > 0 else None
+
+
+def _vectors_of(pictures: tuple[Like, ...], *, version: ModelVersion, viewer: Viewer) -> dict[UUID, Vector]:
+    if not pictures:
+        return {}
+    stored = Embedding.objects.filter(
+        model_version_id=version.pk,
+        vector__isnull=False,
+        image__in=Image.objects.reachable_by(viewer).filter(uuid__in=[part.picture for part in pictures]),
+    )
+    return {
+        uuid: unpack(vector, dimension=version.dimension).astype(np.float32)
+        for uuid, vector in stored.values_list("image__uuid", "vector")
+        if vector is not None
+    }
+
+
+def listed_filter(where: Q, *, viewer: Viewer) -> Filter:
+    """What the index is asked to look among: what may be listed for the viewer and, where they are few enough to be
+    told, just the pictures that `where` lets through."""
+    listed = listed_for(viewer)
+    if not where:
+        return listed
+    keys = list(Image.objects.listed_for(viewer).filter(where).values_list("pk", flat=True)[: MOST_KEYS + 1])
+    return All((listed, HasKey(tuple(keys)))) if len(keys) <= MOST_KEYS else listed

@@ -1,0 +1,70 @@
+"""What the filters of the box let through."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from gallery.models import Image, User
+from search.query.filters import condition
+from search.query.parse import parse
+
+TODAY = date(2026, 11, 26)
+
+
+@pytest.fixture
+def pictures(make_image: Callable[..., Image], other_user: User) -> None:
+    """Four pictures, told apart by their file names."""
+    facts = {
+        "old": {"sort_date": datetime(2019, 7, 31, 23, 59, tzinfo=UTC), "camera_make": "FUJIFILM", "width": 10},
+        "july": {"sort_date": datetime(2023, 7, 1, tzinfo=UTC), "camera_model": "X-T3", "height": 10},
+        "august": {"sort_date": datetime(2023, 8, 1, tzinfo=UTC), "description_unsure": True, "frames": 9},
+    }
+    for shade, (name, values) in enumerate(facts.items()):
+        image = make_image((shade * 40, 0, 0), name=name)
+        Image.objects.filter(pk=image.pk).update(**{"width": 50, "height": 50} | values)
+    theirs = make_image("blue", name="theirs", owner=other_user, visibility="public")
+    Image.objects.filter(pk=theirs.pk).update(
+        sort_date=datetime(2024, 1, 1, tzinfo=UTC), width=5, height=5, camera_model="X-T3"
+    )
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("on:2023-07", {"july"}),
+        ("on:2023", {"july", "august"}),
+        ("before:2023-07", {"old"}),
+        ("after:2023-07", {"august", "theirs"}),
+        ("after:2023-07 before:2024", {"august"}),
+        ("on:2019 on:2024", {"old", "theirs"}),
+        ("-on:2023", {"old", "theirs"}),
+        ("camera:fuji", {"old"}),
+        ("camera:x-t3", {"july", "theirs"}),
+        ("orientation:landscape", {"july"}),
+        ("orientation:portrait", {"old"}),
+        ("orientation:square", {"august", "theirs"}),
+        ("is:unsure", {"august"}),
+        ("is:animated", {"august"}),
+        ("is:public", {"theirs"}),
+        ("-is:public", {"old", "july", "august"}),
+        ("by:me", {"old", "july", "august"}),
+        ("by:Grace", {"theirs"}),
+        ("by:nobody", set()),
+        ("camera:x-t3 by:me", {"july"}),
+        ("tag:beach", set()),
+        ("album:Iceland", set()),
+        ("a dog", {"old", "july", "august", "theirs"}),
+    ],
+)
+def test_what_is_let_through(user: User, text: str, expected: set[str]) -> None:
+    where = condition(parse(text, today=TODAY).filters, viewer=user)
+    assert set(Image.objects.filter(where).values_list("file_name", flat=True)) == expected
+
+
+def test_nobody_is_me_to_a_stranger(make_image: Callable[..., Image]) -> None:
+    make_image("red")
+    where = condition(parse("by:me", today=TODAY).filters, viewer=AnonymousUser())
+    assert not Image.objects.filter(where).exists()

@@ -1,0 +1,34 @@
+"""Several lists of pictures as one."""
+
+from search.query.fusion import fuse
+
+
+def order(*legs: list[int], weights: tuple[float, ...] = (1.0, 1.0)) -> list[int]:
+    named = {str(number): leg for number, leg in enumerate(legs)}
+    by_name = {str(number): weight for number, weight in enumerate(weights)}
+    return [each.image_id for each in fuse(named, weights=by_name)]
+
+
+def test_one_leg_keeps_its_order() -> None:
+    assert order([5, 1, 9]) == [5, 1, 9]
+    assert order([], []) == []
+
+
+def test_what_both_find_comes_before_what_one_finds() -> None:
+    assert order([1, 2, 3], [4, 3, 5])[0] == 3
+
+
+def test_a_weight_says_how_much_a_leg_counts() -> None:
+    assert order([1, 2], [2, 1], weights=(1.0, 0.1)) == [1, 2]
+    assert order([1, 2], [2, 1], weights=(0.1, 1.0)) == [2, 1]
+
+
+def test_equals_come_newest_first() -> None:
+    assert order([1], [2]) == [2, 1]
+
+
+def test_each_tells_where_it_was_found() -> None:
+    (both, one) = fuse({"looks": [7, 8], "caption": [7]}, weights={"looks": 1.0, "caption": 1.0})
+    assert (both.image_id, dict(both.ranks)) == (7, {"looks": 1, "caption": 1})
+    assert (one.image_id, dict(one.ranks)) == (8, {"looks": 2})
+    assert both.score == 1 / 6 + 1 / 6
