@@ -85,16 +85,19 @@ class _Found:
     notice: str = ""
 
 
-def search_images(*, viewer: Viewer, query: str, limit: int = 50, offset: int = 0) -> SearchResult:
-    """The pictures that fit the text of the box best (see search.query.parse), among those that may be listed for the
-    viewer: `limit` of them past the first `offset`.
+def search_images(
+    *, viewer: Viewer, query: str, limit: int = 50, offset: int = 0, picture: Picture | None = None
+) -> SearchResult:
+    """The pictures that fit the text of the box (see search.query.parse) best, and `picture` (RGB) if there is one, among
+    those that may be listed for the viewer: `limit` of them past the first `offset`.
 
     A constant number of SQL statements, whatever is found.
     """
     asked = parse(query, today=timezone.localdate())
-    if not asked:
+    if not asked and picture is None:
         return SearchResult("no_match", query=asked)
-    found = _by_looks(asked, viewer) if asked.texts or asked.pictures else _Found({})
+    has_looks = asked.texts or asked.pictures or picture is not None
+    found = _by_looks(asked, viewer, picture) if has_looks else _Found({})
     words = Words.of(asked)
     if words.optional or words.required:
         found = _with_words(found, words, asked, viewer)
@@ -127,9 +130,9 @@ def index_notice() -> str:
     return live.notice if live else ""
 
 
-def _by_looks(asked: Query, viewer: Viewer) -> _Found:
+def _by_looks(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found:
     def ask(version: ModelVersion) -> Vector | None:
-        return legs.looks(asked, version=version, viewer=viewer)
+        return legs.looks(asked, version=version, viewer=viewer, picture=picture)
 
     try:
         hits, floor, notice = _nearest(viewer, ask, asked, limit=DEPTH)
@@ -261,7 +264,7 @@ def _nothing_found(asked: Query, viewer: Viewer) -> SearchResult:
     waiting = Image.objects.listed_for(viewer).count()
     if not waiting:
         return SearchResult("empty_library", query=asked)
-    if asked and legs.allowed(asked, viewer=viewer):
+    if asked.pictures or legs.allowed(asked, viewer=viewer):
         return SearchResult("no_match", query=asked)
     sentence = f"None of the pictures here ({waiting:,}) is ready for search yet."
     return SearchResult("not_ready", sentence=sentence, query=asked)

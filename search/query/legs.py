@@ -6,6 +6,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Q
+from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
 from search import engine
@@ -62,17 +63,20 @@ def allowed(query: Query, *, viewer: Viewer) -> Q:
     return where
 
 
-def looks(query: Query, *, version: ModelVersion, viewer: Viewer) -> Vector | None:
+def looks(query: Query, *, version: ModelVersion, viewer: Viewer, picture: Picture | None = None) -> Vector | None:
     """What the pictures should look like, (d,), L2-normalised: the query's texts and pictures, each by its weight, away
-    from those that are not meant. None where nothing is meant. Pictures that the viewer may not open count for nothing.
+    from those that are not meant, and `picture` (RGB), which is not of the library. None where nothing is meant.
+    Pictures that the viewer may not open count for nothing.
 
     Raises ModelChanged, or an error of ml.errors.
     """
     parts: list[Text | Like] = [*query.texts, *query.pictures]
-    if all(part.sign == "-" for part in parts):
+    if picture is None and all(part.sign == "-" for part in parts):
         return None
     pictures = _vectors_of(query.pictures, version=version, viewer=viewer)
     total = np.zeros(version.dimension, np.float32)
+    if picture is not None:
+        total += engine.encode_pictures([picture], version=version)[0]
     for part in parts:
         if isinstance(part, Text):
             vector = engine.encode_query(part.words, version=version)
