@@ -19,7 +19,7 @@ from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
-from search.models import Embedding, IndexCursor, ModelVersion
+from search.models import Embedding, IndexCursor, ModelVersion, SavedSearch
 from search.progress import Progress, progress_of
 
 
@@ -270,3 +270,13 @@ class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
     @admin.display(description="deleted", boolean=True)
     def is_tombstone(self, embedding: Any) -> bool:
         return not embedding.has_vector
+
+
+@admin.register(SavedSearch)
+class SavedSearchAdmin(ReadOnlyAdmin):
+    """What people look for. Without a search over it: nothing here is for finding out about somebody."""
+
+    list_display = ("owner", "text", "name", "is_saved", "last_used_at")
+    list_filter = ("is_saved", "last_used_at")
+    list_select_related = ("owner",)
+    ordering = ("-pk",)

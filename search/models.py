@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from gallery.models import Image
+from gallery.models import Image, User
 
 
 class ModelVersion(models.Model):
@@ -80,3 +80,29 @@ class IndexCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_version_id} at {self.location}, change {self.seq}"
+
+
+class SavedSearch(models.Model):
+    """What somebody has looked for. Theirs alone, and written by search.saved; sharing one is sending its address.
+
+    Past searches (not `is_saved`) make room for newer ones, saved ones stay.
+    """
+
+    # Short enough for an index of PostgreSQL, which takes 2,704 bytes.
+    LONGEST_TEXT = 500
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="searches")
+    text = models.CharField(max_length=LONGEST_TEXT, help_text="In canonical form: search.query.terms.Query.text")
+    name = models.CharField(max_length=100, blank=True, help_text="What its owner calls it; else its text says it all.")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    is_saved = models.BooleanField(default=False, help_text="Kept until its owner deletes it.")
+
+    class Meta:
+        verbose_name_plural = "saved searches"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "text"], name="saved_search_once_per_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.text
