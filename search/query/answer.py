@@ -88,8 +88,8 @@ class _Found:
 def search_images(
     *, viewer: Viewer, query: str, limit: int = 50, offset: int = 0, picture: Picture | None = None
 ) -> SearchResult:
-    """The pictures that fit the text of the box (see search.query.parse) best, and `picture` (RGB) if there is one, among
-    those that may be listed for the viewer: `limit` of them past the first `offset`.
+    """The pictures that fit the text of the box best (see search.query.parse), and `picture` (RGB) where there is one,
+    among those that may be listed for the viewer: `limit` of them past the first `offset`.
 
     A constant number of SQL statements, whatever is found.
     """
