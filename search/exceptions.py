@@ -25,3 +25,7 @@ class VersionUnknown(SearchError):
 
 class VersionRefused(SearchError):
     """A model version can't be added, built, activated, rolled back to or removed as things are."""
+
+
+class SearchNotSaved(SearchError):
+    """There is nothing to search for, it is too long to be kept, or as many are kept as can be."""

@@ -1,5 +1,11 @@
 from django.urls import path
 
-from search import views
+from search import views, views_suggest
 
-urlpatterns = [path("search/", views.search, name="search")]
+urlpatterns = [
+    path("search/", views.search, name="search"),
+    path("search/suggest", views_suggest.suggest, name="search-suggest"),
+    path("search/save/", views_suggest.save, name="search-save"),
+    path("search/unsave/", views_suggest.unsave, name="search-unsave"),
+    path("search/forget/", views_suggest.forget, name="search-forget"),
+]

@@ -24,6 +24,10 @@ PAGES = {
     "sign-up": (200, 302),
     "sign-out": (405, 405),
     "search": (200, 200),
+    "search-suggest": (200, 200),
+    "search-save": (405, 405),
+    "search-unsave": (405, 405),
+    "search-forget": (405, 405),
     "describe": (302, 200),
     "describe-keep": (405, 405),
     "healthz": (200, 200),
@@ -145,7 +149,19 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
 
 
 @pytest.mark.parametrize(
-    "name", [*OWNER_POSTS, "upload", "describe", "describe-keep", "sign-out", "sign-in", "sign-up"]
+    "name",
+    [
+        *OWNER_POSTS,
+        "upload",
+        "describe",
+        "describe-keep",
+        "search-save",
+        "search-unsave",
+        "search-forget",
+        "sign-out",
+        "sign-in",
+        "sign-up",
+    ],
 )
 def test_forms_need_their_token(user: User, picture: Image, name: str) -> None:
     client = Client(enforce_csrf_checks=True)

@@ -1,0 +1,84 @@
+"""The searches that people made and those they keep: each person's own, never anybody else's."""
+
+import logging
+from datetime import timedelta
+
+from django.db import OperationalError
+from django.utils import timezone
+
+from gallery.models import User, Viewer
+from search.exceptions import SearchNotSaved
+from search.models import SavedSearch
+from search.query.answer import SearchResult
+from search.query.parse import parse
+
+MOST_PAST = 50
+MOST_SAVED = 200
+LONGEST_NAME = 100
+# A search that was used within this time isn't written again: turning pages and coming back cost no write.
+FRESH = timedelta(minutes=1)
+
+logger = logging.getLogger(__name__)
+
+
+def search_record(*, viewer: Viewer, result: SearchResult, page: int = 1) -> SavedSearch | None:
+    """Remember a search that found something, if somebody signed in made it; what is kept of it, if anything.
+
+    One SQL statement, and two or three more where something is written. Never fails: where the database is busy, the
+    search goes unrecorded rather than unanswered.
+    """
+    text = result.query.text
+    if not isinstance(viewer, User) or not text:
+        return None
+    now = timezone.now()
+    kept = list(SavedSearch.objects.filter(owner=viewer).order_by("-last_used_at", "-pk"))
+    known = next((search for search in kept if search.text == text), None)
+    # Not what has pictures in it: as text, nobody would know it again.
+    is_worth_it = page == 1 and result.matches and not result.query.pictures and len(text) <= SavedSearch.LONGEST_TEXT
+    if is_worth_it and (known is None or known.last_used_at < now - FRESH):
+        past = [search for search in kept if not search.is_saved and search != known]
+        try:
+            _write(SavedSearch(owner=viewer, text=text, created_at=now, last_used_at=now), ["last_used_at"])
+            if len(past) >= MOST_PAST:
+                surplus = [search.pk for search in past[MOST_PAST - 1 :]]
+                SavedSearch.objects.filter(owner=viewer, is_saved=False, pk__in=surplus).delete()
+        except OperationalError:
+            logger.warning("A search was not recorded", exc_info=True)
+    return known
+
+
+def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
+    """Keep a search until its owner deletes it; saved again, it takes the new name. Raises SearchNotSaved."""
+    canonical = parse(text, today=timezone.localdate()).text
+    if not canonical:
+        raise SearchNotSaved("There is nothing to search for in that.")
+    if len(canonical) > SavedSearch.LONGEST_TEXT:
+        raise SearchNotSaved(f"Only searches of up to {SavedSearch.LONGEST_TEXT} characters can be saved.")
+    others = SavedSearch.objects.filter(owner=owner, is_saved=True).exclude(text=canonical)
+    if others.count() >= MOST_SAVED:
+        raise SearchNotSaved(f"{MOST_SAVED} searches are saved already. Delete one of them first.")
+    now = timezone.now()
+    search = SavedSearch(
+        owner=owner, text=canonical, name=name.strip()[:LONGEST_NAME], is_saved=True, created_at=now, last_used_at=now
+    )
+    _write(search, ["name", "is_saved", "last_used_at"])
+    return SavedSearch.objects.get(owner=owner, text=canonical)
+
+
+def search_delete(*, owner: User, pk: int) -> bool:
+    """Delete one of a person's own searches; False where they have no such search."""
+    count, _ = SavedSearch.objects.filter(owner=owner, pk=pk).delete()
+    return count > 0
+
+
+def searches_forget(*, owner: User) -> int:
+    """Delete a person's past searches, but not those they saved; how many there were."""
+    count, _ = SavedSearch.objects.filter(owner=owner, is_saved=False).delete()
+    return count
+
+
+def _write(search: SavedSearch, fields: list[str]) -> None:
+    """One row for each owner and text, also where two requests come at once."""
+    SavedSearch.objects.bulk_create(
+        [search], update_conflicts=True, unique_fields=["owner", "text"], update_fields=fields
+    )
