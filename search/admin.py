@@ -19,7 +19,7 @@ from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
-from search.models import Embedding, IndexCursor, ModelVersion, SavedSearch
+from search.models import Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
 from search.progress import Progress, progress_of
 
 
@@ -270,6 +270,18 @@ class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
     @admin.display(description="deleted", boolean=True)
     def is_tombstone(self, embedding: Any) -> bool:
         return not embedding.has_vector
+
+
+@admin.register(Judgement)
+class JudgementAdmin(ThumbnailMixin, ReadOnlyAdmin):
+    """What people said of what their searches found."""
+
+    list_display = ("thumbnail", "text", "is_right", "owner", "created_at")
+    list_filter = ("is_right", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("text", "owner__username", "image__file_name", "image__uuid")
+    ordering = ("-pk",)
+    fields = readonly_fields = ("thumbnail", "image_id", "text", "is_right", "owner", "created_at")
 
 
 @admin.register(SavedSearch)

@@ -27,5 +27,9 @@ class VersionRefused(SearchError):
     """A model version can't be added, built, activated, rolled back to or removed as things are."""
 
 
+class JudgementRefused(SearchError):
+    """There is nothing to judge: no words or pictures were asked for, or the picture is not the person's to see."""
+
+
 class SearchNotSaved(SearchError):
     """There is nothing to search for, it is too long to be kept, or as many are kept as can be."""

@@ -82,6 +82,29 @@ class IndexCursor(models.Model):
         return f"{self.model_version_id} at {self.location}, change {self.seq}"
 
 
+class Judgement(models.Model):
+    """What a person says of a picture that a search of theirs found: that is what was meant, or it isn't.
+
+    A query with pictures that are right is a golden query: see search.query.evaluate.
+    """
+
+    LONGEST_TEXT: ClassVar = 500  # PostgreSQL keeps no more than 2,700 bytes of a row in an index
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="judgements")
+    text = models.CharField(max_length=LONGEST_TEXT, help_text="Of the query, as search.query.terms writes it.")
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="judgements")
+    is_right = models.BooleanField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "text", "image"], name="judgement_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} is {'right' if self.is_right else 'wrong'} for “{self.text}”"
+
+
 class SavedSearch(models.Model):
     """What somebody has looked for. Theirs alone, and written by search.saved; sharing one is sending its address.
 

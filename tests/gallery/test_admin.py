@@ -16,9 +16,9 @@ from gallery import services, stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from search import services as search_services
 from search import versions
-from search.models import Embedding, IndexCursor, ModelVersion, SavedSearch
+from search.models import Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
 
-MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, IndexCursor, SavedSearch]
+MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, IndexCursor, SavedSearch, Judgement]
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -48,6 +48,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
     IndexCursor.objects.create(model_version=version, location="a server")
+    Judgement.objects.create(owner=image.owner, text="a sunset", image=image, is_right=True)
     SavedSearch.objects.create(owner=image.owner, text="sunset")
     return image
 
