@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
-from gallery.models import Image, Viewer, Visibility
+from gallery.models import Image, User, Viewer, Visibility
 from search.models import SavedSearch
 from search.query import dates
 from search.query.fulltext import STOP_WORDS
@@ -24,7 +24,7 @@ from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
 MOST = 8
 # Of the viewer's own pictures and of everybody's public ones, so many of the latest are read.
-LATEST = 5_000
+LATEST = 3_000
 # Letters of a word that must be there before pictures are asked, and before a filter's value is found without its name.
 SHORTEST_WORD = 2
 SHORTEST_VALUE = 3
@@ -63,6 +63,15 @@ class Suggestion:
         return self.kind == "search"
 
 
+class _Seen(NamedTuple):
+    """What suggestions come from, of one picture."""
+
+    owner_id: int
+    caption: str
+    make: str
+    model: str
+
+
 @dataclass(frozen=True)
 class _End:
     """The unfinished part at the end of a text: `before` it stands what stays; `sign` is its minus or plus."""
@@ -80,7 +89,7 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most six SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most four SQL statements.
 
     Field names and their choices; cameras, people and caption words of pictures listed for the viewer; their own
     searches.
@@ -96,12 +105,12 @@ def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
         return list(chain(_values(end, viewer), searches))[:MOST]
     if end.is_quoted or not end.value:
         return searches[:MOST]
-    # How many of each there is always room for; what is left over goes to words and searches.
-    fixed = [*_fields(end)[:2], *_known_values(end)[:1], *_of_pictures(end, viewer)[:2]]
-    words = _words(end, viewer) if len(end.value) >= SHORTEST_WORD and _WORD.fullmatch(end.value) else []
+    latest = _latest(viewer) if len(end.value) >= SHORTEST_WORD and _WORD.match(end.value) else []
+    fixed = [*_fields(end)[:2], *_known_values(end, latest, viewer)]
+    words = [end.completed("word", word) for word in _words(end.value, latest)]
+    # Past searches leave room for two words at least.
     room = MOST - len(fixed)
-    some = words[: max(room - len(searches), room - 2)]
-    return [*fixed, *some, *searches][:MOST]
+    return [*fixed, *words[: max(room - len(searches), room - 2, 2)], *searches][:MOST]
 
 
 def _end_of(typed: str) -> _End | None:
@@ -147,16 +156,17 @@ def _fields(end: _End) -> list[Suggestion]:
     return [end.completed("field", f"{name}:", FIELDS[name].sentence) for name in dict.fromkeys(names)]
 
 
-def _known_values(end: _End) -> list[Suggestion]:
-    """Choices of any field that begin with what is typed."""
+def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Suggestion]:
+    """A choice, a person and a camera that begin with what is typed, which doesn't name their fields."""
     if len(end.value) < SHORTEST_VALUE:
         return []
-    return [
-        end.completed("value", Filter(kind.name, choice), kind.sentence)
-        for kind in FIELDS.values()
-        for choice in kind.choices
-        if choice.startswith(end.value)
+    choices = [(kind.name, choice) for kind in FIELDS.values() for choice in kind.choices]
+    found = [
+        *[choice for choice in choices if choice[1].startswith(end.value)][:1],
+        *[("by", name) for name in _people(end.value, latest, viewer)[:1]],
+        *[("camera", name) for name in _cameras(end.value, latest)[:1]],
     ]
+    return [end.completed("value", Filter(field, value), FIELDS[field].sentence) for field, value in found]
 
 
 def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
@@ -167,66 +177,49 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         today = timezone.localdate()
         periods = (*PERIODS, str(today.year), str(today.year - 1), today.strftime("%Y-%m"))
         values = (each for each in periods if dates.read_period(each, today=today) and each.startswith(end.value))
+    elif kind.name == "by":
+        values = _people(end.value, _latest(viewer), viewer)
+    elif kind.name == "camera":
+        values = _cameras(end.value, _latest(viewer))
     elif kind.choices:
         values = (choice for choice in kind.choices if choice.startswith(end.value))
     else:
-        sources = {"by": _people, "camera": _cameras}
-        values = sources[kind.name](end.value, viewer) if kind.name in sources else []
+        values = []
     return [end.completed("value", Filter(kind.name, value)) for value in values]
 
 
-def _of_pictures(end: _End, viewer: Viewer) -> list[Suggestion]:
-    """A person and a camera that begin with what is typed."""
-    if len(end.value) < SHORTEST_VALUE:
-        return []
-    people = [end.completed("value", Filter("by", name), FIELDS["by"].sentence) for name in _people(end.value, viewer)]
-    cameras = [
-        end.completed("value", Filter("camera", name), FIELDS["camera"].sentence)
-        for name in _cameras(end.value, viewer)
-    ]
-    return [*people[:1], *cameras[:1]]
-
-
-def _people(prefix: str, viewer: Viewer) -> list[str]:
+def _people(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:
     """Whose pictures are listed for the viewer, by their names; "me" is the viewer."""
     me = ["me"] if viewer.pk is not None and "me".startswith(prefix) else []
-    latest = _latest(Image.objects.filter(visibility=Visibility.PUBLIC))
-    found = Image.objects.filter(pk__in=latest, owner__username__istartswith=prefix)
-    return [*me, *found.values_list("owner__username", flat=True).order_by("owner__username").distinct()[:MOST]]
+    others = {seen.owner_id for seen in latest} - {viewer.pk}
+    names = User.objects.filter(pk__in=others, username__istartswith=prefix).values_list("username", flat=True)
+    return [*me, *names.order_by("username")[:MOST]]
 
 
-def _cameras(prefix: str, viewer: Viewer) -> list[str]:
+def _cameras(prefix: str, latest: list[_Seen]) -> list[str]:
     """Makes that have a word which begins so, and the models that do or are of such a make; the most used first."""
     begins = re.compile(rf"(?:^|\s){re.escape(prefix)}", re.IGNORECASE)
     count: Counter[str] = Counter()
-    for latest in _listed(viewer):
-        found = Image.objects.filter(pk__in=latest).exclude(camera_make="", camera_model="")
-        for make, model, pictures in found.values_list("camera_make", "camera_model").annotate(Count("pk")):
-            fitting = {make} if begins.search(make) else set()
-            fitting |= {model} if begins.search(f"{make} {model}") else set()
-            count.update({name.strip(): pictures for name in fitting if name.strip()})
+    for (make, model), pictures in Counter((seen.make.strip(), seen.model.strip()) for seen in latest).items():
+        fitting = {make} if begins.search(make) else set()
+        fitting |= {model} if begins.search(f"{make} {model}") else set()
+        count.update(dict.fromkeys(fitting - {""}, pictures))
     return sorted(count, key=lambda name: (-count[name], name))[:MOST]
 
 
-def _words(end: _End, viewer: Viewer) -> list[Suggestion]:
+def _words(prefix: str, latest: list[_Seen]) -> list[str]:
     """Words of captions that begin with what is typed; the most frequent first."""
-    count: Counter[str] = Counter()
-    for latest in _listed(viewer):
-        captions = Image.objects.filter(pk__in=latest, description__icontains=end.value)
-        for caption in captions.values_list("description", flat=True):
-            count.update({word for word in _WORD.findall(caption.lower()) if word.startswith(end.value)})
-    for word in (end.value, *STOP_WORDS):
-        del count[word]
-    return [end.completed("word", word) for word in sorted(count, key=lambda word: (-count[word], word))[:MOST]]
+    captions = (caption for seen in latest if prefix in (caption := seen.caption.lower()))
+    words = (word for caption in captions for word in set(_WORD.findall(caption)) if word.startswith(prefix))
+    count = Counter(word for word in words if word != prefix and word not in STOP_WORDS)
+    return sorted(count, key=lambda word: (-count[word], word))[:MOST]
 
 
-def _listed(viewer: Viewer) -> list[QuerySet[Image, int]]:
-    """The latest of what is listed for the viewer, in two parts, each of which an index gives in order."""
-    public = _latest(Image.objects.filter(visibility=Visibility.PUBLIC))
-    if viewer.pk is None:
-        return [public]
-    return [public, _latest(Image.objects.filter(owner_id=viewer.pk))]
-
-
-def _latest(images: QuerySet[Image]) -> QuerySet[Image, int]:
-    return images.order_by("-sort_date", "-id").values_list("pk", flat=True)[:LATEST]
+def _latest(viewer: Viewer) -> list[_Seen]:
+    """The latest of what is listed for the viewer. Two statements, each in the order of an index."""
+    parts = [Image.objects.filter(visibility=Visibility.PUBLIC)]
+    if viewer.pk is not None:
+        parts.append(Image.objects.filter(owner_id=viewer.pk))
+    fields = ("pk", "owner_id", "description", "camera_make", "camera_model")
+    rows = chain.from_iterable(images.newest_first().values_list(*fields)[:LATEST] for images in parts)
+    return list({row[0]: _Seen(*row[1:]) for row in rows}.values())
