@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from search.forms import DEFAULT_SHOW, SearchForm
 from search.query.answer import SearchResult, search_images
 from search.query.terms import FIELDS, Hint, Query
+from search.saved import search_record
 
 
 @require_safe
@@ -22,6 +23,7 @@ def search(request: HttpRequest) -> HttpResponse:
         asked, show, page = (form.cleaned_data[name] for name in ("q", "show", "page"))
         result = search_images(viewer=request.user, query=asked, limit=show, offset=show * (page - 1))
         context |= {"query": asked, "result": result, "page": page, **_around(result, asked, show, page)}
+        context["kept"] = search_record(viewer=request.user, result=result, page=page)
     return render(request, "search/search.html", context, status=200 if form.is_valid() else 400)
 
 

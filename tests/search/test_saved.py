@@ -1,7 +1,9 @@
 """Past and saved searches: each person's own."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -11,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gallery.models import Image, User
+from mmsite import worker
 from search import saved
 from search.exceptions import SearchNotSaved
 from search.models import SavedSearch
 from search.query.answer import SearchHit, SearchResult
 from search.query.parse import parse
 from search.saved import search_delete, search_record, search_save, searches_forget
+from search.versions import model_version_ensure
 
 
 def found(text: str, *, matches: int = 1) -> SearchResult:
@@ -174,3 +178,49 @@ def test_forgetting_leaves_the_saved_ones(client: Client, user: User) -> None:
     client.force_login(user)
     client.post("/search/forget/")
     assert [search.text for search in SavedSearch.objects.all()] == ["dog"]
+
+
+@pytest.fixture
+def red(make_image: Callable[..., Image]) -> Image:
+    model_version_ensure()
+    image = make_image("red")
+    worker.work_until_idle()
+    return image
+
+
+def test_the_page_records_what_it_found_and_offers_it_again(client: Client, user: User, red: Image) -> None:
+    client.force_login(user)
+    assert "Save this search" in client.get("/search/", {"q": "red"}).content.decode()
+    client.get("/search/", {"q": "zebra crossing"})
+    assert past(user) == ["red"]
+    page = client.get("/search/").content.decode()
+    assert 'href="/search/?q=red"' in page
+    assert "Forget my past searches" in page
+
+
+def test_the_page_of_a_saved_search_says_so(client: Client, user: User, red: Image) -> None:
+    search = search_save(owner=user, text='red by:me "one & all"/', name="Mine & <b>")
+    client.force_login(user)
+    page = client.get("/search/", {"q": search.text}).content.decode()
+    assert "A saved search: Mine &amp; &lt;b&gt;" in page
+    assert "Save this search" not in page
+    page = client.get("/search/").content.decode()
+    assert f'href="/search/?q={quote(search.text, safe="")}"' in page
+
+
+def test_strangers_are_offered_nothing_to_save(client: Client, red: Image) -> None:
+    search_save(owner=red.owner, text="secret")
+    for query in ({}, {"q": "red"}):
+        page = client.get("/search/", query).content.decode()
+        assert "Save this search" not in page
+        assert "secret" not in page
+
+
+def test_nobody_sees_the_searches_of_somebody_else_on_the_page(client: Client, red: Image, other_user: User) -> None:
+    search_save(owner=red.owner, text="secret", name="concealed")
+    record(red.owner, "past secret")
+    client.force_login(other_user)
+    for query in ({}, {"q": "secret"}):
+        page = client.get("/search/", query).content.decode()
+        assert "concealed" not in page
+        assert "past secret" not in page
