@@ -1,63 +1,151 @@
 """The search page."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods
 
+from gallery.exceptions import UploadRefused
+from gallery.models import Image
 from search.forms import DEFAULT_SHOW, SearchForm
 from search.query.answer import SearchResult, search_images
-from search.query.terms import FIELDS, Hint, Query
+from search.query.terms import FIELDS, Filter, Hint, Like, Query, Text
 from search.saved import search_record
+from search.views_pictures import (
+    Example,
+    NotReady,
+    part_of_picture,
+    picture_hints,
+    pictures_of,
+    sent_picture,
+    title_of,
+)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def search(request: HttpRequest) -> HttpResponse:
-    """Words in, pictures out: `?q=…&show=…&page=…`."""
-    form = SearchForm(request.GET)
-    context: dict[str, Any] = {"form": form, "query": "", "result": None}
-    if form.is_valid() and form.cleaned_data["q"]:
-        asked, show, page = (form.cleaned_data[name] for name in ("q", "show", "page"))
-        result = search_images(viewer=request.user, query=asked, limit=show, offset=show * (page - 1))
-        context |= {"query": asked, "result": result, "page": page, **_around(result, asked, show, page)}
-        context["kept"] = search_record(viewer=request.user, result=result, page=page)
+    """Words in, pictures out: `?q=…&show=…&page=…`. Also like a part of a picture, `&of=…&box=…`, or like one that is
+    sent along by POST, and not kept: these two take more work than words do, and so an account."""
+    is_post = request.method == "POST"
+    form = SearchForm(request.POST if is_post else request.GET, request.FILES if is_post else None)
+    by_pixels = is_post or bool(request.GET.get("of"))
+    if by_pixels and not request.user.is_authenticated:
+        return redirect_to_login(reverse("search") if is_post else request.get_full_path())
+    context: dict[str, Any] = {"form": form, "result": None}
+    example = _example(request, form) if form.is_valid() else None
+    if form.is_valid() and (form.cleaned_data["asked"] or example):
+        context |= _answer(request, form, example)
     return render(request, "search/search.html", context, status=200 if form.is_valid() else 400)
 
 
-def _around(result: SearchResult, asked: str, show: int, page: int) -> dict[str, Any]:
-    """What stands around the pictures: filters to take away, hints to take, pages to turn."""
-    query = result.query
+def _example(request: HttpRequest, form: SearchForm) -> Example | None:
+    """The picture that is no part of the query. What is wrong with it becomes an error of the form."""
+    said = form.cleaned_data
+    try:
+        if said["picture"]:
+            return sent_picture(said["picture"], file_name=said["picture"].name)
+        if said["of"]:
+            return part_of_picture(viewer=request.user, uuid=said["of"], box=said["box"])
+    except (UploadRefused, NotReady) as reason:
+        form.add_error("picture", str(reason))
+    return None
+
+
+def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> dict[str, Any]:
+    asked, show, page = (form.cleaned_data[name] for name in ("asked", "show", "page"))
+    result = search_images(
+        viewer=request.user,
+        query=asked,
+        limit=show,
+        offset=show * (page - 1),
+        picture=example.picture if example else None,
+    )
+    form.show_pictures_apart(result.query)
+    pictures = pictures_of(result.query, viewer=request.user)
     return {
-        "chips": [
-            {
-                "text": str(part),
-                "meaning": FIELDS[part.field].sentence,
-                "address": _address(query.without(part), show),
-            }
-            for part in query.filters
-        ],
-        "hints": [_hint(query, hint, show) for hint in query.hints],
-        "previous_page": _address(asked, show, page - 1) if page > 1 else "",
-        "next_page": "" if result.is_last else _address(asked, show, page + 1),
+        "query": asked,
+        "result": result,
+        "page": page,
+        "title": title_of(result.query, asked, pictures=pictures, example=example),
+        "kept": search_record(viewer=request.user, result=result, page=page),
+        "by_picture": bool(example or result.query.pictures),
+        "example": example,
+        **_around(result, asked, show=show, page=page, pictures=pictures, example=example),
     }
 
 
-def _hint(query: Query, hint: Hint, show: int) -> dict[str, str]:
+def _around(
+    result: SearchResult, asked: str, *, show: int, page: int, pictures: Mapping[UUID, Image], example: Example | None
+) -> dict[str, Any]:
+    """What stands around the pictures: parts to take away, hints to take, pages to turn, pictures to add."""
+    query = result.query
+    address = partial(_address, show=show, example=example)
+    has_looks = bool(query.texts or query.pictures or example)
+    return {
+        "example_chip": address(query.text, example=None) if example else "",
+        "chips": [chip for part in query.parts if (chip := _chip(query, part, pictures, address))],
+        "hints": [
+            *({"sentence": sentence} for sentence in picture_hints(query, pictures=pictures)),
+            *(_hint(query, hint, address) for hint in query.hints),
+        ],
+        "more_like": _more_like(query, show, example) if has_looks else "",
+        "liked": [like.picture for like in query.pictures],
+        "previous_page": address(asked, page=page - 1) if page > 1 else "",
+        "next_page": "" if result.is_last else address(asked, page=page + 1),
+        "next_number": page + 1,
+    }
+
+
+def _chip(
+    query: Query, part: Text | Like | Filter, pictures: Mapping[UUID, Image], address: Callable[[str], str]
+) -> dict[str, Any] | None:
+    """A part of the query that can be taken away; free words stand in the box anyway."""
+    if isinstance(part, Text) and not part.sign:
+        return None
+    chip: dict[str, Any] = {"text": str(part), "address": address(query.without(part))}
+    if isinstance(part, Filter):
+        return chip | {"meaning": FIELDS[part.field].sentence}
+    if isinstance(part, Text):
+        return chip | {"meaning": "This must be there" if part.sign == "+" else "This may not be there"}
+    image = pictures.get(part.picture)
+    weight = f" ^{part.weight:g}" if part.weight != 1 else ""
+    return chip | {
+        "text": f"{image.file_name if image else 'a picture that isn’t here'}{weight}",
+        "meaning": "Unlike this picture" if part.sign == "-" else "Like this picture",
+        "picture": image,
+        "is_picture": True,
+        "is_unlike": part.sign == "-",
+    }
+
+
+def _hint(query: Query, hint: Hint, address: Callable[[str], str]) -> dict[str, str]:
     has_other = hint.suggestion is not None
     return {
         "sentence": hint.sentence,
         "suggestion": hint.suggestion or "",
-        "address": _address(query.corrected(hint), show) if has_other else "",
+        "address": address(query.corrected(hint)) if has_other else "",
     }
 
 
-def _address(text: str, show: int, page: int = 1) -> str:
-    parameters: dict[str, object] = {"q": text}
+def _address(text: str, show: int, example: Example | None = None, page: int = 1) -> str:
+    parameters: dict[str, object] = {"q": text, **(example.parameters if example else {})}
     if show != DEFAULT_SHOW:
         parameters["show"] = show
     if page > 1:
         parameters["page"] = page
     return f"{reverse('search')}?{urlencode(parameters)}"
+
+
+def _more_like(query: Query, show: int, example: Example | None) -> str:
+    """The address that asks for pictures like one more, once its uuid is put behind it."""
+    parameters: dict[str, object] = dict(example.parameters) if example else {}
+    if show != DEFAULT_SHOW:
+        parameters["show"] = show
+    return f"{reverse('search')}?{urlencode({**parameters, 'q': f'{query.text} ~'.lstrip()})}"

@@ -1,0 +1,120 @@
+"""Pictures that people search by: one that they send along, a part of one, and those that the query names."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO
+from uuid import UUID
+
+from django.utils.text import get_text_list
+from PIL.Image import Image as Picture
+
+from gallery.models import Image, Viewer
+from gallery.permissions import reachable_image
+from gallery.pictures import flatten, open_picture, shrink
+from gallery.selectors import image_work
+from gallery.validators import clean_file_name, digest_upload
+from search.forms import Box
+from search.query.terms import Like, Query, write
+
+# Pixels on the longer side: what a picture is embedded from (as in the library), and what of it comes back in the page.
+WORKING_SIDE = 1_600
+SENT_BACK_SIDE = 512
+SMALLEST_SIDE = 8
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture to search by that is none of the library: its pixels (RGB), and how it is shown and called.
+
+    `parameters` ask for it again, in an address; empty where only the browser has it.
+    """
+
+    picture: Picture
+    name: str
+    data_url: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+class NotReady(Exception):
+    """The worker has not looked at this picture yet; the text is a sentence for people."""
+
+
+def sent_picture(file: IO[bytes], *, file_name: str) -> Example:
+    """What somebody sent along, within the limits of an upload; nothing of it is kept. Raises UploadRefused."""
+    digest_upload(file)
+    picture = flatten(open_picture(file, max_side=WORKING_SIDE))
+    return Example(picture, clean_file_name(file_name), _data_url(picture))
+
+
+def part_of_picture(*, viewer: Viewer, uuid: UUID, box: Box | None) -> Example:
+    """A part of a picture that the viewer may open: of its preview, which is all that others than its owner get.
+
+    Raises Http404 or NotReady.
+    """
+    image = reachable_image(viewer=viewer, uuid=uuid)
+    if image.preview is None:
+        raise NotReady(f"{image.file_name} is still being worked on. Try again in a moment.")
+    with image.preview.file.open("rb") as file:
+        whole = flatten(open_picture(file))
+    left, top, width, height = box or (0.0, 0.0, 1.0, 1.0)
+    (x1, x2), (y1, y2) = _span(left, width, whole.width), _span(top, height, whole.height)
+    part = whole.crop((x1, y1, x2, y2))
+    parameters = {"of": str(uuid)} | ({"box": ",".join(f"{share:.4g}" for share in box)} if box else {})
+    return Example(part, f"a part of {image.file_name}" if box else image.file_name, _data_url(part), parameters)
+
+
+def pictures_of(query: Query, *, viewer: Viewer) -> dict[UUID, Image]:
+    """The pictures that a query names, by uuid, as far as the viewer may open them."""
+    if not query.pictures:
+        return {}
+    named = Image.objects.reachable_by(viewer).filter(uuid__in=[like.picture for like in query.pictures])
+    return {image.uuid: image for image in named.with_renditions().prefetch_related("stages")}
+
+
+def title_of(query: Query, text: str, *, pictures: Mapping[UUID, Image], example: Example | None) -> str:
+    """What is looked for, as a person would say it: no picture is called by its uuid."""
+    likes = [(like.sign, _name(like, pictures)) for like in query.pictures]
+    like = ([example.name] if example else []) + [name for sign, name in likes if sign != "-"]
+    unlike = [name for sign, name in likes if sign == "-"]
+    if not (like or unlike):
+        return f"“{text}”"
+    words = write(tuple(part for part in query.parts if not isinstance(part, Like)))
+    said = [f"“{words}”" if words else "pictures"]
+    if like:
+        said.append(f"like {get_text_list(like, 'and')}")
+    if unlike:
+        said.append(f"unlike {get_text_list(unlike, 'and')}")
+    return " ".join(said)
+
+
+def picture_hints(query: Query, *, pictures: Mapping[UUID, Image]) -> list[str]:
+    """What people should know of the pictures that they ask by. The same for those that are absent and not theirs."""
+    hints = []
+    if any(like.picture not in pictures for like in query.pictures):
+        hints.append("A picture that you search by isn't here, or not for you to see: it counts for nothing.")
+    hints += [
+        f"{image.file_name} is still being worked on: it counts for nothing until that is done."
+        for image in pictures.values()
+        if image_work(image).state == "working"
+    ]
+    return hints
+
+
+def _name(like: Like, pictures: Mapping[UUID, Image]) -> str:
+    return pictures[like.picture].file_name if like.picture in pictures else "a picture that isn't here"
+
+
+def _span(at: float, share: float, side: int) -> tuple[int, int]:
+    """The first pixel of a part along one side, and the first past it: a few at least, whatever its share."""
+    least = min(SMALLEST_SIDE, side)
+    start = max(0, min(round(at * side), side - least))
+    return start, min(side, max(round((at + share) * side), start + least))
+
+
+def _data_url(picture: Picture) -> str:
+    """The picture inside the page: it needs no address, and nothing is stored."""
+    buffer = io.BytesIO()
+    shrink(picture, SENT_BACK_SIDE).save(buffer, "WEBP", quality=85, method=0)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
