@@ -13,7 +13,7 @@ CACHE ?= $(HOME)/.cache/mmsite/features
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-services lint types format install install-dev workshop browser bench bench-index screenshots train-builtin evaluate clean
+.PHONY: help run test test-services lint types format install install-dev workshop browser bench bench-index bench-search screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: install-dev ## Measure the whole path; writes docs/performance.md
 
 bench-index: install-dev ## Measure the vector index alone, to a million vectors; some minutes and 8 GB of memory
 	$(BIN)/python -m bench.index
+
+bench-search: install-dev ## Measure the results page at 100,000 pictures, and the share of each step; some minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.search
 
 screenshots: install-dev browser ## Take the pictures of the README anew
 	$(BIN)/python -m bench.screenshots

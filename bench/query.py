@@ -4,11 +4,15 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.client import Client
+
+if TYPE_CHECKING:
+    from gallery.models import Image
 
 NOISE = 0.7  # length of the random part that sets a copied vector apart from its (unit) source
 THINGS = ["dog", "cat", "child", "woman", "boat", "car", "tree", "horse", "flower", "cup"]
@@ -17,8 +21,11 @@ LOOKS = ["black", "white", "small"]
 QUERIES = [f"a {look} {thing} {doing}" for look, thing, doing in itertools.product(LOOKS, THINGS, DOINGS)]
 
 
-def fill(total: int) -> None:
-    """Add rows until the library holds `total` pictures: copies of its own, their vectors moved apart at random."""
+def fill(total: int, dress: "Callable[[Image, int], None]" = lambda copy, number: None) -> None:
+    """Add rows until the library holds `total` pictures: copies of its own, their vectors moved apart at random.
+
+    `dress` may change each copy, given its number, before it is saved.
+    """
     from gallery.models import Image, Rendition
     from search import services
     from search.models import Embedding, ModelVersion
@@ -34,6 +41,8 @@ def fill(total: int) -> None:
         fields = {field.attname: getattr(source, field.attname) for field in Image._meta.concrete_fields}
         del fields["id"]
         copies.append(Image(**fields | {"uuid": uuid.uuid4(), "sha256": uuid.uuid4().hex}))
+    for number, copy in enumerate(copies):
+        dress(copy, number)
     copies = Image.objects.bulk_create(copies, batch_size=1_000)
     Rendition.objects.bulk_create(
         [
