@@ -7,12 +7,13 @@ from gallery.models import Image, User, Visibility
 from search.exceptions import JudgementRefused
 from search.models import Judgement
 from search.query.parse import parse
-from search.query.terms import Query
+from search.query.terms import Like, Query, Text
 
 
 def can_be_judged(query: Query) -> bool:
     """Whether a search says what is meant, so that some pictures can be more right than others; filters don't."""
-    is_meant = any(part.sign != "-" for part in (*query.texts, *query.pictures))
+    parts: list[Text | Like] = [*query.texts, *query.pictures]
+    is_meant = any(part.sign != "-" for part in parts)
     return is_meant and len(query.text) <= Judgement.LONGEST_TEXT
 
 

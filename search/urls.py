@@ -1,9 +1,11 @@
 from django.urls import path
 
-from search import views, views_suggest
+from search import views, views_golden, views_suggest
 
 urlpatterns = [
     path("search/", views.search, name="search"),
+    path("search/golden/", views_golden.golden, name="golden"),
+    path("search/judge/", views_golden.judge, name="judge"),
     path("search/suggest", views_suggest.suggest, name="search-suggest"),
     path("search/save/", views_suggest.save, name="search-save"),
     path("search/unsave/", views_suggest.unsave, name="search-unsave"),

@@ -43,7 +43,7 @@ def test_the_figures_and_the_hardest(judged: list[Image]) -> None:
     assert "2 golden queries" in told
     assert "fake@1-000000000000 (active), whole answers" in told
     assert "fake@1-000000000000 (active), looks alone" in told
-    assert "Recall@1                  50.0%  [0.0% to 100.0%]" in told
+    assert "Recall@1                 0.500  [0.000 to 1.000]" in told
     hardest = told.partition("Hardest for")[2]
     assert hardest.index("green sky") < hardest.index("red")
 
@@ -61,7 +61,7 @@ def test_a_version_before_it_is_activated(judged: list[Image], other: ModelVersi
     worker.work_until_idle()
     told = run()
     assert f"{other.pk}  other@2-111111111111 (building), looks alone" in told
-    assert "+0.0 against the active one" in told
+    assert "+0.000 against the active one" in told
     alone = run("--version", str(other.pk))
     assert "other@2" in alone
     assert "fake@1" not in alone

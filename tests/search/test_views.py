@@ -166,7 +166,7 @@ def test_more_hits_take_no_more_statements(client: Client, user: User, make_imag
             assert len(listed(search(client, q="red"))) == shade + 1
         counts.append(len(queries))
     assert len(set(counts)) == 1, counts
-    assert counts[0] <= 10
+    assert counts[0] <= 11  # the last one: what the person has said of the pictures
 
 
 def test_filters_are_chips_that_can_be_taken_away(client: Client, user: User, library: dict[str, Image]) -> None:

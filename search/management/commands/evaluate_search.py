@@ -79,14 +79,11 @@ def _lines(evaluation: Evaluation) -> list[str]:
         return [evaluation.problem]
     lines = []
     for name, label in MEASURES.items():
-        if figure := evaluation.figures.get(name):
-            line = f"{label:<24} {figure.value:6.1%}  [{figure.low:.1%} to {figure.high:.1%}]"
-            if apart := evaluation.against_active.get(name):
-                reach = f"[{100 * apart.low:+.1f} to {100 * apart.high:+.1f}]"
-                line += f"  {100 * apart.value:+.1f} against the active one {reach}"
-            lines.append(line)
-        else:
-            lines.append(f"{label:<24}      –")
+        figure, apart = evaluation.figures.get(name), evaluation.against_active.get(name)
+        told = f"{figure.value:6.3f}  [{figure.low:.3f} to {figure.high:.3f}]" if figure else "     –"
+        if apart:
+            told += f"  {apart.value:+.3f} against the active one [{apart.low:+.3f} to {apart.high:+.3f}]"
+        lines.append(f"{label:<24}{told}")
     return lines + evaluation.notes
 
 

@@ -1,0 +1,176 @@
+"""Marking what searches found as right or wrong, and what that says of the models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.models import Image
+from gallery.views.access import SignedInRequest, wants_json
+from ml.evaluation.bootstrap import Difference, Interval
+from search.exceptions import JudgementRefused
+from search.forms_golden import JudgeForm
+from search.golden import judgement_clear, judgement_set
+from search.query.evaluate import (
+    MEASURES,
+    MOST_QUERIES,
+    Evaluation,
+    GoldenQuery,
+    Outcome,
+    evaluate,
+    golden_queries,
+    versions_to_evaluate,
+)
+
+FEW_QUERIES = 20
+PLAIN = {"mrr"}  # no share, and not written in per cent
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure with its interval, as a table says it and as a bar of 100 units shows it."""
+
+    value: str
+    interval: str
+    length: float
+    low: float
+    reach: float
+    difference: str = ""
+    is_better: bool | None = None
+
+
+@require_POST
+def judge(request: HttpRequest) -> HttpResponse:
+    """Keeps or takes back that a picture is right or wrong for a query, and leads back; a script is told what stands.
+
+    Strangers are asked to sign in and come back to the search, since this address only takes POST.
+    """
+    form = JudgeForm(request.POST)
+    back = _address_back(request)
+    if not request.user.is_authenticated:
+        return redirect_to_login(back)
+    if not form.is_valid():
+        raise Http404
+    said, owner = form.cleaned_data, request.user
+    image = Image.objects.listed_for(owner).filter(uuid=said["image"]).first()
+    if image is None:
+        raise Http404
+    try:
+        if said["is_right"] is None:
+            judgement_clear(owner=owner, query=said["q"], image=image)
+        else:
+            judgement_set(owner=owner, query=said["q"], image=image, is_right=said["is_right"])
+    except JudgementRefused as refusal:
+        raise Http404 from refusal
+    if wants_json(request):
+        return JsonResponse({"is_right": said["is_right"]})
+    return HttpResponseRedirect(f"{back}#judge-{image.uuid}")
+
+
+@require_safe
+@login_required
+def golden(request: SignedInRequest) -> HttpResponse:
+    """How well each model version does on a person's golden queries; on everybody's for those who run the place."""
+    queries = golden_queries(owner=None if request.user.is_superuser else request.user)
+    scored = queries[:MOST_QUERIES]
+    evaluations = evaluate(scored, versions_to_evaluate(scored))
+    best_first = request.GET.get("sort") == "best"
+    context = {
+        "queries": len(queries),
+        "scored": len(scored),
+        "is_few": len(scored) < FEW_QUERIES,
+        "measures": MEASURES.values(),
+        "systems": [_system(each) for each in evaluations],
+        "rows": _rows(scored, evaluations, best_first=best_first),
+        "best_first": best_first,
+    }
+    return render(request, "search/golden.html", context)
+
+
+def _address_back(request: HttpRequest) -> str:
+    """Where the form was: an address of this site, without the place in it."""
+    address = request.POST.get("next", "").partition("#")[0]
+    is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if is_ours else reverse("search")
+
+
+def _system(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "evaluation": evaluation,
+        "name": _name(evaluation),
+        "bars": [
+            (label, _bar(name, evaluation.figures.get(name), evaluation.against_active.get(name)))
+            for name, label in MEASURES.items()
+        ],
+    }
+
+
+def _name(evaluation: Evaluation) -> str:
+    if evaluation.what == "answer":
+        return "Whole answers"
+    return f"Looks alone, version\N{NO-BREAK SPACE}{evaluation.version.pk}"
+
+
+def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | None:
+    if figure is None:
+        return None
+    difference, is_better = "", None
+    if apart is not None:
+        low, high = _shown(name, apart.low, sign=True), _shown(name, apart.high, sign=True)
+        difference = f"{_shown(name, apart.value, sign=True)} ({low} to {high})"
+        is_better = apart.value > 0 if apart.real else None
+    return Bar(
+        value=_shown(name, figure.value) + ("" if name in PLAIN else " %"),
+        interval=f"{_shown(name, figure.low)} to {_shown(name, figure.high)}",
+        length=round(100 * figure.value, 1),
+        low=round(100 * figure.low, 1),
+        reach=round(100 * (figure.high - figure.low), 1),
+        difference=difference,
+        is_better=is_better,
+    )
+
+
+def _shown(name: str, number: float, *, sign: bool = False) -> str:
+    """A figure as people write it: shares in per cent."""
+    text = f"{number:{'+' if sign else ''}.2f}" if name in PLAIN else f"{100 * number:{'+' if sign else ''}.0f}"
+    return text.replace("-", "−")
+
+
+def _rows(
+    queries: Sequence[GoldenQuery], evaluations: Sequence[Evaluation], *, best_first: bool
+) -> list[dict[str, Any]]:
+    """The queries with their ranks by each system, sorted by the first one, which is what people get."""
+    by_system = [{_key(each.query): each for each in evaluation.outcomes} for evaluation in evaluations]
+
+    def worth(query: GoldenQuery) -> float:
+        outcome = next((found[_key(query)] for found in by_system if _key(query) in found), None)
+        return outcome.reciprocal if outcome else 0.0
+
+    return [
+        {
+            "query": query,
+            "address": f"{reverse('search')}?{urlencode({'q': query.text})}",
+            "ranks": [
+                (_name(evaluation), _ranks(found[_key(query)]))
+                for evaluation, found in zip(evaluations, by_system, strict=True)
+                if _key(query) in found
+            ],
+        }
+        for query in sorted(queries, key=worth, reverse=best_first)
+    ]
+
+
+def _ranks(outcome: Outcome) -> str:
+    return ", ".join("not found" if rank is None else f"{rank:,}" for rank in outcome.ranks)
+
+
+def _key(query: GoldenQuery) -> tuple[int, str]:
+    return query.owner.pk, query.text
