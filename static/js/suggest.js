@@ -2,7 +2,6 @@
 // module the box is a plain one.
 
 const PAUSE = 120; // milliseconds without a key before the server is asked
-const NOTES = { field: "Filter", value: "Filter", word: "", search: "Search" };
 
 for (const form of document.querySelectorAll("form[role=search]")) {
   const input = form.querySelector("input[name=q]");
@@ -54,11 +53,10 @@ function combobox(form, input) {
     label.className = "suggestion-label";
     label.textContent = option.label;
     element.append(label);
-    const words = option.note || NOTES[option.kind];
-    if (words) {
+    if (option.note) {
       const note = document.createElement("span");
       note.className = "suggestion-note";
-      note.textContent = words;
+      note.textContent = option.note;
       element.append(" ", note);
     }
     element.addEventListener("click", () => take(option));

@@ -1,0 +1,118 @@
+"""The search box completes what one types, by keyboard, mouse and finger; searches are kept and found again."""
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.e2e.test_main_job import overflows, sign_up
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+OPTIONS = ".suggestions:not([hidden]) [role=option]"
+
+
+def box_of(browser: Chrome) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, "form[role=search] input[name=q]")
+
+
+def options(browser: Chrome) -> list[str]:
+    return [option.text.split("\n")[0] for option in browser.find_elements(By.CSS_SELECTOR, OPTIONS)]
+
+
+def offered(browser: Chrome, label: str) -> WebElement:
+    """The option that begins so, once it is there."""
+
+    def find(page: Chrome) -> WebElement | None:
+        found = page.find_elements(By.CSS_SELECTOR, OPTIONS)
+        return next((option for option in found if option.text.startswith(label)), None)
+
+    return patiently(browser).until(find)
+
+
+def patiently(browser: Chrome) -> "WebDriverWait[Chrome]":
+    """Waits, also while one page gives way to the next, or one list to another."""
+    return WebDriverWait(browser, 10, ignored_exceptions=[StaleElementReferenceException])
+
+
+def heights(browser: Chrome) -> list[float]:
+    """Where what lies below the box begins."""
+    script = "return [...document.querySelectorAll('main, main > *')].map((each) => each.getBoundingClientRect().top)"
+    return list(browser.execute_script(script))
+
+
+def test_the_keyboard_completes_fields_and_values(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/search/")
+    box = box_of(browser)
+    assert box.get_attribute("role") == "combobox"
+    before = heights(browser)
+    box.send_keys("a dog orien")
+    first = offered(browser, "orientation:")
+    assert box.get_attribute("aria-expanded") == "true"
+    assert box.get_attribute("aria-activedescendant") is None
+    assert heights(browser) == before
+    assert not overflows(browser)
+    box.send_keys(Keys.ARROW_DOWN)
+    assert box.get_attribute("aria-activedescendant") == first.get_attribute("id")
+    assert first.get_attribute("aria-selected") == "true"
+    box.send_keys(Keys.ENTER)
+    assert box.get_property("value") == "a dog orientation:"
+    offered(browser, "orientation:portrait")
+    box.send_keys(Keys.ARROW_UP, Keys.ENTER)  # up from the box is the last one
+    assert box.get_property("value") == "a dog orientation:square "
+    assert box.get_attribute("aria-expanded") == "false"
+    box.send_keys("is:")
+    offered(browser, "is:unsure")
+    box.send_keys(Keys.ESCAPE)
+    assert options(browser) == []
+    assert box.get_property("value") == "a dog orientation:square is:"
+    box.send_keys(Keys.BACKSPACE * 3, Keys.ENTER)  # with nothing chosen, Enter searches
+    patiently(browser).until(lambda page: "q=a+dog" in page.current_url)
+
+
+def test_a_press_on_a_suggestion_takes_it(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/public/")
+    box = box_of(browser)
+    box.send_keys("red cam")
+    offered(browser, "camera:").click()
+    assert box.get_property("value") == "red camera:"
+    assert browser.switch_to.active_element == box
+    box.send_keys(Keys.HOME)
+    browser.find_element(By.ID, "main").click()
+    assert options(browser) == []
+
+
+def test_the_middle_of_a_text_is_completed_too(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/search/")
+    box = box_of(browser)
+    box.send_keys("cam  beach", Keys.ARROW_LEFT * 7)
+    box.send_keys("e")
+    offered(browser, "camera:").click()
+    assert box.get_property("value") == "camera:  beach"
+    assert box.get_property("selectionEnd") == len("camera:")
+
+
+def test_searches_are_saved_suggested_and_deleted(browser: Chrome, site: str, request: pytest.FixtureRequest) -> None:
+    sign_up(browser, site, f"hedy-{request.node.callspec.id}")
+    browser.get(f"{site}/search/?q=two+frogs+is%3Aunsure")
+    browser.find_element(By.CSS_SELECTOR, ".save-search summary").click()
+    assert not overflows(browser)
+    browser.find_element(By.ID, "save-name").send_keys("Doubtful frogs")
+    browser.find_element(By.CSS_SELECTOR, ".save-search button").click()
+    patiently(browser).until(
+        lambda page: "A saved search: Doubtful frogs" in page.find_element(By.TAG_NAME, "main").text
+    )
+
+    browser.get(f"{site}/public/")
+    box_of(browser).send_keys("frog")
+    offered(browser, "Doubtful frogs")
+    box_of(browser).send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+    patiently(browser).until(lambda page: "/search/?q=two+frogs+is%3Aunsure" in page.current_url)
+
+    browser.get(f"{site}/search/")
+    assert browser.find_element(By.LINK_TEXT, "Doubtful frogs")
+    assert not overflows(browser)
+    browser.find_element(By.CSS_SELECTOR, "[aria-label='Delete the saved search Doubtful frogs']").click()
+    patiently(browser).until(lambda page: not page.find_elements(By.LINK_TEXT, "Doubtful frogs"))
