@@ -67,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cutoff", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of Flickr8k")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/mmsite-cutoff"), help="where vectors are kept")
+    parser.add_argument("--split", choices=tuple(HALVES), default="test", help="which split to report")
     parser.add_argument("--choose", action="store_true", help="fit the constants on dev first")
     parser.add_argument("--errors", action="store_true", help="list what was wrong")
     options = parser.parse_args()
@@ -77,10 +78,10 @@ def main() -> None:
     print(f"{len(cutoff.background_texts())} background queries encoded in {time.perf_counter() - start:.2f} s")
     assert texts is not None
     absent_words(options.data)
-    for split in ("dev", "test") if options.choose else ("test",):
+    for split in [options.split]:
         photos = read(options.data, split, options.cache)
         asked = list(ask(photos, encoder, texts, HALVES[split]))
-        if split == "dev":
+        if options.choose:
             choose(asked)
         print(f"\n{split}\n{table(asked)}\n{hits_table(asked)}")
         if options.errors:
