@@ -74,7 +74,7 @@ def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> 
         "result": result,
         "page": page,
         "title": title_of(result.query, asked, pictures=pictures, example=example),
-        "kept": search_record(viewer=request.user, result=result, page=page),
+        "kept": None if example else search_record(viewer=request.user, result=result, page=page),
         "by_picture": bool(example or result.query.pictures),
         "example": example,
         **_around(result, asked, show=show, page=page, pictures=pictures, example=example),

@@ -208,6 +208,13 @@ def test_the_page_of_a_saved_search_says_so(client: Client, user: User, red: Ima
     assert f'href="/search/?q={quote(search.text, safe="")}"' in page
 
 
+def test_a_search_by_part_of_a_picture_is_not_recorded(client: Client, user: User, red: Image) -> None:
+    client.force_login(user)
+    page = client.get("/search/", {"q": "red", "of": red.uuid, "box": "0,0,0.5,0.5"}).content.decode()
+    assert "Save this search" not in page
+    assert past(user) == []
+
+
 def test_strangers_are_offered_nothing_to_save(client: Client, red: Image) -> None:
     search_save(owner=red.owner, text="secret")
     for query in ({}, {"q": "red"}):
