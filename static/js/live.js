@@ -54,8 +54,7 @@ function renew(element, state) {
   if (element.matches(".card")) {
     const fresh = parse(state.card).querySelector("li");
     fresh.dataset.mark = mark;
-    const score = element.querySelector(".score"); // known to the page alone
-    if (score) fresh.append(score);
+    fresh.append(...element.querySelectorAll(".score, .more")); // known to the page alone
     const focused = element.contains(document.activeElement);
     element.replaceWith(fresh);
     if (focused) fresh.querySelector("a").focus();

@@ -38,7 +38,7 @@ def search(browser: Chrome, site: str, words: str) -> list[str]:
     box.send_keys(words)
     box.submit()
     WebDriverWait(browser, 10).until(lambda page: "/search/" in page.current_url)
-    return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card a")]
+    return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")]
 
 
 def overflows(browser: Chrome) -> bool:
