@@ -1,5 +1,7 @@
 """The search box completes what one types, by keyboard, mouse and finger; searches are kept and found again."""
 
+import time
+
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, Keys
@@ -92,6 +94,30 @@ def test_the_middle_of_a_text_is_completed_too(browser: Chrome, site: str) -> No
     offered(browser, "camera:").click()
     assert box.get_property("value") == "camera:  beach"
     assert box.get_property("selectionEnd") == len("camera:")
+
+
+def test_an_answer_that_comes_too_late_is_not_shown(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/search/")
+    browser.execute_script(
+        """
+        const real = window.fetch;
+        window.answered = 0;
+        window.fetch = async (address, options) => {
+            const answer = await real(address, { ...options, signal: undefined });
+            if (String(address).endsWith("is%3A")) await new Promise((resolve) => setTimeout(resolve, 1500));
+            window.answered += 1;
+            return answer;
+        };
+        """
+    )
+    box = box_of(browser)
+    box.send_keys("is:")
+    time.sleep(0.4)  # the first question is asked
+    box.send_keys("uns")
+    offered(browser, "is:unsure")
+    patiently(browser).until(lambda page: page.execute_script("return window.answered") >= 2)
+    time.sleep(0.2)
+    assert options(browser) == ["is:unsure"]
 
 
 def test_searches_are_saved_suggested_and_deleted(browser: Chrome, site: str, request: pytest.FixtureRequest) -> None:
