@@ -40,7 +40,7 @@ def places(version: ModelVersion, asked: Sequence[Asked]) -> list[dict[int, Plac
     """For each of `asked`, the places of the wanted pictures that have a vector of the version. Of pictures with equal
     scores the newer one comes first, as in search.query.fusion.
 
-    Reads every vector of the version once more than once, a chunk at a time.
+    Reads the wanted pictures' vectors, and then all of the version's, a chunk at a time.
     """
     if not asked:
         return []
