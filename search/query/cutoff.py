@@ -40,9 +40,9 @@ MILLI = 1e-3
 LIBRARY = 1_000
 
 # All in standard deviations. Chosen on Flickr8k dev by `python -m bench.cutoff --choose`; figures in docs/models.md.
-BAR = 4.1  #: what hits must reach in a library of 1,000 pictures, for a query as near as a background text is
-NEARNESS = 0.9  #: how much lower it is for a query that is nearer to the background, by one deviation of its texts
-SPREAD = 1.3  #: how much higher for one whose cosines with the background vary more
+BAR = 4.15  #: what hits must reach in a library of 1,000 pictures, for a query as near as a background text is
+NEARNESS = 0.5  #: how much lower it is for a query that is nearer to the background, by one deviation of its texts
+SPREAD = 0.8  #: how much higher for one whose cosines with the background vary more
 LEAST = 2.0  #: how low it may get at most, for an encoder whose texts are unlike those that this was chosen with
 GROWTH = 0.5  #: how much higher for the best hits of a library e times as large, since they are better by chance
 
