@@ -19,7 +19,7 @@ from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
-from search.models import Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
+from search.models import Embedding, IndexCursor, Judgement, ModelVersion
 from search.progress import Progress, progress_of
 
 
@@ -282,13 +282,3 @@ class JudgementAdmin(ThumbnailMixin, ReadOnlyAdmin):
     search_fields = ("text", "owner__username", "image__file_name", "image__uuid")
     ordering = ("-pk",)
     fields = readonly_fields = ("thumbnail", "image_id", "text", "is_right", "owner", "created_at")
-
-
-@admin.register(SavedSearch)
-class SavedSearchAdmin(ReadOnlyAdmin):
-    """What people look for. Without a search over it: nothing here is for finding out about somebody."""
-
-    list_display = ("owner", "text", "name", "is_saved", "last_used_at")
-    list_filter = ("is_saved", "last_used_at")
-    list_select_related = ("owner",)
-    ordering = ("-pk",)

@@ -222,6 +222,8 @@ class TestGoldenPage:
         judgement_set(owner=user, query="<green>", image=images["blue"], is_right=True)
         judgement_set(owner=user, query="<green>", image=images["green"], is_right=False)
         client.force_login(user)
+        assert self.page(client).count('role="rowheader"') == 2  # other versions' models are not loaded for anybody
+        User.objects.filter(pk=user.pk).update(is_superuser=True)
         page = self.page(client)
         assert "2 queries with pictures that were marked as right" in page
         assert page.count('role="rowheader"') == 3  # whole answers, and looks by each version
