@@ -3,9 +3,9 @@
 Three kinds of queries on galleries of Flickr8k's photos. *True* ones: captions of photos in the gallery, and short
 words (`ml/datasets/cutoff_queries.json`, written for this) that are all in some caption of a photo there. *Absent*:
 subjects that no caption of Flickr8k's 8,000 photos names. *Nonsense*. A search is right when it finds a match for a
-true one, and none for the others. `--choose` shows what search.query.cutoff was chosen by, on dev with the first part of
-the list; the figures are of test with the second part. What the built-in captioner says counts as in the site: a photo
-whose caption has all the words is a match, whatever its cosine. Vectors are kept in `--cache`.
+true one, and none for the others. `--choose` shows what search.query.cutoff was chosen by, on dev with the first part
+of the list; the figures are of test with the second part. What the built-in captioner says counts as in the site: a
+photo whose caption has all the words is a match, whatever its cosine. Vectors are kept in `--cache`.
 """
 
 import argparse
