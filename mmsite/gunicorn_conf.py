@@ -5,6 +5,7 @@ wait for disk and database, and torch and FAISS release the lock. Nothing is loa
 hangs after one.
 """
 
+import gc
 import logging
 from typing import Any
 
@@ -41,3 +42,6 @@ def post_worker_init(worker: Any) -> None:
         index.get_index()
     except (ModelError, DatabaseError) as error:
         logging.getLogger(__name__).warning("Search is not ready: %s", error)
+    # What is loaded by now stays for good. Else each full collection walks through all of torch: 130 ms in some search.
+    gc.collect()
+    gc.freeze()

@@ -92,7 +92,9 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            # 64 MB of pages instead of 2, and the file mapped: rows of many pictures are read at random.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+            "PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;",
         }
     return config
 

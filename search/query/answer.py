@@ -13,7 +13,6 @@ from ml.errors import ModelError
 from search import engine, index
 from search.backends.base import Hit
 from search.backends.exceptions import IndexUnavailable
-from search.changes import listed_for
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import fulltext, legs
@@ -181,7 +180,7 @@ def _nearest(
     live, (vector, floor) = _ready(viewer, lambda version: (ask(version), engine.match_floor(version)))
     if vector is None:
         return [], floor, ""
-    where = legs.listed_filter(legs.allowed(asked, viewer=viewer), viewer=viewer) if asked else listed_for(viewer)
+    where = legs.listed_filter(asked, viewer=viewer)
     try:
         answer = live.search(vector, limit=limit, where=where)
     except IndexUnavailable:

@@ -1,6 +1,8 @@
 """The legs of a search: each finds pictures by a measure of its own, under the same filters."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +12,7 @@ from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
 from search import engine
-from search.backends.base import All, Filter, HasKey
+from search.backends.base import All, Filter, HasKey, Not
 from search.changes import listed_for
 from search.models import Embedding, ModelVersion
 from search.query import fulltext
@@ -104,11 +106,20 @@ def _vectors_of(pictures: tuple[Like, ...], *, version: ModelVersion, viewer: Vi
     }
 
 
-def listed_filter(where: Q, *, viewer: Viewer) -> Filter:
+def listed_filter(query: Query, *, viewer: Viewer) -> Filter:
     """What the index is asked to look among: what may be listed for the viewer and, where they are few enough to be
-    told, just the pictures that `where` lets through."""
+    told, just the pictures that filters, and words that must or must not be there, let through."""
     listed = listed_for(viewer)
+    words = Words.of(query)
+    is_all_but_some = bool(words.excluded) and not (query.filters or words.required)
+    if is_all_but_some:  # few have the words, and most have not
+        having = [condition for word in words.excluded if (condition := fulltext.holding(required=[word]))]
+        where = reduce(or_, having, Q())
+    else:
+        where = allowed(query, viewer=viewer)
     if not where:
         return listed
-    keys = list(Image.objects.listed_for(viewer).filter(where).values_list("pk", flat=True)[: MOST_KEYS + 1])
-    return All((listed, HasKey(tuple(keys)))) if len(keys) <= MOST_KEYS else listed
+    keys = tuple(Image.objects.listed_for(viewer).filter(where).values_list("pk", flat=True)[: MOST_KEYS + 1])
+    if len(keys) > MOST_KEYS:
+        return listed
+    return All((listed, Not(HasKey(keys)) if is_all_but_some else HasKey(keys)))

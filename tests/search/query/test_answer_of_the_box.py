@@ -53,6 +53,8 @@ class TestWords:
         city = told((200, 0, 0), "a dog in a city")
         assert set(shown(search_images(viewer=user, query="red"))) == {beach, people, city}
         assert set(shown(search_images(viewer=user, query="red -people"))) == {beach, city}
+        assert set(shown(search_images(viewer=user, query="red -people -city"))) == {beach}
+        assert set(shown(search_images(viewer=user, query="red -the"))) == {beach, people, city}  # says nothing
         assert set(shown(search_images(viewer=user, query="red +dog"))) == {beach, city}
         assert set(shown(search_images(viewer=user, query="red +dog -city"))) == {beach}
         assert shown(search_images(viewer=user, query='"dog on a beach"')) == [beach]
@@ -94,6 +96,15 @@ class TestFilters:
             told((255 - 20 * shade, 0, 0), "a red thing")
         unsure = told((150, 90, 90), "red too", description_unsure=True)
         assert shown(search_images(viewer=user, query="red is:unsure")) == [unsure]
+
+    def test_pictures_with_words_that_must_not_be_there_take_no_place(
+        self, told: Callable[..., Image], user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("search.query.answer.DEPTH", 2)
+        for shade in range(6):
+            told((255 - 10 * shade, 0, 0), "red people")
+        dog = told((150, 90, 90), "a dog")
+        assert shown(search_images(viewer=user, query="red -people")) == [dog]
 
     def test_too_many_to_tell_the_index(
         self, told: Callable[..., Image], user: User, monkeypatch: pytest.MonkeyPatch
