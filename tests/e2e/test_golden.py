@@ -7,9 +7,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -25,11 +25,11 @@ def upload(browser: Chrome, site: str, photos: list[Path]) -> None:
         page.get(f"{site}/search/?q=a+cat")
         return len(page.find_elements(By.CSS_SELECTOR, ".score meter")) == len(photos)
 
-    WebDriverWait(browser, 20).until(
+    patiently(browser, 20).until(
         lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(photos)
     )
-    WebDriverWait(browser, READY_SECONDS).until(found)
-    WebDriverWait(browser, READY_SECONDS).until(
+    patiently(browser, READY_SECONDS).until(found)
+    patiently(browser, READY_SECONDS).until(
         lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]") or page.refresh()
     )
 
@@ -49,7 +49,7 @@ def pressed(browser: Chrome) -> list[str]:
 
 
 def wait_for(browser: Chrome, expected: list[str]) -> None:
-    WebDriverWait(browser, 10).until(lambda page: pressed(page) == expected)
+    patiently(browser, 10).until(lambda page: pressed(page) == expected)
 
 
 def test_mark_hits_and_see_what_it_says(
@@ -86,14 +86,14 @@ def test_mark_hits_and_see_what_it_says(
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.refresh()
     button(browser, "wrong", 1).click()
-    WebDriverWait(browser, 10).until(lambda page: "#judge-" in page.current_url)
+    patiently(browser, 10).until(lambda page: "#judge-" in page.current_url)
     assert pressed(browser) == ["right", "wrong"]
     button(browser, "wrong", 1).click()
     wait_for(browser, ["right", ""])
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
     browser.find_element(By.CSS_SELECTOR, "a[href='/search/golden/']").click()
-    WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".figures"))
+    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".figures"))
     rows = browser.find_elements(By.CSS_SELECTOR, ".figures tbody th")
     assert [row.text[:11] for row in rows] == ["Whole answe", "Looks alone"]
     assert "100 %" in browser.find_element(By.CSS_SELECTOR, ".figures tbody td").text
@@ -101,7 +101,7 @@ def test_mark_hits_and_see_what_it_says(
     assert bar.size["width"] > 50
     assert not overflows(browser)
     browser.find_element(By.CSS_SELECTOR, ".golden-queries a").send_keys(Keys.ENTER)
-    WebDriverWait(browser, 10).until(lambda page: pressed(page) == ["right", ""])
+    patiently(browser, 10).until(lambda page: pressed(page) == ["right", ""])
 
 
 def test_signed_out_meanwhile_one_is_asked_to_sign_in(
@@ -111,5 +111,5 @@ def test_signed_out_meanwhile_one_is_asked_to_sign_in(
     upload(browser, site, [sample_photos["chelsea.png"]])
     browser.delete_cookie("sessionid")
     button(browser, "right", 0).click()
-    WebDriverWait(browser, 10).until(lambda page: "/sign-in/" in page.current_url)
+    patiently(browser, 10).until(lambda page: "/sign-in/" in page.current_url)
     assert "q%3Da" in browser.current_url

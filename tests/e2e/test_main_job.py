@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from bench.installation import PASSWORD
+from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -28,7 +28,7 @@ def send(browser: Chrome, address: str, fields: dict[str, str]) -> None:
     for name, text in fields.items():
         browser.find_element(By.NAME, name).send_keys(text)
     browser.find_element(By.CSS_SELECTOR, "main form button").click()
-    WebDriverWait(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
+    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
 
 
 def search(browser: Chrome, site: str, words: str) -> list[str]:
@@ -37,7 +37,7 @@ def search(browser: Chrome, site: str, words: str) -> list[str]:
     box = browser.find_element(By.NAME, "q")
     box.send_keys(words)
     box.submit()
-    WebDriverWait(browser, 10).until(lambda page: "/search/" in page.current_url)
+    patiently(browser, 10).until(lambda page: "/search/" in page.current_url)
     return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")]
 
 
@@ -64,24 +64,24 @@ def test_upload_watch_search_find(
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
 
     # Every file gets its row; the text file a sentence, the photos their captions while we watch.
-    rows = WebDriverWait(browser, 10).until(
+    rows = patiently(browser, 10).until(
         lambda page: len(found := page.find_elements(By.CSS_SELECTOR, ".uploads .upload")) == 4 and found
     )
     by_name = {row.find_element(By.CSS_SELECTOR, ".upload-name").text: row for row in rows}
     refused = by_name["notes.jpg"]
-    WebDriverWait(browser, 20).until(lambda _: "refused" in str(refused.get_attribute("class")))
+    patiently(browser, 20).until(lambda _: "refused" in str(refused.get_attribute("class")))
     assert "not a picture" in refused.find_element(By.CSS_SELECTOR, ".upload-state").text.lower()
     assert not overflows(browser)
     addresses = {}
     for photo in photos:
         row = by_name[photo.name]
-        link = WebDriverWait(browser, 20).until(lambda _, row=row: row.find_element(By.CSS_SELECTOR, "a"))
+        link = patiently(browser, 20).until(lambda _, row=row: row.find_element(By.CSS_SELECTOR, "a"))
         addresses[photo.name] = link.get_attribute("href")
-        WebDriverWait(browser, READY_SECONDS).until(lambda _, row=row: row.find_elements(By.CSS_SELECTOR, "img"))
-        WebDriverWait(browser, READY_SECONDS).until(lambda _, link=link: "being described" not in link.text)
+        patiently(browser, READY_SECONDS).until(lambda _, row=row: row.find_elements(By.CSS_SELECTOR, "img"))
+        patiently(browser, READY_SECONDS).until(lambda _, link=link: "being described" not in link.text)
 
     browser.get(addresses["chelsea.png"])
-    WebDriverWait(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
     picture = browser.find_element(By.CSS_SELECTOR, ".stage img")
     assert picture.get_attribute("alt")
     assert picture.get_attribute("alt") != "chelsea.png"

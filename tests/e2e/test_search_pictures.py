@@ -10,9 +10,9 @@ from PIL import Image as PILImage
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
+from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -35,7 +35,7 @@ PASTE = """
 
 
 def wait_for(browser: Chrome, selector: str, seconds: int = 15) -> WebElement:
-    return WebDriverWait(browser, seconds).until(lambda page: page.find_element(By.CSS_SELECTOR, selector))
+    return patiently(browser, seconds).until(lambda page: page.find_element(By.CSS_SELECTOR, selector))
 
 
 def hits(browser: Chrome) -> list[str]:
@@ -47,8 +47,8 @@ def go(browser: Chrome, act: Callable[[], object]) -> None:
     """Do what leads to another page, and wait until it is there."""
     old = browser.find_element(By.TAG_NAME, "html")
     act()
-    WebDriverWait(browser, 20).until(lambda page: page.find_element(By.TAG_NAME, "html") != old)
-    WebDriverWait(browser, 20).until(lambda page: page.execute_script("return document.readyState") == "complete")
+    patiently(browser, 20).until(lambda page: page.find_element(By.TAG_NAME, "html") != old)
+    patiently(browser, 20).until(lambda page: page.execute_script("return document.readyState") == "complete")
 
 
 def press(browser: Chrome, element: WebElement) -> None:
@@ -66,7 +66,7 @@ def library(
     browser.get(f"{site}/upload/")
     paths = "\n".join(str(sample_photos[name]) for name in PHOTOS)
     browser.find_element(By.NAME, "pictures").send_keys(paths)
-    WebDriverWait(browser, READY_SECONDS).until(
+    patiently(browser, READY_SECONDS).until(
         lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(PHOTOS)
     )
     rows = browser.find_elements(By.CSS_SELECTOR, ".uploads .upload")
@@ -78,9 +78,7 @@ def library(
     }
     for address in found.values():
         browser.get(address)
-        WebDriverWait(browser, READY_SECONDS).until(
-            lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]")
-        )
+        patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
     return found
 
 

@@ -3,13 +3,12 @@
 import time
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -32,11 +31,6 @@ def offered(browser: Chrome, label: str) -> WebElement:
         return next((option for option in found if option.text.startswith(label)), None)
 
     return patiently(browser).until(find)
-
-
-def patiently(browser: Chrome) -> "WebDriverWait[Chrome]":
-    """Waits, also while one page gives way to the next, or one list to another."""
-    return WebDriverWait(browser, 10, ignored_exceptions=[StaleElementReferenceException])
 
 
 def heights(browser: Chrome) -> list[float]:

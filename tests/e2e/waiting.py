@@ -1,0 +1,10 @@
+"""Waiting for pages that change while one looks."""
+
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.ui import WebDriverWait
+
+
+def patiently(browser: Chrome, seconds: float = 10.0) -> "WebDriverWait[Chrome]":
+    """As WebDriverWait; what was there a moment ago and is gone with the old page is looked for again."""
+    return WebDriverWait(browser, seconds, ignored_exceptions=[NoSuchElementException, StaleElementReferenceException])
