@@ -183,12 +183,7 @@ def model_version_activate(*, version: ModelVersion, force: bool = False) -> Mod
         raise VersionRefused(f"Searches use {version.key} already.")
     if not force and (problem := _why_not_covered(version)):
         raise VersionRefused(problem)
-    _check_usable(version)
-    with transaction.atomic():
-        version = _switch_to(_locked(version))
-        _stop_taking_over()
-    _start_work()
-    return version
+    return _switch_by_hand(version)
 
 
 def model_version_roll_back() -> ModelVersion:
@@ -200,12 +195,7 @@ def model_version_roll_back() -> ModelVersion:
     version = previous_version()
     if version is None:
         raise VersionRefused("There is nothing to roll back to: no other version that searches used has vectors.")
-    _check_usable(version)
-    with transaction.atomic():
-        version = _switch_to(_locked(version))
-        _stop_taking_over()
-    _start_work()
-    return version
+    return _switch_by_hand(version)
 
 
 def model_version_remove(*, version: ModelVersion) -> None:
@@ -299,6 +289,17 @@ def _switch_to(version: ModelVersion) -> ModelVersion:
         _active().update(state=State.RETIRED)
         _activate(version)
         version.save(update_fields=["state", "activates_itself", "activated_at"])
+    return version
+
+
+def _switch_by_hand(version: ModelVersion) -> ModelVersion:
+    """What somebody asked for now outlives every build that was to take over. Raises VersionRefused where its model
+    can't be loaded, VersionUnknown where it is gone."""
+    _check_usable(version)
+    with transaction.atomic():
+        version = _switch_to(_locked(version))
+        _stop_taking_over()
+    _start_work()
     return version
 
 
