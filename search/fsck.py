@@ -34,7 +34,7 @@ def check(*, repair: bool, progress: Progress) -> Iterator[Report]:
     if own is not None:
         yield Report(f"the snapshot of {own.version}", _check_own(own, repair=repair, progress=progress))
     if factory.is_shared():
-        for version in ModelVersion.objects.filter(state__in=pushing.INDEXED).order_by("pk"):
+        for version in ModelVersion.objects.filter(state__in=ModelVersion.IN_USE).order_by("pk"):
             drift = pushing.check(version, repair=repair, progress=progress)
             yield Report(pushing.server_of(version).location, drift)
 

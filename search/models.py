@@ -18,6 +18,8 @@ class ModelVersion(models.Model):
         ACTIVE = "active", "Active: searches use it"
         RETIRED = "retired", "Retired: kept, but no longer added to"
 
+    IN_USE = (State.ACTIVE, State.BUILDING)
+
     key = models.CharField(max_length=300, unique=True, help_text="ml.ModelInfo.key")
     name = models.CharField(max_length=255, help_text="The name by which ml.load_encoder finds it.")
     revision = models.CharField(max_length=50)

@@ -26,8 +26,6 @@ SENT_AT_ONCE = 512
 # After so long a push ends; the next one goes on with the rest. The worker, who pushes, has pictures to see to.
 PUSH_SECONDS = 10.0
 
-INDEXED = (ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING)
-
 Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
@@ -102,7 +100,7 @@ def reset() -> None:
 
 def _versions() -> list[ModelVersion]:
     """Those whose index is searched, or will be: the active one first, which must not wait for the others."""
-    found = ModelVersion.objects.filter(state__in=INDEXED).select_related("cursor").order_by("pk")
+    found = ModelVersion.objects.filter(state__in=ModelVersion.IN_USE).select_related("cursor").order_by("pk")
     return sorted(found, key=lambda version: version.state != ModelVersion.State.ACTIVE)
 
 
@@ -195,7 +193,7 @@ def _send(server: VectorIndex, change: changes.Changes, lease: Lease) -> None:
 
 
 def _refresh(version: ModelVersion) -> None:
-    now = ModelVersion.objects.filter(pk=version.pk, state__in=INDEXED).first()
+    now = ModelVersion.objects.filter(pk=version.pk, state__in=ModelVersion.IN_USE).first()
     if now is None:
         raise LeaseLost
     version.last_seq, version.state = now.last_seq, now.state

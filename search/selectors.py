@@ -49,9 +49,7 @@ def versions_to_embed() -> list[ModelVersion]:
     A name stands for one model at a time. So an active version whose name the one being built has taken over is past
     making: no model on this machine makes its vectors any more.
     """
-    wanted = list(
-        ModelVersion.objects.filter(state__in=[ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING]).order_by("pk")
-    )
+    wanted = list(ModelVersion.objects.filter(state__in=ModelVersion.IN_USE).order_by("pk"))
     taken_over = {version.name for version in wanted if version.state == ModelVersion.State.BUILDING}
     return [
         version for version in wanted if version.state == ModelVersion.State.BUILDING or version.name not in taken_over

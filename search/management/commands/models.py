@@ -136,7 +136,7 @@ def _watch(version: ModelVersion) -> bool:
             bar.refresh()
             if not progress.left:
                 return progress.coverage.is_complete
-            if not ModelVersion.objects.filter(pk=version.pk, state__in=[State.BUILDING, State.ACTIVE]).exists():
+            if not ModelVersion.objects.filter(pk=version.pk, state__in=ModelVersion.IN_USE).exists():
                 raise VersionRefused(f"Version {version.key} is not being built any more.")
             time.sleep(max(POLL_SECONDS, 5 * took))  # looking takes a second with 300,000 pictures
             began = time.monotonic()
