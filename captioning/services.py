@@ -63,7 +63,7 @@ def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, uns
             },
         )
         if becomes_current:
-            gallery_services.image_describe(image_id=image_id, text=result.text, unsure=unsure)
+            gallery_services.image_describe(image_id=image_id, text=result.text, unsure=unsure, by_person=False)
     return caption
 
 
@@ -82,7 +82,7 @@ def caption_write_by_person(*, image_id: int, author: User, text: str) -> Captio
             return same
         _retire_current(image_id)
         caption = Caption.objects.create(image_id=image_id, text=text, source=Caption.Source.PERSON, author=author)
-        gallery_services.image_describe(image_id=image_id, text=text, unsure=False)
+        gallery_services.image_describe(image_id=image_id, text=text, unsure=False, by_person=True)
     return caption
 
 

@@ -116,9 +116,16 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     return image
 
 
-def image_describe(*, image_id: int, text: str, unsure: bool) -> None:
+def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
     """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
-    Image.objects.filter(pk=image_id).update(description=text, description_unsure=unsure)
+    Image.objects.filter(pk=image_id).update(
+        description=text, description_unsure=unsure, description_by_person=by_person
+    )
+
+
+def image_set_text(*, image_id: int, text: str) -> None:
+    """Sets what can be read in the picture. For reading.services, in the transaction that records it."""
+    Image.objects.filter(pk=image_id).update(text_in_picture=text)
 
 
 def images_delete(*, images: Iterable[Image]) -> int:

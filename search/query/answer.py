@@ -17,7 +17,7 @@ from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import fulltext, legs
 from search.query.fusion import Fused, fuse
-from search.query.legs import CAPTION, DEPTH, LOOKS, WEIGHTS, Vector, Words
+from search.query.legs import CAPTION, DEPTH, LEGS, LOOKS, WEIGHTS, Leg, Vector, Words
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -41,6 +41,11 @@ class SearchHit:
     is_match: bool = True
     ranks: Mapping[str, int] = field(default_factory=dict)
     caption: list[tuple[str, bool]] = field(default_factory=list)
+
+    @property
+    def why(self) -> list[tuple[Leg, int]]:
+        """The legs that found it, in the order in which people are told, and its place in each."""
+        return [(leg, self.ranks[leg.name]) for leg in LEGS.values() if leg.name in self.ranks]
 
 
 @dataclass(frozen=True)

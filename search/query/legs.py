@@ -28,9 +28,29 @@ MOST_KEYS = 50_000
 # How much a text or picture that is not meant pushes away.
 REPULSION = 0.5
 
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A measure by which pictures are found. `weight`: how much a place by it counts. `label` and `sentence` tell
+    people what that place is: "words #3"."""
+
+    name: str
+    weight: float
+    label: str
+    sentence: str
+
+
 LOOKS, CAPTION = "looks", "caption"
-# Measured by bench.fusion on Flickr8k dev with captions that the captioner wrote; see docs/why.md.
-WEIGHTS = {LOOKS: 1.0, CAPTION: 0.2}
+# Weights are measured by bench.fusion on Flickr8k dev with captions that the captioner wrote; see docs/why.md.
+LEGS = {
+    leg.name: leg
+    for leg in (
+        Leg(CAPTION, 0.2, "words", "Its place among the pictures whose caption or file name has the words"),
+        Leg(LOOKS, 1.0, "looks", "Its place among the pictures that look like what was asked for"),
+    )
+}
+WEIGHTS = {leg.name: leg.weight for leg in LEGS.values()}
 
 Vector = npt.NDArray[np.float32]
 

@@ -1,13 +1,14 @@
 // Choose a part of the picture and search by it: drag a box over the picture (mouse, pen or finger), take it by its
 // corners, or use the arrow keys. The numbers that go to the server are shares of the picture, not pixels.
 
+import { lay, onMoved, picture } from "./over_picture.js";
+
 const SMALLEST = 0.05; // of the picture's width and height
 const STEP = 0.02; // of an arrow key
 const GRIP = 24; // pixels around a corner that take it
 const CORNERS = [[0, 0], [1, 0], [0, 1], [1, 1]];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const stage = document.querySelector(".stage");
 const opener = document.querySelector("[data-region-open]");
 const layer = document.querySelector("[data-region]");
 const frame = layer.querySelector("[data-region-box]");
@@ -20,29 +21,14 @@ let drag = null;
 const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 const percent = (share) => `${Math.round(share * 100)}%`;
 
-/** The picture may have been renewed since: it is looked up each time. */
-function picture() {
-  return stage.querySelector("img");
-}
-
-/** Lays the layer over the picture as it is shown, without the bands beside it. */
 function place() {
-  const image = picture();
-  if (!image || layer.hidden) return;
-  const shown = image.getBoundingClientRect();
-  const around = layer.offsetParent.getBoundingClientRect();
-  const ratio = image.width && image.naturalWidth ? image.naturalWidth / image.naturalHeight : shown.width / shown.height;
-  const width = Math.min(shown.width, shown.height * ratio);
-  const height = width / ratio;
-  layer.style.left = `${shown.left - around.left + (shown.width - width) / 2}px`;
-  layer.style.top = `${shown.top - around.top + (shown.height - height) / 2}px`;
-  layer.style.width = `${width}px`;
-  layer.style.height = `${height}px`;
+  const size = lay(layer);
+  if (!size) return;
   frame.style.left = percentExactly(part.left);
   frame.style.top = percentExactly(part.top);
   frame.style.width = percentExactly(part.width);
   frame.style.height = percentExactly(part.height);
-  placeBar(width, height);
+  placeBar(...size);
 }
 
 function percentExactly(share) {
@@ -160,13 +146,8 @@ bar.addEventListener("submit", () => {
 });
 layer.querySelector("[data-region-close]").addEventListener("click", close);
 opener.addEventListener("click", () => (layer.hidden ? open() : close()));
-new ResizeObserver(place).observe(stage);
-window.addEventListener("resize", place);
-
-function offer() {
-  opener.hidden = !picture();
-}
-
-// The preview may be made while somebody looks.
-new MutationObserver(offer).observe(stage, { childList: true });
-offer();
+onMoved(() => {
+  opener.hidden = !picture(); // the preview may be made while somebody looks
+  place();
+});
+opener.hidden = !picture();

@@ -208,7 +208,7 @@ class TestChange:
 
     def test_description(self, user: User) -> None:
         image = create(user, encode(plain())).image
-        services.image_describe(image_id=image.pk, text="a red wall", unsure=True)
+        services.image_describe(image_id=image.pk, text="a red wall", unsure=True, by_person=False)
         image.refresh_from_db()
         assert (image.description, image.description_unsure) == ("a red wall", True)
 

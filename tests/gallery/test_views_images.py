@@ -56,7 +56,7 @@ def test_captions_sure_and_unsure(client: Client, image: Image) -> None:
     make_ready(image, "a red square")
     assert 'alt="a red square"' in page_of(client, image)
     assert "maybe:" not in page_of(client, image)
-    services.image_describe(image_id=image.pk, text="a red square", unsure=True)
+    services.image_describe(image_id=image.pk, text="a red square", unsure=True, by_person=False)
     assert "<title>maybe: a red square" in page_of(client, image)
     assert "<i>maybe:</i>" in page_of(client, image)
     assert "the describer was not sure" in page_of(client, image)

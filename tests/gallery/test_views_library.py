@@ -30,7 +30,7 @@ def listed(page: str) -> list[str]:
 
 def make_ready(image: Image, said: str = "a red square", *, unsure: bool = False) -> None:
     services.renditions_create(image=image, picture=PILImage.new("RGB", (image.width, image.height), "red"))
-    services.image_describe(image_id=image.pk, text=said, unsure=unsure)
+    services.image_describe(image_id=image.pk, text=said, unsure=unsure, by_person=False)
     Stage.objects.filter(image=image).update(state=Stage.State.DONE)
 
 
