@@ -29,7 +29,6 @@ MOST_KEYS = 50_000
 REPULSION = 0.5
 
 
-
 @dataclass(frozen=True)
 class Leg:
     """A measure by which pictures are found. `weight`: how much a place by it counts. `label` and `sentence` tell
