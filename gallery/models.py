@@ -29,6 +29,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """What the viewer may open by its address: what is listed for them, and pictures shared by link."""
         return self.filter(Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk))
 
+    def described_by_person(self) -> Self:
+        """Those that somebody described, rather than a model."""
+        return self.filter(description_by_person=True).exclude(description="")
+
     def newest_first(self) -> Self:
         return self.order_by("-sort_date", "-id")
 
@@ -146,6 +150,7 @@ class Stage(models.Model):
     class Priority(models.IntegerChoices):
         INTERACTIVE = 0
         BACKFILL = 1
+        LATER = 2
 
     OPEN = (State.PENDING, State.RUNNING)
 

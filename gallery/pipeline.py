@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -13,10 +13,14 @@ from django.conf import settings
 
 @dataclass(frozen=True)
 class Step:
-    """A kind of work that every picture needs; `model` names the model (version) that does it, "" where none does."""
+    """A kind of work that every picture needs; `model` names the model (version) that does it, "" where none does.
+
+    A step that comes `later` waits until all other work on all pictures is done, and pictures are ready without it.
+    """
 
     name: str
     model: str = ""
+    later: bool = field(default=False, compare=False)
 
 
 class Pipeline(Protocol):

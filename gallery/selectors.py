@@ -30,14 +30,20 @@ class StepWork:
     name: str
     state: Stage.State
     error: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True)
 class ImageWork:
-    """How the work on a picture stands as a whole, and step by step."""
+    """How the work on a picture stands as a whole, and step by step. Steps that come later don't make its `state`."""
 
     state: WorkState
     steps: list[StepWork]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be done, be it later."""
+        return any(step.state in Stage.OPEN for step in self.steps)
 
     @property
     def can_retry(self) -> bool:
@@ -78,7 +84,7 @@ def image_work(image: Image) -> ImageWork:
     for stage in sorted(image.stages.all(), key=lambda stage: stage.pk):
         stages.setdefault(stage.step, []).append(stage)
     steps = [_step_work(name, of_step) for name, of_step in stages.items()]
-    states = {step.state for step in steps}
+    states = {step.state for step in steps if not step.later}
     if states & set(Stage.OPEN):
         return ImageWork("working", steps)
     return ImageWork("failed" if Stage.State.FAILED in states else "ready", steps)
@@ -87,7 +93,8 @@ def image_work(image: Image) -> ImageWork:
 def _step_work(name: str, stages: Sequence[Stage]) -> StepWork:
     order = [Stage.State.DONE, Stage.State.SKIPPED, Stage.State.RUNNING, Stage.State.PENDING, Stage.State.FAILED]
     best = min(stages, key=lambda stage: order.index(Stage.State(stage.state)))
-    return StepWork(name, Stage.State(best.state), "" if best.state == Stage.State.DONE else best.error)
+    error = "" if best.state == Stage.State.DONE else best.error
+    return StepWork(name, Stage.State(best.state), error, later=best.priority == Stage.Priority.LATER)
 
 
 # Both bounds are written so that an index on (sort_date, id) answers them: a plain OR makes SQLite scan.

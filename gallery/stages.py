@@ -18,7 +18,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from gallery.models import Image, Stage
@@ -57,8 +57,13 @@ class Counts:
 def open_for(*, images: Iterable[Image], priority: Stage.Priority) -> None:
     """Create the stages that these pictures need today and don't have yet. Does not wake anybody."""
     steps = get_pipeline().steps()
+    priorities = {step: Stage.Priority.LATER if step.later else priority for step in steps}
     Stage.objects.bulk_create(
-        [Stage(image=image, step=step.name, model=step.model, priority=priority) for image in images for step in steps],
+        [
+            Stage(image=image, step=step.name, model=step.model, priority=priorities[step])
+            for image in images
+            for step in steps
+        ],
         ignore_conflicts=True,
         batch_size=1_000,
     )
@@ -67,8 +72,9 @@ def open_for(*, images: Iterable[Image], priority: Stage.Priority) -> None:
 def claim(*, worker: str, limit: int, steps: Collection[str] | None = None) -> list[Stage]:
     """Take the next due stages (of these steps), with their `image`; [] when nothing is due.
 
-    Either all of the due ones of up to `limit` pictures of one priority, interactive before backfill, oldest first; or,
-    where a process died, one single stage. Safe among any number of workers: each stage goes to one of them.
+    Either all of the due ones of one priority of up to `limit` pictures, interactive before backfill, oldest first; or
+    one single stage: where a process died, and of the steps that come later, so that what is uploaded meanwhile never
+    waits for more than one of these. Safe among any number of workers: each stage goes to one of them.
     """
     _fail_exhausted()
     passed: list[int] = []
@@ -146,7 +152,7 @@ def sweep() -> SweepReport:
     waiting = Stage.objects.filter(state=Stage.State.PENDING)
     skipped = waiting.exclude(current).update(**_settled(Stage.State.SKIPPED, error=REPLACED))
     skipped_before = Stage.objects.filter(current, state=Stage.State.SKIPPED)
-    revived = skipped_before.update(**_pending(due_at=now, error=""), attempts=0, priority=Stage.Priority.BACKFILL)
+    revived = skipped_before.update(**_fresh(Stage.Priority.BACKFILL))
     missing = list(_lacking(steps)[:OPENED_PER_SWEEP])
     open_for(images=missing, priority=Stage.Priority.BACKFILL)
     return SweepReport(expired=expired, failed=failed, opened=len(missing), skipped=skipped, revived=revived)
@@ -209,11 +215,12 @@ def _next_due(limit: int, steps: Collection[str] | None, passed: Collection[int]
     if not heads:
         return []
     first = min(heads, key=lambda stage: (stage.priority, stage.due_at, stage.pk))
-    if first.state == Stage.State.RUNNING:
+    if first.state == Stage.State.RUNNING or first.priority == Stage.Priority.LATER:
         return [first.pk]
     batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
     image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
-    return list(stages.filter(_waiting(now), image_id__in=image_ids).values_list("pk", flat=True))
+    waiting = stages.filter(_waiting(now), image_id__in=image_ids, priority=first.priority)
+    return list(waiting.values_list("pk", flat=True))
 
 
 def _take(ids: list[int], worker: str) -> list[Stage]:
@@ -261,8 +268,15 @@ def _settled(state: Stage.State, *, error: str) -> dict[str, Any]:
     }
 
 
+def _fresh(priority: Stage.Priority) -> dict[str, Any]:
+    """Due now, with all its attempts, at this priority unless its step comes later."""
+    later = [step.name for step in get_pipeline().steps() if step.later]
+    priorities = Case(When(step__in=later, then=Value(Stage.Priority.LATER)), default=Value(priority))
+    return {**_pending(due_at=timezone.now(), error=""), "attempts": 0, "priority": priorities}
+
+
 def _rearm(stages: QuerySet[Stage], priority: Stage.Priority) -> int:
-    rearmed = stages.update(**_pending(due_at=timezone.now(), error=""), attempts=0, priority=priority)
+    rearmed = stages.update(**_fresh(priority))
     if rearmed:
         transaction.on_commit(get_pipeline().wake)
     return rearmed

@@ -133,6 +133,17 @@ class TestWork:
         ]
         assert work.can_retry
 
+    @pytest.mark.parametrize(("state", "is_open", "can_retry"), [("pending", True, False), ("failed", False, True)])
+    def test_a_picture_is_ready_whatever_becomes_of_steps_that_come_later(
+        self, user: User, state: str, is_open: bool, can_retry: bool
+    ) -> None:
+        image = add(user)
+        image.stages.update(state="done")
+        Stage.objects.create(image=image, step="text", state=state, priority=Stage.Priority.LATER)
+        work = image_work(image)
+        assert (work.state, work.is_open, work.can_retry) == ("ready", is_open, can_retry)
+        assert [(step.name, step.state) for step in work.steps] == [("renditions", "done"), ("text", state)]
+
     def test_a_new_model_in_the_shadow_of_the_old_doesnt_show(self, user: User) -> None:
         work = self.work(add(user), [("embedding", "old", "done", ""), ("embedding", "new", "pending", "")])
         assert (work.state, [step.state for step in work.steps]) == ("ready", ["done"])

@@ -15,7 +15,7 @@ from gallery import stages
 from gallery.models import Image, Stage, User
 from gallery.pipeline import Step
 
-INTERACTIVE, BACKFILL = Stage.Priority.INTERACTIVE, Stage.Priority.BACKFILL
+INTERACTIVE, BACKFILL, LATER = Stage.Priority
 STEPS = [Step("renditions"), Step("caption", "fake"), Step("embedding", "fake@1")]
 
 todays_steps: list[Step] = []
@@ -293,6 +293,41 @@ def test_requeue_does_a_step_again_by_todays_model(user: User) -> None:
     todays_steps[1] = Step("caption", "better")
     assert stages.requeue(image_ids=[image.pk, other.pk], step="caption", priority=BACKFILL) == 2
     assert states(model="better") == {"pending": 2}
+
+
+def test_a_later_step_waits_for_all_other_work_and_is_claimed_alone(user: User) -> None:
+    todays_steps.append(Step("text", "reader", later=True))
+    first, second = add_work(user, pictures=2, priority=BACKFILL)
+    (new,) = add_work(user)
+    claims = []
+    while claimed := claim(limit=1):
+        claims.append([(stage.image, stage.step) for stage in claimed])
+    quick = [[(image, step.name) for step in STEPS] for image in (new, first, second)]
+    assert claims == [*quick, [(first, "text")], [(second, "text")], [(new, "text")]]
+
+
+def test_a_later_step_stays_so_whoever_asks_for_it_again(user: User) -> None:
+    todays_steps.append(Step("text", "reader", later=True))
+    (image,) = add_work(user)
+    for stage in [*claim(), *claim()]:
+        stages.fail(stage, "No.", retryable=False)
+
+    def priorities() -> dict[str, int]:
+        return dict(Stage.objects.filter(state="pending").values_list("step", "priority"))
+
+    assert stages.retry(image=image) == 4
+    assert priorities() == {"renditions": INTERACTIVE, "caption": INTERACTIVE, "embedding": INTERACTIVE, "text": LATER}
+    assert stages.requeue(image_ids=[image.pk], step="text", priority=BACKFILL) == 1
+    assert priorities()["text"] == LATER
+
+
+def test_the_sweep_opens_and_revives_a_later_step_as_such(user: User) -> None:
+    add_work(user, pictures=2)
+    text = Step("text", "reader", later=True)
+    for report in ("opened", "skipped", "revived"):
+        todays_steps[:] = STEPS if report == "skipped" else [*STEPS, text]
+        assert getattr(stages.sweep(), report) == 2
+        assert set(Stage.objects.filter(step="text").values_list("priority", flat=True)) == {LATER}
 
 
 def test_requeue_leaves_alone_what_runs(user: User) -> None:
