@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from gallery.exceptions import UploadRefused
 from gallery.models import Image
 from search.forms import DEFAULT_SHOW, SearchForm
+from search.narrow import narrowing_filters
 from search.query.answer import SearchResult, search_images
 from search.query.terms import FIELDS, Filter, Hint, Like, Query, Text
 from search.saved import search_record
@@ -77,6 +78,10 @@ def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> 
         "kept": None if example else search_record(viewer=request.user, result=result, page=page),
         "by_picture": bool(example or result.query.pictures),
         "example": example,
+        "narrower": [
+            {"text": str(part), "address": _address(f"{result.query.text} {part}", show, example)}
+            for part in narrowing_filters(result.query, [hit.image for hit in result.hits], viewer=request.user)
+        ],
         **_around(result, asked, show=show, page=page, pictures=pictures, example=example),
     }
 

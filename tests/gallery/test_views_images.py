@@ -34,7 +34,7 @@ def test_facts(client: Client, image: Image) -> None:
         taken_at=datetime(2024, 6, 1, 12, 30, tzinfo=UTC), camera_make="Canon", camera_model="Canon EOS 5D"
     )
     page = page_of(client, image)
-    for fact in ("1 June 2024, 12:30", "<dd>Canon EOS 5D</dd>", "64 × 48 pixels", "JPEG", "sunset.jpg"):
+    for fact in ("1 June 2024, 12:30", ">Canon EOS 5D</a>", "64 × 48 pixels", "JPEG", "sunset.jpg"):
         assert fact in page
 
 
