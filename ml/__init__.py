@@ -1,4 +1,4 @@
-"""Pictures in, captions and vectors out: a plain Python library behind the site, usable from a notebook.
+"""Pictures in, captions, vectors and texts out: a plain Python library behind the site, usable from a notebook.
 
 >>> import ml
 >>> encoder = ml.load_encoder("builtin")
@@ -10,9 +10,9 @@ Importing it is cheap; torch comes with the first model.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ml.interfaces import Captioner, ImageTextEncoder
+    from ml.interfaces import Captioner, ImageTextEncoder, TextReader
 
-__all__ = ["load_captioner", "load_encoder", "serve_on"]
+__all__ = ["load_captioner", "load_encoder", "load_reader", "serve_on"]
 
 
 def serve_on(device: str = "auto") -> None:
@@ -48,3 +48,13 @@ def load_captioner(name: str = "builtin") -> "Captioner":
     from ml import registry
 
     return registry.captioners.get(name)
+
+
+def load_reader(name: str = "rapidocr") -> "TextReader":
+    """The reader of text in pictures of that name, shared by all callers in this process; it runs on the CPU.
+
+    `name` is `rapidocr`, which needs the extra `text`, or `fake` (reads a colour's name). Raises an error of ml.errors.
+    """
+    from ml import registry
+
+    return registry.readers.get(name)

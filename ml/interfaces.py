@@ -1,8 +1,8 @@
-"""What every encoder and captioner can do, whatever stands behind it."""
+"""What every encoder, captioner and text reader can do, whatever stands behind it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ Embeddings = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Identifies exactly what produced a caption or a vector.
+    """Identifies exactly what produced a caption, a vector or a line of text.
 
     Two models with equal info give the same output for the same input; when one field differs, vectors of one must
     not be compared with vectors of the other.
@@ -42,6 +42,29 @@ class CaptionResult:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Look:
+    """A word of a caption, and where in the picture it was found."""
+
+    word: str
+    attention: npt.NDArray[np.float32]
+    """(rows, columns), rows from the top, sums to 1."""
+
+
+Corner = tuple[float, float]
+"""(x, y) in shares of the picture's width and height, each in [0, 1], from its top left."""
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """A line of text in a picture, how sure the reader is of it, in [0, 1], and where it stands."""
+
+    text: str
+    confidence: float
+    corners: tuple[Corner, Corner, Corner, Corner]
+    """Clockwise from where the line begins: its top left, as one reads it."""
+
+
 class ImageTextEncoder(Protocol):
     """Places pictures and texts in one space, where cosine similarity means that they belong together."""
 
@@ -63,6 +86,17 @@ class ImageTextEncoder(Protocol):
         """Embed texts: (n, d). Text beyond the model's length is cut."""
 
 
+@runtime_checkable
+class SpatialEncoder(Protocol):
+    """An encoder that can also tell which parts of a picture speak for a text."""
+
+    def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
+        """How much each part of an RGB picture is like each of m texts, (m, d): (m, rows, columns), rows from the top.
+
+        The parts are a grid over the whole picture. Only the values of one map can be compared with each other.
+        """
+
+
 class Captioner(Protocol):
     """Describes pictures in a sentence."""
 
@@ -75,6 +109,24 @@ class Captioner(Protocol):
 
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Describe RGB pictures of any size, one result a picture, in their order."""
+
+
+@runtime_checkable
+class LookingCaptioner(Protocol):
+    """A captioner that can also tell where it looks for the words of a caption."""
+
+    def looks(self, image: Image, text: str) -> tuple[Look, ...]:
+        """Where it looks in an RGB picture while it says the words of `text`, which need not be its own, in order."""
+
+
+class TextReader(Protocol):
+    """Reads what is written in pictures."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def read(self, images: Sequence[Image]) -> list[list[TextLine]]:
+        """Read RGB pictures of any size: the lines of each, in reading order; none where nothing can be read."""
 
 
 class ImageTower(Protocol):

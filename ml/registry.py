@@ -1,7 +1,8 @@
 """The models of this process: each loaded on first use, once, however many threads ask for it.
 
 `encoders.get(name)` and `captioners.get(name)` take `builtin`, `fake`, a folder, or the hub id of a model that was
-fetched before. Nothing here imports torch until a model is asked for, so that a server may fork after importing this.
+fetched before; `readers.get(name)` takes `rapidocr` or `fake`. Nothing here imports torch or another engine until a
+model is asked for, so that a server may fork after importing this.
 """
 
 import threading
@@ -12,7 +13,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from ml import hub
 from ml.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
-from ml.interfaces import Captioner, ImageTextEncoder, ModelInfo
+from ml.interfaces import Captioner, ImageTextEncoder, ModelInfo, TextReader
 
 State = Literal["available", "missing", "corrupt", "unsupported", "broken"]
 
@@ -105,7 +106,7 @@ class Registry(Generic[M]):
         checkpoint = hub.locate(name)
         family = self._families.get(checkpoint.model_type)
         if family is None:
-            known = ", ".join(sorted(self._families))
+            known = ", ".join(sorted(self._families)) or "none"
             raise ModelUnsupported(
                 f"{name} is a {checkpoint.model_type} model, which is no {self.role} of a kind known here ({known})."
             )
@@ -166,6 +167,18 @@ def _attention_captioner(checkpoint: hub.Checkpoint) -> Captioner:
     return BuiltinCaptioner.open(checkpoint)
 
 
+def _rapidocr_reader() -> TextReader:
+    from ml.readers.rapidocr import RapidOCRReader
+
+    return RapidOCRReader.load()
+
+
+def _fake_reader() -> TextReader:
+    from ml.readers.fake import FakeReader
+
+    return FakeReader()
+
+
 encoders: Registry[ImageTextEncoder] = Registry(
     "encoder",
     named={"builtin": _builtin_encoder, "fake": _fake_encoder},
@@ -184,4 +197,7 @@ captioners: Registry[Captioner] = Registry(
         "vision-encoder-decoder": _vision_encoder_decoder,
         "mmsite-attention-captioner": _attention_captioner,
     },
+)
+readers: Registry[TextReader] = Registry(
+    "text reader", named={"rapidocr": _rapidocr_reader, "fake": _fake_reader}, families={}
 )

@@ -7,9 +7,11 @@ import pytest
 
 CHECK = """
 import sys
-import ml, ml.devices, ml.registry, ml.interfaces, ml.errors, ml.hub, ml.__main__
+import ml, ml.devices, ml.registry, ml.interfaces, ml.errors, ml.hub, ml.readers.rapidocr, ml.__main__
 {more}
-heavy = {{"torch", "transformers", "huggingface_hub", "safetensors", "tokenizers", "django"}} & set(sys.modules)
+heavy = set(sys.modules) & {{
+    "torch", "transformers", "huggingface_hub", "safetensors", "tokenizers", "onnxruntime", "cv2", "rapidocr", "django"
+}}
 sys.exit(", ".join(sorted(heavy)) or 0)
 """
 
@@ -24,7 +26,9 @@ def test_the_front_door_and_the_registry_import_nothing_heavy() -> None:
 
 
 def test_the_fakes_import_nothing_heavy() -> None:
-    result = run("ml.serve_on('cuda'); ml.load_encoder('fake').encode_texts(['red']); ml.load_captioner('fake')")
+    result = run(
+        "ml.serve_on('cuda'); ml.load_encoder('fake').encode_texts(['red']); ml.load_captioner('fake'); ml.load_reader('fake')"
+    )
     assert (result.returncode, result.stderr) == (0, "")
 
 

@@ -1,0 +1,106 @@
+"""PP-OCRv6 (small) by the package rapidocr: one network finds lines, one turns them upright, one reads them.
+
+They are three ONNX files of the package's wheel (Apache-2.0), run by ONNX Runtime on the CPU; nothing is fetched.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL.Image import Image
+
+from ml.errors import ModelNotFound
+from ml.files import verify_sha256
+from ml.interfaces import Corner, ModelInfo, TextLine
+from ml.readers.order import in_reading_order
+
+PACKAGES = ("rapidocr", "onnxruntime")
+WEIGHTS = {
+    "Det": ("PP-OCRv6_det_small.onnx", "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"),
+    "Cls": ("ch_ppocr_mobile_v2.0_cls_mobile.onnx", "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c"),
+    "Rec": ("PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"),
+}
+
+LONGEST = 1_600  #: pixels of the longer side; a larger picture is scaled down to it, a smaller one is read as it is
+SURE_FROM = 0.8  #: confidence of a line below which it is dropped: docs/models.md says what that costs and spares
+FEWEST = 2  #: letters and digits; single ones are seen in faces and windows far more often than they are written
+TALL = 1.5  #: height / width from which rapidocr takes a line to run downwards
+
+
+class RapidOCRReader:
+    """Implements ml.interfaces.TextReader. Safe to call from several threads at once; they take turns."""
+
+    def __init__(self, engine: Any, longest: int, info: ModelInfo) -> None:
+        self.info = info
+        self._engine = engine
+        self._longest = longest
+        self._turn = threading.Lock()
+
+    @classmethod
+    def load(cls, *, longest: int = LONGEST, sure_from: float = SURE_FROM) -> "RapidOCRReader":
+        """Load the networks. Raises ModelNotFound where a package or file is missing, ModelCorrupt for another file."""
+        missing = [package for package in PACKAGES if find_spec(package) is None]
+        if missing:
+            raise ModelNotFound(
+                f"Text in pictures is read by {' and '.join(PACKAGES)}, and {' and '.join(missing)} is not installed; "
+                "run `pip install --constraint constraints.txt '.[text]'`."
+            )
+        import rapidocr
+
+        folder = Path(rapidocr.__file__).parent / "models"
+        options: dict[str, Any] = {
+            "Global.log_level": "critical",
+            "Global.text_score": sure_from,
+            "Global.use_preprocess_img": False,  # which would enlarge a picture of 1,600 x 1 to 48,000 x 32
+            "Det.limit_type": "max",
+            "Det.limit_side_len": longest,
+            "EngineConfig.onnxruntime.intra_op_num_threads": _threads(),
+        }
+        for role, (name, digest) in WEIGHTS.items():
+            verify_sha256(folder / name, digest)
+            options[f"{role}.model_path"] = str(folder / name)
+        weights = hashlib.sha256("".join(digest for _, digest in WEIGHTS.values()).encode()).hexdigest()
+        info = ModelInfo("rapidocr", version("rapidocr"), weights, f"side-{longest}-sure-{sure_from}")
+        return cls(rapidocr.RapidOCR(params=options), longest, info)
+
+    def read(self, images: Sequence[Image]) -> list[list[TextLine]]:
+        """Read RGB pictures of any size: the lines of each, in reading order."""
+        return [self._read(image) for image in images]
+
+    def _read(self, image: Image) -> list[TextLine]:
+        small = image.copy()
+        small.thumbnail((self._longest, self._longest))
+        pixels = np.ascontiguousarray(np.asarray(small)[:, :, ::-1])  # OpenCV's order of colours
+        with self._turn:
+            found = self._engine(pixels)
+        texts = getattr(found, "txts", None)  # absent, or None, where there is nothing to read
+        if texts is None:
+            return []
+        lines = [
+            TextLine(text.strip(), float(score), _corners(box, small.size))
+            for text, score, box in zip(texts, found.scores, found.boxes, strict=True)
+            if sum(character.isalnum() for character in text) >= FEWEST
+        ]
+        return in_reading_order(lines)
+
+
+def _corners(box: npt.NDArray[np.float32], size: tuple[int, int]) -> tuple[Corner, Corner, Corner, Corner]:
+    """The corners of a box, (4, 2) in pixels, clockwise from its top left in the picture, as those of its line."""
+    width, height = np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])
+    if height >= TALL * width:
+        box = np.roll(box, -1, axis=0)
+    first, second, third, fourth = ((float(x), float(y)) for x, y in (box / np.array(size)).clip(0.0, 1.0))
+    return first, second, third, fourth
+
+
+def _threads() -> int:
+    """As many as other models take: OMP_NUM_THREADS, else one a core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) else os.cpu_count() or 1
