@@ -62,15 +62,15 @@ def measure(number: int) -> "dict[str, float]":
     def level() -> float:
         index.reset()
         started = time.perf_counter()
-        live = index.get_index()
+        live = index.get_indexes()
         seconds = time.perf_counter() - started
-        if live is None or live.count() != number:
+        if live is None or live.pictures.count() != number:
             raise RuntimeError("The index is not level with the table")
         return seconds
 
     follow = level()
     started = time.perf_counter()
-    if not index.save_snapshot_if_due():
+    if not index.save_snapshots_if_due():
         raise RuntimeError("No snapshot was written")
     save = time.perf_counter() - started
     (snapshot,) = settings.INDEX_DIR.glob("*.index")
@@ -87,7 +87,7 @@ def profile() -> None:
     from search import index
 
     with cProfile.Profile() as profiler:
-        index.get_index()
+        index.get_indexes()
     pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
 
 

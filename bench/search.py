@@ -29,7 +29,7 @@ FIRST = 10
 GOAL_MS = 100
 STEPS = {
     "reading the query": ["search.query.answer:parse"],
-    "level with the table": ["search.index:get_index"],
+    "level with the table": ["search.index:get_indexes"],
     "text to vector": ["search.engine:encode_query"],
     "filters to ids": ["search.query.legs:listed_filter"],
     "vector index": ["search.live:LiveIndex.search"],
@@ -126,7 +126,7 @@ def profile(asked: Sequence[tuple[str, str]], kinds: dict[str, Kind], slowest: i
     client = InProcess(SERVER_NAME="127.0.0.1")
     client.force_login(User.objects.get(username=installation.ADMIN))
     engine.warm()
-    index.get_index()
+    index.get_indexes()
     client.get("/search/", {"q": "warm"})
     engine.forget_queries()
     took = []

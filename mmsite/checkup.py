@@ -145,8 +145,8 @@ def check_work() -> Finding:
 def check_index() -> Finding:
     """Search finds every picture that has a vector."""
     try:
-        live = index.get_index()
-        found = live.count() if live else 0
+        live = index.get_indexes()
+        found = live.pictures.count() if live else 0
     except DatabaseError as error:
         return Finding("index", f"cannot be read: {error}", "Check the database.")
     except IndexUnavailable as error:

@@ -39,7 +39,7 @@ def post_worker_init(worker: Any) -> None:
 
     try:
         engine.warm()
-        index.get_index()
+        index.get_indexes()
     except (ModelError, DatabaseError) as error:
         logging.getLogger(__name__).warning("Search is not ready: %s", error)
     # What is loaded by now stays for good. Else each full collection walks through all of torch: 130 ms in some search.

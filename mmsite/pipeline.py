@@ -14,7 +14,7 @@ from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import queues
-from search import factory, pushing, versions
+from search import captions, factory, pushing, versions
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
@@ -45,12 +45,16 @@ def wake() -> None:
     A wake-up that fails is not worth an error on the page of somebody whose upload is safe: the sweep makes up for it.
     """
     for queue in queues.names():
-        steps = steps_of(queue)
         try:
-            if steps is None or stages.any_due(steps=steps) or (queue == queues.DEFAULT and pushing.is_behind()):
+            if steps_of(queue) is None or _is_work_due(queue):
                 queues.wake(queue)
         except DatabaseError:
             logger.warning("Nobody could look whether work is due; the next sweep will.", exc_info=True)
+
+
+def embeds(steps: Collection[str] | None) -> bool:
+    """Whether those who do these steps, None for all, embed what people say of pictures too."""
+    return steps is None or EMBEDDING in steps
 
 
 def changed(*, image_ids: Collection[int]) -> None:
@@ -73,11 +77,20 @@ def sweep() -> stages.SweepReport:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
     versions.model_version_activate_when_covered()
-    if stages.any_due():
+    if stages.any_due() or captions.any_due():
         wake()
     pushing.sweep()
-    search_index.save_snapshot_if_due()  # last: a full disk must not keep the work waiting
+    search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report
+
+
+def _is_work_due(queue: str) -> bool:
+    steps = steps_of(queue)
+    return (
+        stages.any_due(steps=steps)
+        or (queue == queues.DEFAULT and pushing.is_behind())
+        or (embeds(steps) and captions.any_due())
+    )
 
 
 def _push_soon() -> None:

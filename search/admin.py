@@ -19,7 +19,7 @@ from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
-from search.models import Embedding, IndexCursor, Judgement, ModelVersion
+from search.models import CaptionEmbedding, Embedding, IndexCursor, Judgement, ModelVersion
 from search.progress import Progress, progress_of
 
 
@@ -252,7 +252,7 @@ class IndexCursorAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
 
 
-@admin.register(Embedding)
+@admin.register(Embedding, CaptionEmbedding)
 class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
     """Without `image` among the columns: a tombstone's picture no longer exists, and a join would hide the row."""
 

@@ -1,4 +1,4 @@
-"""What an index reads of the Embedding table: points as filters know them, in the order of their changes or of their
+"""What an index reads of its table: points as filters know them, in the order of their changes or of their
 pictures."""
 
 import logging
@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from gallery.models import Image, Viewer, Visibility
 from search.backends.base import Any, FieldKind, Filter, Match, Point
 from search.exceptions import BadVector
-from search.models import Embedding, ModelVersion
+from search.models import ModelVersion, Table, VersionedVector
 from search.vectors import Stored, unpack, unpack_all
 
 # Changes that are read from the table at once: a few megabytes of vectors.
@@ -40,18 +40,18 @@ class Changes:
     seq: int
 
 
-def read_changes(version: ModelVersion, *, after: int, last_seq: int) -> Changes:
-    """The next CHUNK changes of a version's embeddings past `after`. `last_seq`: a number up to which, as the table
+def read_changes(table: Table, version: ModelVersion, *, after: int, last_seq: int) -> Changes:
+    """The next CHUNK changes of a version's vectors past `after`. `last_seq`: a number up to which, as the table
     said, all changes are there; the answer's `seq` gets to it where no others lie between."""
-    rows = list(_rows(version).filter(seq__gt=after).order_by("seq")[:CHUNK])
+    rows = list(_rows(table, version).filter(seq__gt=after).order_by("seq")[:CHUNK])
     newest = rows[-1][0] if rows else 0
     points, gone = as_points(version, rows)
     return Changes(points, gone, newest if len(rows) == CHUNK else max(newest, last_seq))
 
 
-def read_pictures(version: ModelVersion, *, after: int, limit: int) -> list[Row]:
+def read_pictures(table: Table, version: ModelVersion, *, after: int, limit: int) -> list[Row]:
     """The rows of the first `limit` pictures whose id is above `after`, by id: tombstones and orphans too."""
-    return list(_rows(version).filter(image_id__gt=after).order_by("image_id")[:limit])
+    return list(_rows(table, version).filter(image_id__gt=after).order_by("image_id")[:limit])
 
 
 def as_points(version: ModelVersion, rows: Iterable[Row]) -> tuple[list[Point], list[int]]:
@@ -77,11 +77,11 @@ def as_points(version: ModelVersion, rows: Iterable[Row]) -> tuple[list[Point], 
     return points, gone
 
 
-def _rows(version: ModelVersion) -> "QuerySet[Embedding, Row]":
+def _rows(table: Table, version: ModelVersion) -> "QuerySet[VersionedVector, Row]":
     # Not a join, which would leave out tombstones, whose pictures are gone.
     picture = Image.objects.filter(pk=OuterRef("image_id"))
     return (
-        Embedding.objects.filter(model_version_id=version.pk)
+        table.objects.filter(model_version_id=version.pk)
         .annotate(owner_id=Subquery(picture.values("owner_id")), visibility=Subquery(picture.values("visibility")))
         .values_list("seq", "image_id", "vector", "owner_id", "visibility")
     )

@@ -47,6 +47,11 @@ def encode_pictures(pictures: Sequence[Picture], *, version: ModelVersion) -> Em
     return encoder_of(version).encode_images(pictures)
 
 
+def encode_texts(texts: Sequence[str], *, version: ModelVersion) -> Embeddings:
+    """The vectors of texts, (n, d), in their order. Raises ModelChanged, or an error of ml.errors."""
+    return encoder_of(version).encode_texts(texts)
+
+
 def match_floor(version: ModelVersion) -> float | None:
     """Cosine below which a text and a picture rarely belong together; None where nobody measured it."""
     return encoder_of(version).match_floor

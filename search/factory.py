@@ -1,4 +1,4 @@
-"""The settings VECTOR_INDEX and VECTOR_FALLBACK -> indexes of a version."""
+"""The settings VECTOR_INDEX, VECTOR_FALLBACK and CAPTION_INDEX -> indexes of a version."""
 
 from datetime import UTC
 from typing import Any
@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 
 from search.backends.base import VectorIndex
 from search.changes import FIELDS
-from search.models import ModelVersion
+from search.models import CaptionEmbedding, ModelVersion, Table
 
 
 def create(version: ModelVersion) -> VectorIndex:
@@ -16,8 +16,11 @@ def create(version: ModelVersion) -> VectorIndex:
     return _create(settings.VECTOR_INDEX, version)
 
 
-def create_local(version: ModelVersion) -> VectorIndex:
-    """An empty index in this process's memory: VECTOR_INDEX itself, or its fallback where that one is on a server."""
+def create_local(table: Table, version: ModelVersion) -> VectorIndex:
+    """An empty index in this process's memory: VECTOR_INDEX itself, or its fallback where that one is on a server; for
+    captions, CAPTION_INDEX."""
+    if table is CaptionEmbedding:
+        return _create(settings.CAPTION_INDEX, version)
     return _create(settings.VECTOR_FALLBACK or settings.VECTOR_INDEX, version)
 
 

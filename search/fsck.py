@@ -1,4 +1,4 @@
-"""Compares every index with the Embedding table, from end to end, and repairs it."""
+"""Compares every index with its table, from end to end, and repairs it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,16 +23,19 @@ class Report:
 
 
 def check(*, repair: bool, progress: Progress) -> Iterator[Report]:
-    """Check this process's index, and those on the server, one after the other; `progress` hears how many points each
+    """Check this process's indexes, and those on the server, one after the other; `progress` hears how many points each
     piece had. Raises IndexUnavailable where the server doesn't answer.
 
-    This process's index comes from the snapshot, which is written anew where that was wrong.
+    This process's indexes come from their snapshots, which are written anew where they were wrong.
     """
-    own = index.get_index(wait=True)
-    if isinstance(own, SharedIndex):
-        own = own.own
-    if own is not None:
-        yield Report(f"the snapshot of {own.version}", _check_own(own, repair=repair, progress=progress))
+    indexes = index.get_indexes(wait=True)
+    if indexes is not None:
+        pictures = indexes.pictures.own if isinstance(indexes.pictures, SharedIndex) else indexes.pictures
+        if pictures is not None:
+            where = f"the snapshot of {pictures.version}"
+            yield Report(where, _check_own(pictures, repair=repair, progress=progress))
+        where = f"the snapshot of people's captions by {indexes.version}"
+        yield Report(where, _check_own(indexes.captions, repair=repair, progress=progress))
     if factory.is_shared():
         for version in ModelVersion.objects.filter(state__in=ModelVersion.IN_USE).order_by("pk"):
             drift = pushing.check(version, repair=repair, progress=progress)

@@ -1,4 +1,4 @@
-"""The index that a process holds in its own memory: a view of the Embedding table that can be thrown away.
+"""The index that a process holds in its own memory: a view of a table of vectors that can be thrown away.
 
 A snapshot, written by the worker's sweep, spares a new process the reading of everything.
 """
@@ -16,11 +16,13 @@ from gallery.models import Image
 from search import changes, factory
 from search.backends.base import Filter, Hit, Vector
 from search.backends.exceptions import IndexCorrupt
-from search.models import Embedding, ModelVersion
+from search.models import CaptionEmbedding, Embedding, ModelVersion, Table
 from search.reconcile import Piece, compare
 
 # How old a snapshot gets before newer changes are worth writing it again, in seconds.
 SNAPSHOT_AGE = 300
+
+SNAPSHOTS: dict[Table, str] = {Embedding: "{}.index", CaptionEmbedding: "{}.captions.index"}
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +36,16 @@ class Answer:
 
 
 class LiveIndex:
-    """The index of one model version, kept level with its embeddings. Safe to share between threads."""
+    """The index of one model version's vectors in one table, kept level with it. Safe to share between threads."""
 
     notice = ""  # see SharedIndex; nothing stands in for this index
 
-    def __init__(self, version: ModelVersion) -> None:
+    def __init__(self, table: Table, version: ModelVersion) -> None:
+        self.table = table
         self.version = version
         self.seq = 0
         self._saved_seq = 0
-        self.points = factory.create_local(version)
+        self.points = factory.create_local(table, version)
         self._following = threading.Lock()
         self._maintaining = threading.Lock()
         self._load_snapshot()
@@ -65,7 +68,7 @@ class LiveIndex:
                 logger.warning("The vectors of %s went back in time; the index is built anew.", self.version)
                 self._start_over()
             while self.seq < last_seq:
-                change = changes.read_changes(self.version, after=self.seq, last_seq=last_seq)
+                change = changes.read_changes(self.table, self.version, after=self.seq, last_seq=last_seq)
                 self.points.delete(change.gone)
                 self.points.upsert(change.points)
                 self.seq = change.seq
@@ -77,7 +80,8 @@ class LiveIndex:
         if not self.points.supports_snapshots or self.seq == self._saved_seq or not self._is_snapshot_old():
             return False
         self.save_snapshot()
-        known = {f"{pk}.index" for pk in ModelVersion.objects.values_list("pk", flat=True)}
+        versions = list(ModelVersion.objects.values_list("pk", flat=True))
+        known = {name.format(pk) for pk in versions for name in SNAPSHOTS.values()}
         for other in settings.INDEX_DIR.glob("*.index"):
             if other.name not in known:
                 other.unlink(missing_ok=True)
@@ -92,7 +96,7 @@ class LiveIndex:
     def reconcile(self, *, after: int, limit: int, repair: bool) -> Piece:
         """Compare a piece of the points with the table; see search.reconcile.compare."""
         with self._following:
-            return compare(self.points, self.version, seq=self.seq, after=after, limit=limit, repair=repair)
+            return compare(self.points, self.table, self.version, seq=self.seq, after=after, limit=limit, repair=repair)
 
     def _maintain(self) -> None:
         try:
@@ -106,11 +110,11 @@ class LiveIndex:
         return ModelVersion.objects.values_list("last_seq", flat=True).get(pk=self.version.pk)
 
     def _start_over(self) -> None:
-        self.points, self.seq, self._saved_seq = factory.create_local(self.version), 0, 0
+        self.points, self.seq, self._saved_seq = factory.create_local(self.table, self.version), 0, 0
 
     @property
     def _snapshot_path(self) -> Path:
-        return Path(settings.INDEX_DIR) / f"{self.version.pk}.index"
+        return Path(settings.INDEX_DIR) / SNAPSHOTS[self.table].format(self.version.pk)
 
     @property
     def _label(self) -> str:
@@ -121,7 +125,7 @@ class LiveIndex:
         try:
             return time.time() - self._snapshot_path.stat().st_mtime > SNAPSHOT_AGE
         except FileNotFoundError:
-            return True
+            return self.count() > 0  # most sites have no captions by people
 
     def _load_snapshot(self) -> None:
         if not self.points.supports_snapshots:
@@ -135,7 +139,7 @@ class LiveIndex:
             return
         last_seq = self._last_seq()
         self.follow(last_seq)
-        vectors = Embedding.objects.filter(
+        vectors = self.table.objects.filter(
             Exists(Image.objects.filter(pk=OuterRef("image_id"))),
             model_version_id=self.version.pk,
             vector__isnull=False,

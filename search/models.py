@@ -42,28 +42,50 @@ class ModelVersion(models.Model):
         return self.key
 
 
-class Embedding(models.Model):
-    """The vector of one picture by one model version.
+class VersionedVector(models.Model):
+    """A vector that belongs to one picture, by one model version.
 
     `seq` grows with every change within a version, in commit order (see search.services), so that an index follows the
     table by reading what lies past the last `seq` it has seen. A deleted picture leaves a tombstone: no vector, and an
     `image` that no longer exists, hence no constraint.
     """
 
-    image = models.ForeignKey(Image, on_delete=models.DO_NOTHING, db_constraint=False, related_name="embeddings")
-    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
+    image = models.ForeignKey(Image, on_delete=models.DO_NOTHING, db_constraint=False, related_name="%(class)ss")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="%(class)ss")
     vector = models.BinaryField(null=True, help_text="float16, L2-normalised; null marks a tombstone.")
     seq = models.PositiveBigIntegerField()
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        abstract = True
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["image", "model_version"], name="embedding_once_per_image_and_model"),
-            models.UniqueConstraint(fields=["model_version", "seq"], name="embedding_seq_once"),
+            models.UniqueConstraint(fields=["image", "model_version"], name="%(class)s_once_per_image_and_model"),
+            models.UniqueConstraint(fields=["model_version", "seq"], name="%(class)s_seq_once"),
         ]
 
     def __str__(self) -> str:
         return f"{self.image_id} by {self.model_version_id}, change {self.seq}"
+
+
+class Embedding(VersionedVector):
+    """The vector of what a picture looks like."""
+
+    CONTENT = ("vector",)
+
+
+class CaptionEmbedding(VersionedVector):
+    """The vector of what a person said of a picture, by the text tower of the same encoder. See search.captions.
+
+    A tombstone has no `text`. A text without a vector is one that the encoder fails on.
+    """
+
+    CONTENT = ("vector", "text")
+
+    text = models.TextField(blank=True, help_text="The caption that the vector is of.")
+
+
+# Of one version, both take their `seq` from the same counter, so that one number tells how far both have changed.
+Table = type[Embedding] | type[CaptionEmbedding]
 
 
 class IndexCursor(models.Model):

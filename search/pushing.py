@@ -16,7 +16,7 @@ from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.cursors import Lease, LeaseLost
 from search.models import Embedding, ModelVersion
-from search.reconcile import Drift, compare
+from search.reconcile import Drift, Piece, compare
 
 # Pictures compared at once, and how often in one sweep.
 CHECKED_AT_ONCE = 2_000
@@ -70,7 +70,7 @@ def check(version: ModelVersion, *, repair: bool, progress: Callable[[int], obje
         while True:
             if repair:  # each time, since nobody else can for as long as this takes
                 _bring_level(server, version, lease, seconds=math.inf)
-            piece = compare(server, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
+            piece = _compare(server, version, lease, after=after, repair=repair)
             drift += piece.drift
             progress(piece.drift.compared)
             if repair:
@@ -143,7 +143,7 @@ def _sweep(version: ModelVersion) -> Drift:
         _bring_level(server, version, lease, seconds=PUSH_SECONDS)
         server.maintain()
         for _ in range(PIECES_PER_SWEEP):
-            piece = compare(server, version, seq=lease.seq, after=lease.checked_key, limit=CHECKED_AT_ONCE, repair=True)
+            piece = _compare(server, version, lease, after=lease.checked_key, repair=True)
             drift += piece.drift
             lease.checked(piece.after)
             if piece.after is None:
@@ -165,7 +165,7 @@ def _bring_level(server: VectorIndex, version: ModelVersion, lease: Lease, *, se
         lease.advance(0)
     start = lease.seq
     while lease.seq < version.last_seq:
-        _send(server, changes.read_changes(version, after=lease.seq, last_seq=version.last_seq), lease)
+        _send(server, changes.read_changes(Embedding, version, after=lease.seq, last_seq=version.last_seq), lease)
         _refresh(version)
         if time.monotonic() >= end:
             break
@@ -173,6 +173,10 @@ def _bring_level(server: VectorIndex, version: ModelVersion, lease: Lease, *, se
         server.mark_active()
         _marked = version.pk
     return lease.seq - start
+
+
+def _compare(server: VectorIndex, version: ModelVersion, lease: Lease, *, after: int, repair: bool) -> Piece:
+    return compare(server, Embedding, version, seq=lease.seq, after=after, limit=CHECKED_AT_ONCE, repair=repair)
 
 
 def _was_emptied(server: VectorIndex, version: ModelVersion, lease: Lease) -> bool:

@@ -1,4 +1,4 @@
-"""Compares an index with the Embedding table, both ways, in pieces that fit in memory, and repairs what differs.
+"""Compares an index with its table, both ways, in pieces that fit in memory, and repairs what differs.
 
 An index that follows the table can still drift from it: a server restored from an old disk, a write that a crash cut in
 two, a hand that slipped.
@@ -12,7 +12,7 @@ import numpy as np
 
 from search.backends.base import Point, VectorIndex
 from search.changes import Row, as_points, read_pictures
-from search.models import ModelVersion
+from search.models import ModelVersion, Table
 
 # How far a number of a vector may be from the table's: an index may keep it in its own precision.
 TOLERANCE = 2e-3
@@ -57,13 +57,15 @@ class Piece:
     after: int | None
 
 
-def compare(index: VectorIndex, version: ModelVersion, *, seq: int, after: int, limit: int, repair: bool) -> Piece:
+def compare(
+    index: VectorIndex, table: Table, version: ModelVersion, *, seq: int, after: int, limit: int, repair: bool
+) -> Piece:
     """Compare the points with keys above `after`, up to `limit` of either side. `seq`: the change up to which the index
     has followed; what changed later is not expected in it yet. Nobody else may write to the index meanwhile.
 
     Raises IndexUnavailable.
     """
-    rows = read_pictures(version, after=after, limit=limit)
+    rows = read_pictures(table, version, after=after, limit=limit)
     points = index.scroll(after=after, limit=limit)
     ends = [keys[-1] for keys in ([row[1] for row in rows], [point.key for point in points]) if len(keys) == limit]
     end = min(ends, default=None)

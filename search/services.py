@@ -1,11 +1,12 @@
 """Every way in which vectors are written; search.versions has those of model versions.
 
-`Embedding.seq` is taken from `ModelVersion.last_seq` by an UPDATE in the transaction that writes the vectors. That row
+The `seq` of a vector is taken from `ModelVersion.last_seq` by an UPDATE in the transaction that writes it. That row
 stays locked until the commit, so that changes become visible in the order of their numbers, and an index that has read
 up to some `seq` has missed nothing before it. The same lock orders writing a vector and deleting its picture.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,19 @@ from PIL.Image import Image as Picture
 from gallery.models import Image
 from search import engine
 from search.exceptions import VersionUnknown
-from search.models import Embedding, ModelVersion
+from search.models import CaptionEmbedding, Embedding, ModelVersion, Table
 from search.vectors import pack
 
 CHUNK = 1_000
+TABLES: tuple[Table, ...] = (Embedding, CaptionEmbedding)
+
+
+class EmbeddedCaption(NamedTuple):
+    """What a person said of a picture, and its vector as search.vectors packs it; None where the encoder fails on it.
+    Where `text` is "", nobody says anything of the picture any more."""
+
+    text: str
+    vector: bytes | None
 
 
 def embeddings_write(*, version: ModelVersion, image_ids: Sequence[int], pictures: Sequence[Picture]) -> None:
@@ -46,27 +56,51 @@ def embeddings_record(*, version: ModelVersion, vectors: Mapping[int, npt.NDArra
             # Read after the lock: whoever deletes one of them has either left its tombstone or waits for us.
             present = set(Image.objects.filter(pk__in=image_ids).values_list("pk", flat=True))
             _upsert(
+                Embedding,
                 [
                     Embedding(image_id=image_id, model_version_id=version.pk, vector=packed[image_id], seq=seq)
                     for image_id, seq in zip(image_ids, seqs, strict=True)
                     if image_id in present
                 ],
-                fields=["vector", "seq", "updated_at"],
+                fields=Embedding.CONTENT,
             )
+
+
+def captions_record(*, version: ModelVersion, captions: Mapping[int, EmbeddedCaption]) -> None:
+    """Keep the vectors of what people said of these pictures, at most CHUNK, in the place of older ones.
+
+    Those of which something else is said by now are passed over. Raises VersionUnknown where the version was removed,
+    and then keeps none.
+    """
+    with transaction.atomic():
+        seqs = _allocate(version.pk, len(captions))
+        # Read after the lock: whoever changes a caption later is followed by one who embeds it later.
+        said = dict(Image.objects.described_by_person().filter(pk__in=captions).values_list("pk", "description"))
+        _upsert(
+            CaptionEmbedding,
+            [
+                CaptionEmbedding(
+                    image_id=image_id, model_version_id=version.pk, seq=seq, **captions[image_id]._asdict()
+                )
+                for image_id, seq in zip(sorted(captions), seqs, strict=True)
+                if captions[image_id].text == said.get(image_id, "")
+            ],
+            fields=CaptionEmbedding.CONTENT,
+        )
 
 
 def embeddings_touch(*, image_ids: Collection[int]) -> None:
     """Tell every index that who may see these pictures changed. Call it in the transaction that changes it."""
-    _mark(image_ids, fields=["seq", "updated_at"])
+    _mark(image_ids, is_emptied=False)
 
 
 def embeddings_forget(*, image_ids: Collection[int]) -> None:
     """Leave tombstones for these pictures. Call it in the transaction that deletes them, before they go."""
-    _mark(image_ids, fields=["vector", "seq", "updated_at"])
+    _mark(image_ids, is_emptied=True)
 
 
-def _mark(image_ids: Collection[int], *, fields: list[str]) -> None:
-    """Give new numbers to what is known of these pictures; a vector among `fields` is emptied."""
+def _mark(image_ids: Collection[int], *, is_emptied: bool) -> None:
+    """Give new numbers to what is known of these pictures, and perhaps empty it."""
     with transaction.atomic():
         for version_id in list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True)):
             for chunk in _chunks(image_ids):
@@ -74,16 +108,18 @@ def _mark(image_ids: Collection[int], *, fields: list[str]) -> None:
                     seqs = _allocate(version_id, len(chunk))
                 except VersionUnknown:  # so there is nobody left to tell
                     break
-                known = Embedding.objects.filter(model_version_id=version_id, image_id__in=chunk)
-                known_ids = known.values_list("image_id", flat=True)
-                # zip, not strict: a number was taken for each picture, and those without a vector leave gaps
-                _upsert(
-                    [
-                        Embedding(image_id=image_id, model_version_id=version_id, vector=None, seq=seq)
-                        for image_id, seq in zip(known_ids, seqs, strict=False)
-                    ],
-                    fields=fields,
-                )
+                for table in TABLES:
+                    known = table.objects.filter(model_version_id=version_id, image_id__in=chunk)
+                    known_ids = known.values_list("image_id", flat=True)
+                    # zip, not strict: a number was taken for each picture, and those without a vector leave gaps
+                    _upsert(
+                        table,
+                        [
+                            table(image_id=image_id, model_version_id=version_id, seq=seq)
+                            for image_id, seq in zip(known_ids, seqs, strict=False)
+                        ],
+                        fields=table.CONTENT if is_emptied else (),
+                    )
 
 
 def _allocate(version_id: int, number: int) -> range:
@@ -97,12 +133,13 @@ def _allocate(version_id: int, number: int) -> range:
     return range(last - number + 1, last + 1)
 
 
-def _upsert(embeddings: list[Embedding], *, fields: list[str]) -> None:
-    Embedding.objects.bulk_create(
-        embeddings,
+def _upsert(table: Table, rows: Sequence[Any], *, fields: Iterable[str]) -> None:
+    """Write rows of the table; of those that are there, these fields and the numbers."""
+    table.objects.bulk_create(
+        rows,
         update_conflicts=True,
         unique_fields=["image", "model_version"],
-        update_fields=fields,
+        update_fields=[*fields, "seq", "updated_at"],
         batch_size=CHUNK,
     )
 

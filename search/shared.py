@@ -8,7 +8,7 @@ from search.backends.base import Filter, Vector
 from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.live import Answer, LiveIndex
-from search.models import ModelVersion
+from search.models import Embedding, ModelVersion
 
 DOWN = "The search server doesn't answer. Results are complete: they come from this site's reserve index."
 # No numbers: everybody reads this, and they tell how many pictures there are.
@@ -28,7 +28,7 @@ class SharedIndex:
         self.version = version
         self._server = factory.create(version)
         self._breaker = breaker
-        self.own = LiveIndex(version) if factory.has_fallback() else None
+        self.own = LiveIndex(Embedding, version) if factory.has_fallback() else None
 
     @property
     def notice(self) -> str:

@@ -18,10 +18,10 @@ from gallery.models import Stage
 from gallery.pipeline import get_pipeline
 from ml.errors import ModelError
 from ml.interfaces import ImageTextEncoder
-from search import cursors, engine, factory, selectors
+from search import captions, cursors, engine, factory, selectors
 from search.backends.exceptions import VectorIndexError
 from search.exceptions import VersionRefused, VersionUnknown
-from search.models import Embedding, ModelVersion
+from search.models import CaptionEmbedding, Embedding, ModelVersion
 
 State = ModelVersion.State
 
@@ -127,6 +127,8 @@ def model_version_activate_when_covered() -> ModelVersion | None:
     waiting = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True).order_by("pk").first()
     if waiting is None or not selectors.coverage(version=waiting).is_complete or lag_of_server(waiting):
         return None
+    if captions.is_due(waiting):  # minutes at most, since they are embedded by then or soon
+        return None
     try:
         _check_usable(waiting)
     except VersionRefused as problem:
@@ -211,6 +213,7 @@ def model_version_remove(*, version: ModelVersion) -> None:
         version.save(update_fields=["state", "activates_itself", "activated_at"])
     vectors = Embedding.objects.filter(model_version=version)
     _delete_in_pieces(vectors)
+    _delete_in_pieces(CaptionEmbedding.objects.filter(model_version=version))
     # A step that is done for it would not be done again, should the model come back.
     _delete_in_pieces(Stage.objects.filter(step=selectors.EMBEDDING_STEP, model=version.key))
     _drop_index(version)
@@ -331,7 +334,7 @@ def _start_work() -> None:
     get_pipeline().wake()
 
 
-def _delete_in_pieces(rows: "QuerySet[Embedding] | QuerySet[Stage]") -> None:
+def _delete_in_pieces(rows: "QuerySet[Embedding] | QuerySet[CaptionEmbedding] | QuerySet[Stage]") -> None:
     while ids := list(rows.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         rows.filter(pk__in=ids).delete()
 

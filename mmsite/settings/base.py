@@ -215,6 +215,8 @@ DEVICE = env.text("DEVICE", "auto")  # where models run; ml says which there are
 # Where vectors are searched: in each process, or on a Qdrant server with the former to fall back on.
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
 VECTOR_FALLBACK: dict[str, Any] | None = None
+# What people wrote is searched in each process: there is far less of it than pictures.
+CAPTION_INDEX = VECTOR_INDEX
 if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
     VECTOR_FALLBACK = VECTOR_INDEX if env.boolean("QDRANT_FALLBACK", default=True) else None
     VECTOR_INDEX = {

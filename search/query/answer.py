@@ -130,8 +130,8 @@ def images_like_picture(*, viewer: Viewer, picture: Picture, limit: int = 5) -> 
 
 def index_notice() -> str:
     """A sentence for people where searches are answered, but not by the index that should; "" where all is well."""
-    live = index.get_index()
-    return live.notice if live else ""
+    live = index.get_indexes()
+    return live.pictures.notice if live else ""
 
 
 def _by_looks(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found:
@@ -187,7 +187,7 @@ def _nearest(
         return [], floor, ""
     where = legs.listed_filter(asked, viewer=viewer)
     try:
-        answer = live.search(vector, limit=limit, where=where)
+        answer = live.pictures.search(vector, limit=limit, where=where)
     except IndexUnavailable:
         raise SearchNotReady("The search server doesn't answer. Try again in a minute.") from None
     return answer.hits, floor, answer.notice
@@ -234,16 +234,16 @@ def _hits(page: list[Fused], asked: Query, found: _Found) -> list[SearchHit]:
 
 def _ready(
     viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector | None, float | None]]
-) -> tuple[index.Index, tuple[Vector | None, float | None]]:
-    """An index, and what `ask` says for its version: the two always belong together. Raises SearchNotReady."""
-    live = index.get_index()
+) -> tuple[index.Indexes, tuple[Vector | None, float | None]]:
+    """The indexes, and what `ask` says for their version: the two always belong together. Raises SearchNotReady."""
+    live = index.get_indexes()
     if live is None:
         raise SearchNotReady("Search has no model yet: the worker sets it up when it starts.")
     try:
         try:
             return live, ask(live.version)
         except ModelChanged:
-            newer = index.get_index(wait=True)
+            newer = index.get_indexes(wait=True)
             if newer is None or newer is live:
                 raise
             return newer, ask(newer.version)

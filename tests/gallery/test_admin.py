@@ -16,9 +16,9 @@ from gallery import services, stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from search import services as search_services
 from search import versions
-from search.models import Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
+from search.models import CaptionEmbedding, Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
 
-MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, IndexCursor, Judgement]
+MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, CaptionEmbedding, IndexCursor, Judgement]
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -47,6 +47,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     services.renditions_create(image=image, picture=picture)
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
+    CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)
     IndexCursor.objects.create(model_version=version, location="a server")
     Judgement.objects.create(owner=image.owner, text="a sunset", image=image, is_right=True)
     return image

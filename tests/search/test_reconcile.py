@@ -25,7 +25,7 @@ def images(embedded: Embedded) -> list[Image]:
 @pytest.fixture
 def index(images: list[Image], version: ModelVersion) -> VectorIndex:
     """Level with the table: what an empty one lacks has just been repaired."""
-    index = create_local(version)
+    index = create_local(Embedding, version)
     assert check(index, version) == Drift(compared=10, missing=10)
     return index
 
@@ -35,7 +35,7 @@ def check(index: VectorIndex, version: ModelVersion, *, repair: bool = True, lim
     drift, after = Drift(), -1
     while True:
         seq = options.get("seq", version.last_seq)
-        piece = compare(index, version, seq=seq, after=after, limit=limit, repair=repair)
+        piece = compare(index, Embedding, version, seq=seq, after=after, limit=limit, repair=repair)
         drift += piece.drift
         if piece.after is None:
             return drift
@@ -96,7 +96,7 @@ def test_what_is_no_number_is_altered(index: VectorIndex, version: ModelVersion,
             points = index.scroll(after=after, limit=limit)
             return [Point(each.key, each.vector * np.float16("nan"), each.payload) for each in points]
 
-    piece = compare(cast(VectorIndex, Broken()), version, seq=version.last_seq + 10**6, after=-1, limit=1, repair=False)
+    piece = compare(cast(VectorIndex, Broken()), Embedding, version, seq=10**6, after=-1, limit=1, repair=False)
     assert piece.drift == Drift(compared=1, altered=1)
 
 

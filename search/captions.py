@@ -1,0 +1,86 @@
+"""The vectors of captions that people wrote: which are due, and their making.
+
+A caption that a model wrote tells nothing that the picture's own vector doesn't (docs/performance.md), and has none.
+What is due is read from the tables each time, so that nothing which is forgotten, doubled or late does harm: a picture
+whose caption has no vector yet, or that of another text, for a version that is searched or being built.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from gallery.models import Image
+from ml.errors import ModelError
+from search import engine, selectors, services
+from search.exceptions import VersionUnknown
+from search.models import CaptionEmbedding, ModelVersion
+from search.services import EmbeddedCaption
+from search.vectors import pack
+
+# Captions that are embedded at once: half a second of the built-in encoder.
+BATCH = 64
+
+logger = logging.getLogger(__name__)
+
+
+def embed_due() -> int:
+    """Bring up to BATCH captions level for each version; how many there were. Where a model is missing or another one,
+    its captions wait, and the log says so."""
+    return sum(_embed_due(version) for version in selectors.versions_to_embed())
+
+
+def any_due() -> bool:
+    """Whether `embed_due` would have something to do."""
+    return any(is_due(version) for version in selectors.versions_to_embed())
+
+
+def is_due(version: ModelVersion) -> bool:
+    """Whether some caption lacks its vector by this version, or has one that it shouldn't have."""
+    return _unembedded(version).exists() or _outdated(version).exists()
+
+
+def _embed_due(version: ModelVersion) -> int:
+    unsaid = _outdated(version).values_list("image_id", flat=True)[:BATCH]
+    due = {image_id: EmbeddedCaption("", None) for image_id in unsaid}
+    said = dict(_unembedded(version).order_by("pk").values_list("pk", "description")[:BATCH])
+    try:
+        vectors = _encode(list(said.values()), version) if said else []
+        due |= {
+            image_id: EmbeddedCaption(text, vector)
+            for (image_id, text), vector in zip(said.items(), vectors, strict=True)
+        }
+    except ModelError as error:
+        logger.warning("Captions wait for the model %s: %s", version, error)
+    if due:
+        with suppress(VersionUnknown):  # removed meanwhile
+            services.captions_record(version=version, captions=due)
+    return len(due)
+
+
+def _unembedded(version: ModelVersion) -> QuerySet[Image]:
+    level = CaptionEmbedding.objects.filter(
+        image_id=OuterRef("pk"), model_version_id=version.pk, text=OuterRef("description")
+    )
+    return Image.objects.described_by_person().filter(~Exists(level))
+
+
+def _outdated(version: ModelVersion) -> QuerySet[CaptionEmbedding]:
+    """Vectors of captions that are nobody's any more."""
+    said = Image.objects.described_by_person().filter(pk=OuterRef("image_id"))
+    return CaptionEmbedding.objects.filter(~Exists(said), model_version_id=version.pk).exclude(text="")
+
+
+def _encode(texts: Sequence[str], version: ModelVersion) -> list[bytes | None]:
+    """The packed vectors of texts, in their order; None for one that the encoder fails on. Raises ModelChanged, or
+    another error of ml.errors."""
+    try:
+        return [pack(vector, dimension=version.dimension) for vector in engine.encode_texts(texts, version=version)]
+    except ModelError:
+        raise
+    except Exception:  # a boundary: one text must not keep the others waiting
+        if len(texts) == 1:
+            logger.exception("%s fails on a caption, which is then found by its words alone.", version)
+            return [None]
+        return [vector for text in texts for vector in _encode([text], version)]
