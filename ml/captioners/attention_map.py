@@ -1,12 +1,13 @@
 """Draws where a captioner looked for each word, in the manner of Xu et al. 2015, https://arxiv.org/abs/1502.03044."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
+
+from ml.interfaces import Look
 
 TILE = 220  #: pixels of a tile's longer side
 COLUMNS = 5
@@ -14,16 +15,6 @@ GAP = 8
 LINE = 22  #: pixels of height for a word
 STRENGTH = 0.75  #: how much of the picture the heat hides where it is highest
 _HEAT = (255, 40, 0)
-
-
-class Look(Protocol):
-    """A word, and where in the picture it was found."""
-
-    @property
-    def word(self) -> str: ...
-    @property
-    def attention(self) -> npt.NDArray[np.float32]:
-        """(rows, columns), rows from the top."""
 
 
 def draw(image: PILImage.Image, looks: Sequence[Look]) -> PILImage.Image:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from math import exp
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from PIL.Image import Image
 
@@ -19,11 +17,11 @@ from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
 from ml.captioners.chorus import Chorus
 from ml.captioners.naming import Named, Namer, log_odds, mentions
-from ml.captioners.vocabulary import Vocabulary
+from ml.captioners.vocabulary import START, Vocabulary, split_words
 from ml.errors import ModelCorrupt
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
-from ml.interfaces import CaptionResult, ImageTower, ModelInfo
+from ml.interfaces import CaptionResult, ImageTower, Look, ModelInfo
 from ml.serving import read_tensors, save_model
 
 MODEL_TYPE = "mmsite-attention-captioner"
@@ -57,17 +55,8 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A word, and where in the picture it was found."""
-
-    word: str
-    attention: npt.NDArray[np.float32]
-    """(grid, grid), rows from the top, sums to 1; of a name, the classifier's evidence."""
-
-
-@dataclass(frozen=True)
 class CaptionWithLooks:
-    """A caption, word by word."""
+    """A caption, word by word; the attention of a name is the classifier's evidence."""
 
     result: CaptionResult
     looks: tuple[Look, ...]
@@ -129,15 +118,34 @@ class BuiltinCaptioner:
             told.extend(map(self._surer, sentences, self._namer.name(maps)) if self._namer else sentences)
         return told
 
+    @devices.inference
+    def looks(self, image: Image, text: str) -> tuple[Look, ...]:
+        """Where it looks in a picture while it says the words of `text`, which need not be its own, in order."""
+        maps = self._tower.feature_maps([image]).to(self._where)
+        if self._namer and text in self._namer.kinds:
+            evidence = self._namer.evidence(maps, text)
+            return tuple(Look(word, evidence) for word in text.split())
+        words = split_words(text)
+        if not words:
+            return ()
+        said = torch.tensor([[START, *self._vocabulary.encode(text)]], device=self._where)
+        scene = self._network.look(maps)
+        _, states = self._network.read(said[:, :-1], scene.state, scene.gist)
+        _, attention = self._network.attend(states, scene)
+        return self._looks(words, attention[0].cpu())
+
+    def _looks(self, words: Sequence[str], attention: torch.Tensor) -> tuple[Look, ...]:
+        grids = attention[: len(words)].reshape(len(words), self._tower.grid, -1).numpy()
+        return tuple(Look(word, grid) for word, grid in zip(words, grids, strict=True))
+
     def _told(self, spoken: Spoken) -> list[CaptionWithLooks]:
         confidences = confidence(certainty(spoken), self._manner)
         told = []
         best = zip(spoken.words[:, 0].tolist(), spoken.attention[:, 0], confidences.tolist(), strict=True)
         for numbers, attention, sure in best:
             tokens = self._vocabulary.tokens(numbers)
-            grids = attention[: len(tokens)].unflatten(1, (self._tower.grid, -1)).numpy()
-            looks = tuple(Look(word, grid) for word, grid in zip(tokens, grids, strict=True))
-            told.append(CaptionWithLooks(CaptionResult(self._vocabulary.decode(numbers), sure), looks))
+            result = CaptionResult(self._vocabulary.decode(numbers), sure)
+            told.append(CaptionWithLooks(result, self._looks(tokens, attention)))
         return told
 
     def _surer(self, sentence: CaptionWithLooks, named: Named) -> CaptionWithLooks:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from PIL.Image import Image
 
 from ml import colours
-from ml.interfaces import CaptionResult, ModelInfo
+from ml.interfaces import CaptionResult, Look, ModelInfo
 
 
 class FakeCaptioner:
@@ -17,6 +18,14 @@ class FakeCaptioner:
     def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
         """Name the most frequent colour of each picture."""
         return [_describe(image) for image in images]
+
+    def looks(self, image: Image, text: str) -> tuple[Look, ...]:
+        """Look where a colour is while naming it, and everywhere while saying anything else: (16, 16) each."""
+        layout = colours.layout(image)
+        everywhere = np.ones(layout.shape[:2], np.float32)
+        named = {name: layout[:, :, number] for number, name in enumerate(colours.NAMES) if layout[:, :, number].any()}
+        found = [(word, named.get(word, everywhere)) for word in text.split()]
+        return tuple(Look(word, where / where.sum()) for word, where in found)
 
 
 def _describe(image: Image) -> CaptionResult:

@@ -55,6 +55,13 @@ class Namer:
             for kind, probability, grid in zip(kinds.tolist(), probabilities.tolist(), evidence, strict=True)
         ]
 
+    @torch.inference_mode()
+    def evidence(self, maps: torch.Tensor, kind: str) -> npt.NDArray[np.float32]:
+        """Where a thing of that kind would be on one picture's map, (1, 49, 1280) float32: (7, 7), sums to 1."""
+        member = self._members[self.kinds.index(kind)]
+        evidence: npt.NDArray[np.float32] = self._evidence(maps, self.classes(pool(maps)), member).cpu().numpy()[0]
+        return evidence
+
     def _evidence(self, maps: torch.Tensor, classes: torch.Tensor, members: torch.Tensor) -> torch.Tensor:
         """What each cell adds to the log-odds of the kind, where it adds: (n, 7, 7).
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL.Image import Image
 from safetensors.torch import load_file
@@ -22,6 +24,7 @@ from torch.nn.functional import normalize
 from ml import devices
 from ml.backbones import efficientnet_lite, minilm
 from ml.backbones.shared import shared_image_tower
+from ml.encoders.similarity import similarity_maps
 from ml.errors import ModelCorrupt
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
@@ -236,3 +239,11 @@ class BuiltinEncoder:
         """Embed texts: (n, d) float32, L2-normalised. What is longer than 256 tokens is cut."""
         array: Embeddings = self._ensemble.text(self._text_tower.encode(texts).to(self._where)).cpu().numpy()
         return array
+
+    @devices.inference
+    def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
+        """How much each cell of the tower's map of an RGB picture is like each of m texts, (m, d): (m, 8, 8)."""
+        maps = self._image_tower.feature_maps([image], SIDE, bfloat16=self._bfloat16)
+        cells = maps[0].to(self._where)
+        parts = self._ensemble.image(cells, self._classifier(cells))
+        return similarity_maps(parts.cpu().numpy(), texts, rows=SIDE // efficientnet_lite.STRIDE)

@@ -3,17 +3,20 @@
 Sources: Radford et al., https://arxiv.org/abs/2103.00020; Zhai et al., https://arxiv.org/abs/2303.15343.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL.Image import Image
 from torch.nn import functional
 from transformers import AutoModel
 
 from ml import devices
+from ml.encoders.similarity import similarity_maps
 from ml.hub import Checkpoint
 from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
@@ -68,6 +71,29 @@ class ClipEncoder:
             return _normalised(self._network.get_text_features(**inputs))
 
         return self._embed(texts, features)
+
+    @devices.inference
+    def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
+        """How much each patch of an RGB picture is like each of m texts, (m, d): (m, rows, columns).
+
+        The picture is squashed to a square first: CLIP's own way would leave out what lies beside its middle.
+        """
+        square = image.resize((max(image.size),) * 2)
+        inputs = {name: each.to(self._where) for name, each in pixels(self._image_processor, [square]).items()}
+        parts, rows = self._parts(inputs)
+        return similarity_maps(functional.normalize(parts.float(), dim=-1).cpu().numpy(), texts, rows=rows)
+
+    def _parts(self, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+        """Each patch as if it were the whole picture, (cells, d), not normalised, and in how many rows they lie."""
+        vision = self._network.vision_model
+        if self._network.config.model_type == "clip":
+            states = vision(**inputs, output_hidden_states=True).hidden_states[-2][0, 1:]  # without the class token
+            alone = vision.encoder.layers[-1](states[:, None], attention_mask=None)[:, 0]
+            return self._network.visual_projection(vision.post_layernorm(alone)), math.isqrt(len(states))
+        states = vision(**inputs).last_hidden_state[0]
+        shapes = inputs.get("spatial_shapes")  # SigLIP 2 takes any shape, and pads
+        rows, columns = shapes[0].tolist() if shapes is not None else (math.isqrt(len(states)),) * 2
+        return vision.head(states[: rows * columns, None]), rows
 
     @devices.inference
     def _embed(self, items: Sequence[Any], features: Callable[[Sequence[Any]], torch.Tensor]) -> Embeddings:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
 
 from ml import colours
+from ml.encoders.similarity import similarity_maps
 from ml.interfaces import Embeddings, ModelInfo
 
 _HALF = colours.SIDE // 2
@@ -40,6 +42,12 @@ class FakeEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts by their colours and places; other words only tell texts apart: (n, 64)."""
         return self._embed([_text(text) for text in texts])
+
+    def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
+        """How much the colour of each of 16 x 16 parts is that of each of m texts, (m, 64): (m, 16, 16)."""
+        parts = colours.layout(image).reshape(colours.SIDE**2, len(colours.NAMES))
+        everywhere = [np.concatenate([*([part] * len(_AREAS)), np.zeros(_OTHER_WORDS)]) for part in parts]
+        return similarity_maps(self._embed(everywhere), texts, rows=colours.SIDE)
 
     def _embed(self, rows: Sequence[Embeddings]) -> Embeddings:
         vectors = np.array(rows, dtype=np.float32).reshape(len(rows), self.dimension)

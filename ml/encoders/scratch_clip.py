@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from ml import devices
+from ml.encoders.similarity import similarity_maps
 from ml.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 from ml.files import sha256
 from ml.hub import Checkpoint
@@ -124,12 +125,23 @@ class VisionTransformer(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pictures (n, 3, side, side) in [0, 1]: (n, width)."""
+        state: torch.Tensor = self.norm(self.blocks(self._tokens(pixels))[:, 0])
+        return state
+
+    def parts(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Each patch of pictures as if it were all that the last block sees, (n, cells, width), in reading order."""
+        patches = self.blocks[:-1](self._tokens(pixels))[:, 1:]
+        alone = self.blocks[-1](patches.flatten(0, 1)[:, None])
+        states: torch.Tensor = self.norm(alone).view(patches.shape)
+        return states
+
+    def _tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The class token and the patches of pictures, with their positions."""
         patches = self.patches((pixels - 0.5) / 0.25).flatten(2).transpose(1, 2) + self.positions[1:]
         if self.training and self.kept < 1.0:
             patches = self._some(patches)
         first = (self.class_token + self.positions[0]).expand(len(patches), 1, -1).to(patches)
-        state: torch.Tensor = self.norm(self.blocks(torch.cat([first, patches], dim=1))[:, 0])
-        return state
+        return torch.cat([first, patches], dim=1)
 
     def regularise(self, *, kept: float, skipped: float) -> None:
         """Train on a share of the patches, and let some pictures skip branches: the more, the later these are."""
@@ -163,6 +175,10 @@ class ScratchClip(nn.Module):
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pictures (n, 3, side, side) in [0, 1]: (n, dimension) float32, L2-normalised."""
         return normalize(self.image_projection(self.image(pixels)).float(), dim=-1)
+
+    def encode_parts(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Each patch of pictures (n, 3, side, side) in [0, 1] by itself: (n, cells, dimension), L2-normalised."""
+        return normalize(self.image_projection(self.image.parts(pixels)).float(), dim=-1)
 
     def encode_texts(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Token ids (n, t) and where there are any, (n, t) bool: (n, dimension) float32, L2-normalised."""
@@ -243,6 +259,13 @@ class ScratchClipEncoder:
         batches = [encodings[start : start + BATCH] for start in range(0, len(encodings), BATCH)]
         inputs = ((part.to(self._where) for part in pad(batch, self._padding)) for batch in batches)
         return self._joined([self._network.encode_texts(*parts) for parts in inputs])
+
+    @devices.inference
+    def similarity_maps(self, image: PILImage.Image, texts: Embeddings) -> npt.NDArray[np.float32]:
+        """How much each patch of an RGB picture is like each of m texts, (m, d): (m, rows, columns)."""
+        (parts,) = self._network.encode_parts(self._pixels([image]).to(self._where))
+        shape = self._network.shape
+        return similarity_maps(parts.cpu().numpy(), texts, rows=shape.side // shape.patch)
 
     def _image_vectors(self, images: Sequence[PILImage.Image]) -> torch.Tensor:
         there = self._pixels(images).to(self._where)

@@ -1,20 +1,14 @@
 """Where a captioner looked, drawn."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image as PILImage
 
 from ml.__main__ import main
 from ml.captioners.attention_map import COLUMNS, GAP, LINE, TILE, draw
-
-
-class Look(NamedTuple):
-    word: str
-    attention: npt.NDArray[np.float32]
+from ml.interfaces import Look
 
 
 def look(word: str, row: int, column: int) -> Look:

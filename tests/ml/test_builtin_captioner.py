@@ -114,6 +114,20 @@ def test_tells_where_it_looked_for_each_word(captioner: BuiltinCaptioner, photos
 
 
 @pytest.mark.models
+def test_looks_at_the_same_places_for_words_that_it_is_given(
+    captioner: BuiltinCaptioner, photos: list[PILImage.Image]
+) -> None:
+    for photo, told in zip(photos, captioner.caption_with_looks(photos), strict=True):  # names and sentences
+        looks = captioner.looks(photo, told.result.text)
+        assert [look.word for look in looks] == [look.word for look in told.looks]
+        for look, expected in zip(looks, told.looks, strict=True):
+            assert look.attention == pytest.approx(expected.attention, abs=1e-4)
+    unknown, dog = captioner.looks(photos[0], "Zyzzyva dog")
+    assert (unknown.word, dog.word) == ("zyzzyva", "dog")
+    assert captioner.looks(photos[0], "…") == ()
+
+
+@pytest.mark.models
 def test_says_what_it_is(captioner: BuiltinCaptioner) -> None:
     assert captioner.info.key.startswith(f"builtin@{builtin.REVISION}-")
     assert captioner.info.weights_hash == builtin.SHA256["model.safetensors"]

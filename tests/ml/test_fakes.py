@@ -8,6 +8,7 @@ from PIL import Image as PILImage
 
 import ml
 from ml import colours
+from ml.interfaces import LookingCaptioner
 
 
 def plain(colour: str) -> PILImage.Image:
@@ -79,3 +80,13 @@ def test_the_captioner_names_the_main_colour_and_knows_when_it_is_unsure() -> No
     assert greyscale.text == "a mostly black picture"
     assert unsure.confidence < captioner.unsure_below < sure.confidence
     assert captioner.caption([]) == []
+
+
+def test_the_captioner_looks_where_a_colour_is() -> None:
+    captioner = ml.load_captioner("fake")
+    assert isinstance(captioner, LookingCaptioner)
+    mostly, blue, green = captioner.looks(halves("red", "blue"), "mostly blue green")
+    assert [mostly.word, blue.word, green.word] == ["mostly", "blue", "green"]
+    assert blue.attention[:, :8].sum() == 0.0
+    for look in (mostly, blue, green):
+        assert look.attention.sum() == pytest.approx(1.0)
