@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from gallery.models import Image, User
@@ -153,3 +153,42 @@ class SavedSearch(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.text
+
+
+class Look(models.Model):
+    """What a picture looks like in small, for search.duplicates, and whether it was compared with the others."""
+
+    image = models.OneToOneField(Image, on_delete=models.CASCADE, primary_key=True)
+    greys = models.BinaryField(
+        null=True, help_text="As search.likeness takes them; null: there is no thumbnail to read."
+    )
+    is_compared = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["image"], condition=Q(is_compared=False), name="look_to_compare")]
+
+    def __str__(self) -> str:
+        return f"{self.image_id}, {'compared' if self.is_compared else 'to be compared'}"
+
+
+class NearDuplicate(models.Model):
+    """Two pictures of one owner that are nearly the same. See search.duplicates."""
+
+    class Kind(models.TextChoices):
+        COPY = "copy", "Copies of one picture"
+        SHOT = "shot", "Shots of one moment"
+
+    first = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="near_duplicates_after")
+    second = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="near_duplicates_before")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    is_dismissed = models.BooleanField(default=False, help_text="Their owner keeps both, and doesn't want to be asked.")
+    found_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["first", "second"], name="near_duplicate_once"),
+            models.CheckConstraint(condition=Q(first__lt=F("second")), name="near_duplicate_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_id} and {self.second_id}: {self.kind}"

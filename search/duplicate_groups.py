@@ -1,0 +1,98 @@
+"""Near-duplicates in groups: each around the picture that is suggested to be kept, which every other one resembles.
+
+So no chain of small differences puts different pictures together.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Case, F, Q, QuerySet, When
+
+from gallery.models import Image, User, Visibility
+from search.models import NearDuplicate
+
+GROUPS_A_PAGE = 10
+# Of more pictures that resemble one, the others follow once these are seen to.
+MOST_IN_GROUP = 24
+# Pairs that are put in groups, the newest first: a bound on the time that a page takes.
+MOST_PAIRS = 20_000
+# The best first: the most pixels; what a person described; what the most people see; the largest file; the earliest.
+BEST_FIRST = (
+    (F("width") * F("height")).desc(),
+    "-description_by_person",
+    Case(When(visibility=Visibility.PUBLIC, then=0), When(visibility=Visibility.LINK, then=1), default=2),
+    "-byte_size",
+    "pk",
+)
+
+Kind = NearDuplicate.Kind
+Near = Mapping[int, Mapping[int, Kind]]
+"""For each picture those that resemble it, with what they are to each other."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The picture to keep, and those that resemble it, the best first, with what each is to it."""
+
+    best: Image
+    others: list[tuple[Image, Kind]]
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """Some of the groups, those with the newest pictures first. `number` counts pages from 1."""
+
+    groups: list[Group]
+    total: int
+    number: int
+    pages: int
+
+
+def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPage:
+    """A page of the groups of somebody's pictures, by pairs of these kinds; the last one where there are fewer pages.
+    Four SQL statements."""
+    pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
+    near = _near(pairs)
+    groups = sorted(_groups(_best_first(pairs), near), key=max, reverse=True)
+    pages = max(1, -(-len(groups) // GROUPS_A_PAGE))
+    number = min(number, pages)
+    shown = groups[(number - 1) * GROUPS_A_PAGE : number * GROUPS_A_PAGE]
+    images = Image.objects.with_renditions().in_bulk([pk for group in shown for pk in group])
+    return GroupPage([_group(ids, near, images) for ids in shown], len(groups), number, pages)
+
+
+def _near(pairs: QuerySet[NearDuplicate]) -> Near:
+    near: dict[int, dict[int, Kind]] = defaultdict(dict)
+    newest = pairs.order_by("-pk").values_list("first_id", "second_id", "kind")[:MOST_PAIRS]
+    for first, second, kind in newest:
+        near[first][second] = near[second][first] = Kind(kind)
+    return near
+
+
+def _best_first(pairs: QuerySet[NearDuplicate]) -> list[int]:
+    paired = Q(pk__in=pairs.values("first")) | Q(pk__in=pairs.values("second"))
+    return list(Image.objects.filter(paired).order_by(*BEST_FIRST).values_list("pk", flat=True))
+
+
+def _groups(best_first: Iterable[int], near: Near) -> list[list[int]]:
+    """Each picture takes those that resemble it and that no better one has taken."""
+    taken: set[int] = set()
+    groups = []
+    rank = {pk: place for place, pk in enumerate(best_first)}
+    for pk in rank:
+        if pk in taken:
+            continue
+        others = sorted(
+            (other for other in near.get(pk, ()) if other in rank and other not in taken), key=rank.__getitem__
+        )
+        if others:
+            group = [pk, *others[: MOST_IN_GROUP - 1]]
+            taken.update(group)
+            groups.append(group)
+    return groups
+
+
+def _group(ids: list[int], near: Near, images: Mapping[int, Image]) -> Group:
+    best, *others = ids
+    return Group(images[best], [(images[pk], near[best][pk]) for pk in others])

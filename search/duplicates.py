@@ -1,0 +1,196 @@
+"""Finds pictures of one owner that are nearly the same, and remembers which of them are to be left alone.
+
+A picture is looked at once, when it has its thumbnail, and compared once, when it has its vector: vectors suggest whom
+it resembles, greys prove it (search.likeness). Both go in small pieces, in the worker, whenever nothing else is due.
+Whoever compares has written its look before, so that of two that are compared at once, one sees the other.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from gallery.exceptions import UploadRefused
+from gallery.models import Image, ImageQuerySet, Rendition, Stage, User
+from gallery.pictures import flatten, open_picture
+from gallery.storage import StoreUnavailable
+from search import pushing
+from search.backends.base import Match
+from search.backends.exceptions import VectorIndexError
+from search.changes import OWNER
+from search.exceptions import BadVector
+from search.index import Indexes, get_indexes
+from search.likeness import SIDE, Greys, greys_of, likenesses
+from search.models import Embedding, Look, ModelVersion, NearDuplicate
+from search.vectors import unpack
+
+# Pictures of a piece, and how many others each is compared with at most: those that its vector is nearest to.
+AT_ONCE = 20
+NEIGHBOURS = 50
+# What makes two pictures copies: one of these least cosines with its least likeness. What makes them shots of one
+# moment: either these, or the cosine alone where they were taken within so many seconds.
+COPY = ((0.6, 0.95), (0.85, 0.93))
+SHOT = (0.85, 0.85)
+MOMENT_SECONDS, MOMENT_COSINE = 10.0, 0.8
+LEAST_COSINE = min(least for least, _ in COPY)
+
+Kind = NearDuplicate.Kind
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of somebody's pictures are still to be compared; those that failed in the work never are."""
+
+    waiting: int
+    pictures: int
+
+    @property
+    def compared(self) -> int:
+        return self.pictures - self.waiting
+
+
+def compare_some() -> int:
+    """Get on with a piece of what `is_behind` tells; with how many pictures. 0 also where it has to wait for what
+    isn't there now."""
+    try:
+        return _look() or _compare()
+    except (StoreUnavailable, VectorIndexError) as error:
+        logger.warning("Pictures can't be compared now: %s", error)
+        return 0
+
+
+def is_behind() -> bool:
+    """Whether pictures could be looked at or compared."""
+    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    return _unseen().exists() or (version is not None and _uncompared(version).exists())
+
+
+def progress_of(owner: User) -> Progress:
+    """How far the comparing of somebody's pictures is. Two SQL statements."""
+    images = Image.objects.filter(owner=owner)
+    failed = Stage.objects.filter(image=OuterRef("pk"), state=Stage.State.FAILED)
+    waiting = images.exclude(look__is_compared=True).exclude(Exists(failed))
+    return Progress(waiting=waiting.count(), pictures=images.count())
+
+
+def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
+    """Keep these pictures and don't ask about them again; how many pairs that settles.
+
+    With those that were kept beside one of them before: a picture that came later would else return with each of them
+    in turn.
+    """
+    ids = set(image_ids)
+    pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner)
+    kept = pairs.filter(Q(first__in=ids) | Q(second__in=ids), is_dismissed=True).values_list("first_id", "second_id")
+    ids.update(pk for pair in kept for pk in pair)
+    settled = pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).values_list("pk", flat=True)
+    return NearDuplicate.objects.filter(pk__in=list(settled)).update(is_dismissed=True)
+
+
+def kind_of(cosine: float, likeness: float, seconds: float | None) -> Kind | None:
+    """What two pictures are to each other; `seconds` between the moments when they were taken, where both are known."""
+    is_same = any(cosine >= least and likeness >= least_likeness for least, least_likeness in COPY)
+    if is_same and not seconds:
+        return Kind.COPY
+    is_near = cosine >= SHOT[0] and likeness >= SHOT[1]
+    is_of_moment = seconds is not None and seconds <= MOMENT_SECONDS and cosine >= MOMENT_COSINE
+    return Kind.SHOT if is_same or is_near or is_of_moment else None
+
+
+def _look() -> int:
+    images = list(_unseen().with_renditions()[:AT_ONCE])
+    looks = [_look_at(image) for image in images]
+    with transaction.atomic():
+        present = _present(image.pk for image in images)
+        Look.objects.bulk_create([look for look in looks if look.image_id in present], ignore_conflicts=True)
+    return len(images)
+
+
+def _look_at(image: Image) -> Look:
+    thumbnail = image.thumbnail
+    assert thumbnail is not None  # noqa: S101  see _unseen
+    try:
+        with thumbnail.file.open("rb") as file:
+            greys = greys_of(flatten(open_picture(file)))
+    except (FileNotFoundError, UploadRefused) as error:
+        logger.warning("The thumbnail of picture %d can't be read: %s", image.pk, error)
+        return Look(image=image, greys=None, is_compared=True)
+    return Look(image=image, greys=greys.tobytes())
+
+
+def _compare() -> int:
+    indexes = get_indexes()
+    if indexes is None or pushing.is_behind():  # a server would not tell of all that has been looked at
+        return 0
+    looks = list(_uncompared(indexes.version).select_related("image")[:AT_ONCE])
+    nearest = _nearest(indexes, looks)
+    others = Look.objects.filter(greys__isnull=False, pk__in={pk for near in nearest.values() for pk in near})
+    known = {look.pk: look for look in others.select_related("image")}
+    pairs = [pair for look in looks for pair in _pairs(look, nearest[look.pk], known)]
+    with transaction.atomic():
+        present = _present(pk for pair in pairs for pk in (pair.first_id, pair.second_id))
+        NearDuplicate.objects.bulk_create(
+            [pair for pair in pairs if {pair.first_id, pair.second_id} <= present], ignore_conflicts=True
+        )
+        Look.objects.filter(pk__in=[look.pk for look in looks]).update(is_compared=True)
+    return len(looks)
+
+
+def _nearest(indexes: Indexes, looks: Sequence[Look]) -> dict[int, dict[int, float]]:
+    """For each picture its nearest ones of the same owner, with their cosines."""
+    rows = Embedding.objects.filter(model_version=indexes.version, image_id__in=[look.pk for look in looks])
+    stored = dict(rows.values_list("image_id", "vector"))
+    nearest: dict[int, dict[int, float]] = {}
+    for look in looks:
+        try:
+            vector = unpack(stored.get(look.pk) or b"", dimension=indexes.version.dimension)
+        except BadVector:  # or one that has just been deleted
+            nearest[look.pk] = {}
+            continue
+        own = Match(OWNER, (look.image.owner_id,))
+        hits = indexes.pictures.search(vector.astype(np.float32), limit=NEIGHBOURS + 1, where=own).hits
+        nearest[look.pk] = {hit.key: hit.score for hit in hits if hit.key != look.pk and hit.score >= LEAST_COSINE}
+    return nearest
+
+
+def _pairs(look: Look, cosines: Mapping[int, float], known: Mapping[int, Look]) -> list[NearDuplicate]:
+    others = [known[pk] for pk in cosines if pk in known and known[pk].image.owner_id == look.image.owner_id]
+    pairs = []
+    for other, likeness in zip(others, likenesses(_greys(look), map(_greys, others)), strict=True):
+        kind = kind_of(cosines[other.pk], likeness, _seconds_between(look.image.taken_at, other.image.taken_at))
+        if kind is not None:
+            first, second = sorted((look.pk, other.pk))
+            pairs.append(NearDuplicate(first_id=first, second_id=second, kind=kind))
+    return pairs
+
+
+def _greys(look: Look) -> Greys:
+    return np.frombuffer(look.greys or b"", np.uint8).reshape(SIDE, SIDE)
+
+
+def _seconds_between(one: datetime | None, other: datetime | None) -> float | None:
+    return None if one is None or other is None else abs((one - other).total_seconds())
+
+
+def _unseen() -> ImageQuerySet:
+    """Pictures with a thumbnail that nobody has looked at."""
+    thumbnail = Rendition.objects.filter(image=OuterRef("pk"), kind=Rendition.Kind.THUMBNAIL)
+    return Image.objects.filter(Exists(thumbnail), look=None).order_by("pk")
+
+
+def _uncompared(version: ModelVersion) -> QuerySet[Look]:
+    """Pictures that were looked at, have their vector, and are to be compared."""
+    vector = Embedding.objects.filter(image_id=OuterRef("pk"), model_version=version, vector__isnull=False)
+    return Look.objects.filter(Exists(vector), is_compared=False).order_by("pk")
+
+
+def _present(image_ids: Iterable[int]) -> set[int]:
+    """Those of the pictures that haven't been deleted, nor can be until the end of the transaction."""
+    locked = Image.objects.select_for_update(no_key=True).order_by("pk")
+    return set(locked.filter(pk__in=set(image_ids)).values_list("pk", flat=True))
