@@ -15,8 +15,10 @@ from PIL.Image import Image as Picture
 import ml
 from ml.errors import ModelError
 from ml.interfaces import Embeddings, ImageTextEncoder
+from search import backgrounds
 from search.exceptions import ModelChanged
 from search.models import ModelVersion
+from search.query.cutoff import Background
 
 QUERIES_REMEMBERED = 1_024
 
@@ -57,20 +59,28 @@ def match_floor(version: ModelVersion) -> float | None:
     return encoder_of(version).match_floor
 
 
+def background(version: ModelVersion) -> Background | None:
+    """What its encoder makes of the background queries; None where it tells too little, or has not been asked."""
+    return backgrounds.prepared(version.key)
+
+
 def prepare(version: ModelVersion) -> None:
-    """Load the model of a version that is about to be searched. One that can't be is for the searches to tell."""
+    """Load the model of a version that a search waits for. One that can't be loaded is for the searches to tell."""
     with suppress(ModelError):
         encoder_of(version)
+    backgrounds.read(version.key)
 
 
-def warm() -> None:
-    """Load the model that searches use and encode a word, so that the first person doesn't wait.
+def warm(version: ModelVersion | None = None) -> None:
+    """Load the model of a version and encode a few texts, so that nobody who searches waits for that.
 
-    Before there is an active version, that is the configured one. Raises ModelChanged, or an error of ml.errors.
+    Without a version, of the active one, and before there is one, the configured model. Raises ModelChanged, or an
+    error of ml.errors.
     """
-    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    version = version or ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     encoder = encoder_of(version) if version else configured_encoder()
     encoder.encode_texts(["a photo"])
+    backgrounds.prepare(encoder.info.key, encoder.encode_texts)
 
 
 def describe() -> str:
@@ -80,8 +90,9 @@ def describe() -> str:
 
 
 def forget_queries() -> None:
-    """Forget the vectors of texts that were asked for."""
+    """Forget the vectors of texts that were asked for, and of the background queries."""
     _query_vector.cache_clear()
+    backgrounds.forget()
 
 
 def _encoder(name: str, key: str) -> ImageTextEncoder:

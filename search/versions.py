@@ -309,7 +309,7 @@ def _switch_by_hand(version: ModelVersion) -> ModelVersion:
 def _check_usable(version: ModelVersion) -> None:
     """Raises VersionRefused where this machine can't turn words into the version's vectors."""
     try:
-        engine.encoder_of(version).encode_texts(["a photo"])
+        engine.warm(version)
     except ModelError as error:
         raise VersionRefused(f"Version {version.key} can't be used on this machine: {error}") from error
 

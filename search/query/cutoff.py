@@ -7,19 +7,18 @@ than any other text does is not answered by them. This is score normalisation as
 Carey and Lloyd-Thomas 2000, https://doi.org/10.1006/dspr.1999.0360), with the background in the part of the impostors.
 
 How far above the background is far enough depends on the query too: less for one that has near neighbours among the
-background's texts, more for one whose cosines with them vary much. Regression on dev found both, and without them one
-in twenty short queries more goes wrong. They are told in deviations of the background's own texts, so that nothing here
-has an encoder's units; all was measured with the built-in encoder alone.
+background's texts, more for one whose cosines with them vary much. It depends on the library: the best of more pictures
+are better by chance. And in a small one the bar is lower than that asks for: there all pictures are on the screen
+anyway, and to call one that was found unfit costs more than to let one pass. Everything is told in standard deviations,
+so that nothing here has an encoder's units; all was measured with the built-in encoder alone.
 
 No Django and no model here: vectors come in, a number goes out.
 """
 
 import json
 import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -35,16 +34,19 @@ BEST = 3
 NEAREST = 3
 # Fewer texts than this make no deviation that could be trusted.
 FEWEST_TEXTS = 30
-VERSIONS_REMEMBERED = 4
 MILLI = 1e-3  #: the least deviation that is divided by
 LIBRARY = 1_000  #: pictures in the library that BAR was chosen with
 
-# All in standard deviations. Chosen on Flickr8k dev by `python -m bench.cutoff --choose`; figures in docs/models.md.
-BAR = 4.15  #: what hits must reach in a library of 1,000 pictures, for a query as near as a background text is
-NEARNESS = 0.5  #: how much lower it is for a query that is nearer to the background, by one deviation of its texts
-SPREAD = 0.8  #: how much higher for one whose cosines with the background vary more
-LEAST = 2.0  #: how low it may get at most, for an encoder whose texts are unlike those that this was chosen with
+# All in standard deviations. Chosen on Flickr8k dev and on photos out of packages by `python -m bench.cutoff --choose`;
+# figures in docs/models.md.
+BAR = 3.9  #: what the best hits must reach in a library of 1,000 pictures, for a query as a background text is
+ALONE = 1.25  #: how much more the very best must reach to be enough by itself: some things are in one picture only
+NEARNESS = 0.3  #: how much lower the bar is for a query nearer to the background, by one deviation of its texts
+SPREAD = 0.4  #: how much higher for one whose cosines with the background vary more
 GROWTH = 0.5  #: how much higher for the best hits of a library e times as large, since they are better by chance
+GRACE = 0.15  #: how much lower, beyond that, for those of a library that is a small one, by e times
+CAPTION_BAR = 5.0  #: what a person's caption must reach; by `python -m bench.fusion`, in docs/performance.md
+LEAST = 1.0  #: how low it may get at most
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Evidence:
     """What speaks for a match, in standard deviations.
 
     `scale`: mean and deviation of the best pictures' cosines with the background; a cosine less the first over the
-    second is by how much it is above what any text would get there. `best`: that of the best hits, on average.
-    `nearness` and `spread`: of the query among the background's texts.
+    second is by how much it is above what any text would get there. `best`: that of the best hits on average, or of the
+    very best less ALONE. `nearness` and `spread`: of the query among the background's texts.
     """
 
     scale: tuple[float, float]
@@ -93,90 +95,55 @@ class Evidence:
 
 def background_texts() -> list[str]:
     """The background queries: everyday words, sentences, names of things; written for this, nobody's data."""
-    return list(_texts())
-
-
-def background(key: str, encode: Callable[[Sequence[str]], Embeddings]) -> Background | None:
-    """What the encoder of this key makes of the background queries: encoded once a process, a few hundred short texts.
-
-    `key` must name one model and its weights, as ModelInfo.key does. None where the encoder tells too little.
-    Raises what `encode` raises.
-    """
-    with _guard:
-        if key not in _remembered:
-            found = Background.of(encode(_texts()))
-            while len(_remembered) >= VERSIONS_REMEMBERED:
-                del _remembered[next(iter(_remembered))]
-            _remembered[key] = found
-        return _remembered[key]
-
-
-def forget_backgrounds() -> None:
-    """Encode anew what is asked for next."""
-    with _guard:
-        _remembered.clear()
+    listed: list[str] = json.loads(files("ml.datasets").joinpath("background_queries.json").read_text(encoding="utf-8"))
+    return listed
 
 
 def weigh(query: Vector, scores: Sequence[float], pictures: Embeddings, texts: Background) -> Evidence:
     """What speaks for a match of a text, (d,). `scores`: cosines of its hits, best first. `pictures`: (k, d), the
-    vectors of the first of them, in any order; BEST are enough."""
+    vectors of the first of them, in any order; of both, BEST are enough."""
     theirs = np.asarray(pictures[:BEST], dtype=np.float32) @ texts.vectors.T
     middle, deviation = float(theirs.mean()), max(float(theirs.std(axis=1).mean()), MILLI)
     mine = (texts.vectors @ query)[None, :]
     return Evidence(
         (middle, deviation),
-        (float(np.mean(scores[:BEST])) - middle) / deviation,
+        (max(float(np.mean(scores[:BEST])), scores[0] - ALONE * deviation) - middle) / deviation,
         (float(_nearness(mine)[0]) - texts.nearness[0]) / texts.nearness[1],
         (float(mine.std()) - texts.spread[0]) / texts.spread[1],
     )
 
 
-def matches(
-    query: Vector,
-    scores: Sequence[float],
-    *,
-    pictures: Embeddings | None,
-    texts: Background | None,
-    among: int | None = None,
-    floor: float | None = None,
-) -> int:
-    """How many of a text's hits match it, from the best: 0 says that even the best rather doesn't.
+def least_cosine(
+    query: Vector, scores: Sequence[float], *, pictures: Embeddings, texts: Background, among: int
+) -> float:
+    """The cosine from which on a text's hits match it; infinite where even the best rather don't.
 
     `query`: (d,), L2-normalised. `scores`: the cosines of its hits, best first. `pictures`: (k, d), the vectors of the
-    best BEST hits. `texts`: see `background`. `among`: how many pictures the hits are the best of, their number where
-    nobody knows. Without pictures or background, hits match from `floor` on, and all do where that isn't known either.
+    first of them. BEST of both are enough, one is needed. `among`: how many pictures they are the best of.
     """
-    if not len(scores):
-        return 0
-    cosines = np.asarray(scores, dtype=np.float64)
-    if texts is None or pictures is None or not len(pictures):
-        return len(cosines) if floor is None else _leading(cosines, floor)
     evidence = weigh(query, scores, pictures, texts)
     bar = BAR + SPREAD * evidence.spread - NEARNESS * evidence.nearness
-    bar_of_best = max(LEAST, bar + GROWTH * math.log(max(among or 0, len(cosines)) / LIBRARY))
+    bar_of_best = max(LEAST, bar + allowance(among))
     if evidence.best < bar_of_best:
-        return 0
+        return math.inf
     middle, deviation = evidence.scale
-    return max(1, _leading(cosines, middle + deviation * max(LEAST, min(bar, bar_of_best))))
+    return middle + deviation * max(LEAST, min(bar, bar_of_best))
 
 
-def _leading(cosines: npt.NDArray[np.float64], least: float) -> int:
-    """How many come before the first that is less."""
-    below = cosines < least
-    return int(below.argmax()) if below.any() else len(cosines)
+def caption_floor(query: Vector, texts: Background) -> float:
+    """The cosine from which a person's caption means what a text, (d,), L2-normalised, means. Captions are texts, as
+    the background's are, which tell how near to it any text is."""
+    cosines = texts.vectors @ query
+    return float(cosines.mean() + CAPTION_BAR * cosines.std())
+
+
+def allowance(among: int) -> float:
+    """How much higher the bar is for the best of so many pictures than for those of LIBRARY."""
+    size = math.log(max(among, 1) / LIBRARY)
+    return GROWTH * size + GRACE * min(size, 0.0)
 
 
 def _nearness(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The mean of the NEAREST largest of each row, (n, b) -> (n,)."""
     nearest: npt.NDArray[np.float32] = np.partition(cosines, -NEAREST, axis=1)[:, -NEAREST:].mean(axis=1)
     return nearest
-
-
-@cache
-def _texts() -> tuple[str, ...]:
-    listed = files("ml.datasets").joinpath("background_queries.json").read_text(encoding="utf-8")
-    return tuple(json.loads(listed))
-
-
-_guard = threading.Lock()
-_remembered: dict[str, Background | None] = {}

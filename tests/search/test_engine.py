@@ -10,6 +10,7 @@ from ml.errors import ModelNotFound
 from search import engine
 from search.exceptions import ModelChanged
 from search.models import ModelVersion
+from search.query.cutoff import background_texts
 from tests.search.conftest import OtherEncoder
 
 
@@ -60,14 +61,30 @@ def test_pictures_come_back_in_their_order(version: ModelVersion) -> None:
     assert vectors[0] @ engine.encode_query("red", version=version) > vectors[0] @ vectors[1]
 
 
-def test_warming_up_encodes_a_text(version: ModelVersion, asked: list[str]) -> None:
+def test_warming_up_encodes_a_text_and_the_background(version: ModelVersion, asked: list[str]) -> None:
+    assert engine.background(version) is None
     engine.warm()
-    assert len(asked) == 1
+    assert asked[1:] == background_texts()
+    assert engine.background(version) is not None
 
 
 def test_warming_up_before_there_is_a_version(db: None, asked: list[str]) -> None:
     engine.warm()
-    assert len(asked) == 1
+    assert asked
+
+
+def test_what_a_search_waits_for_encodes_no_background(
+    version: ModelVersion, other: ModelVersion, asked: list[str]
+) -> None:
+    engine.prepare(version)
+    assert engine.background(version) is None
+    engine.warm(version)
+    engine.forget_queries()
+    del asked[:]
+    engine.prepare(version)
+    assert engine.background(version) is not None
+    assert engine.background(other) is None
+    assert asked == []
 
 
 def test_the_doctor_is_told_what_it_is(encoders: dict[str, Any], settings: Any) -> None:
