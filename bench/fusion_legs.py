@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-LOOKS, CAPTION, SENTENCE, ENCODED = "looks", "caption", "sentence", "encoded"
+LOOKS, CAPTION, CAPTIONER, SENTENCE, ENCODED = "looks", "caption", "captioner", "sentence", "encoded"
 BATCH = 32
 
 Floats = npt.NDArray[np.float32]
@@ -44,9 +44,8 @@ class Library:
 
 
 def libraries(root: Path, split: Literal["dev", "test"], cache: Path) -> list[Library]:
-    """One with the captions of the captioner, one with a caption by people, the others of which are queries. Needs a
-    site without pictures."""
-    import ml
+    """One with the captions of the captioner, one with a caption by people, the others of which are queries, and one
+    with people's captions for every other picture. Needs a site without pictures."""
     from ml.datasets import flickr8k
 
     examples = list(flickr8k.read(root, split))
@@ -54,32 +53,35 @@ def libraries(root: Path, split: Literal["dev", "test"], cache: Path) -> list[Li
     texts = [caption for each in examples for caption in each.captions]
     gold = np.repeat(np.arange(len(examples)), [len(each.captions) for each in examples])
     first = np.concatenate([[0], np.flatnonzero(np.diff(gold)) + 1])
-    rest = np.setdiff1d(np.arange(len(gold)), first)
-    floor = ml.load_encoder().match_floor
-
-    def library(name: str, stored: Sequence[str], asked: npt.NDArray[np.int64], *vectors: Floats) -> Library:
-        cosines = features.texts[asked] @ features.images.T
-        found, whole = _full_text(stored, [texts[i] for i in asked])
-        legs = {
-            LOOKS: _ranks(cosines),
-            CAPTION: found,
-            SENTENCE: _ranks(features.sentences[asked] @ vectors[0].T),
-            ENCODED: _ranks(features.texts[asked] @ vectors[1].T),
-        }
-        return Library(name, legs, gold[asked], whole | (cosines >= (-1.0 if floor is None else floor)))
-
     everything = np.arange(len(gold))
-    by_people = (features.sentences[first], features.texts[first])
+    rest = np.setdiff1d(everything, first)
+    cosines = features.texts @ features.images.T
+
+    def library(name: str, by_person: npt.NDArray[np.bool_], asked: npt.NDArray[np.int64]) -> Library:
+        stored = [texts[i] if told else text for i, told, text in zip(first, by_person, written, strict=True)]
+        found, whole = _full_text(stored, by_person, [texts[i] for i in asked])
+        sentences = np.where(by_person[:, None], features.sentences[first], features.written_sentences)
+        encoded = np.where(by_person[:, None], features.texts[first], features.written_texts)
+        legs = {
+            LOOKS: _ranks(cosines[asked]),
+            **found,
+            SENTENCE: _ranks(features.sentences[asked] @ sentences.T),
+            ENCODED: _ranks(features.texts[asked] @ encoded.T),
+        }
+        return Library(name, legs, gold[asked], whole | (cosines[asked] >= _floor()))
+
     return [
-        library(
-            "captions that the captioner wrote",
-            written,
-            everything,
-            features.written_sentences,
-            features.written_texts,
-        ),
-        library("captions by people", [texts[i] for i in first], rest, *by_people),
+        library("captions that the captioner wrote", np.zeros(len(first), bool), everything),
+        library("captions by people", np.ones(len(first), bool), rest),
+        library("captions by people for every other picture", np.arange(len(first)) % 2 == 0, rest),
     ]
+
+
+def _floor() -> float:
+    import ml
+
+    floor = ml.load_encoder().match_floor
+    return -1.0 if floor is None else floor
 
 
 def _ranks(scores: Floats) -> Ranks:
@@ -91,8 +93,10 @@ def _ranks(scores: Floats) -> Ranks:
     return ranks
 
 
-def _full_text(stored: Sequence[str], queries: Sequence[str]) -> tuple[Ranks, npt.NDArray[np.bool_]]:
-    """By the site's own leg: ranks, and which pictures hold all of a query's words, (m, n) each."""
+def _full_text(
+    stored: Sequence[str], by_person: npt.NDArray[np.bool_], queries: Sequence[str]
+) -> tuple[dict[str, Ranks], npt.NDArray[np.bool_]]:
+    """By the site's own legs: ranks, and which pictures hold all of a query's words, (m, n) each."""
     from django.utils import timezone
 
     from gallery.models import Image, User
@@ -100,18 +104,19 @@ def _full_text(stored: Sequence[str], queries: Sequence[str]) -> tuple[Ranks, np
 
     Image.objects.all().delete()
     owner, now = User.objects.get_or_create(username="somebody")[0], timezone.now()
+    facts = {"owner": owner, "byte_size": 1, "width": 1, "height": 1, "sort_date": now}
     Image.objects.bulk_create(
-        Image(owner=owner, sha256=f"{row:064x}", byte_size=1, width=1, height=1, sort_date=now, description=caption)
-        for row, caption in enumerate(stored)
+        Image(sha256=f"{row:064x}", description=caption, description_by_person=told, **facts)
+        for row, (caption, told) in enumerate(zip(stored, by_person.tolist(), strict=True))
     )
     keys = np.array(Image.objects.order_by("pk").values_list("pk", flat=True))
-    ranks = np.full((len(queries), len(stored)), np.inf, np.float32)
-    whole = np.zeros(ranks.shape, bool)
+    ranks = {leg: np.full((len(queries), len(stored)), np.inf, np.float32) for leg in (CAPTION, CAPTIONER)}
+    whole = np.zeros((len(queries), len(stored)), bool)
     for row, text in enumerate(queries):
         hits = fulltext.find(viewer=owner, words=text, limit=len(stored))
-        ranks[row, np.searchsorted(keys, [hit.image_id for hit in hits])] = [hit.rank for hit in hits]
-        every = fulltext.find(viewer=owner, words="", required=text.split(), limit=len(stored))
-        whole[row, np.searchsorted(keys, [hit.image_id for hit in every])] = True
+        for hit, column in zip(hits, np.searchsorted(keys, [hit.image_id for hit in hits]), strict=True):
+            ranks[hit.source][row, column] = hit.rank
+            whole[row, column] |= hit.is_whole
     return ranks, whole
 
 

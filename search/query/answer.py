@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 from django.utils import timezone
@@ -17,7 +16,7 @@ from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import fulltext, legs
 from search.query.fusion import Fused, fuse
-from search.query.legs import CAPTION, DEPTH, LEGS, LOOKS, WEIGHTS, Leg, Vector, Words
+from search.query.legs import CAPTION, CAPTIONER, DEPTH, LEGS, LOOKS, WEIGHTS, Leg, Vector, Words
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -154,14 +153,15 @@ def _by_looks(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found:
 
 def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
     """With what captions and file names say: all of the words make a match, some of them only a place in the list."""
-    find = partial(fulltext.find, viewer=viewer, limit=DEPTH, where=legs.allowed(asked, viewer=viewer) or None)
-    some = find(words=words.optional, required=words.required)
-    every = find(words="", required=[*words.optional.split(), *words.required])
+    where = legs.allowed(asked, viewer=viewer) or None
+    hits = fulltext.find(viewer=viewer, words=words.optional, required=words.required, where=where, limit=DEPTH)
+    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER)}
     return _Found(
-        {**found.ids, CAPTION: [hit.image_id for hit in some]},
+        {**found.ids, **{source: [hit.image_id for hit in some] for source, some in by_source.items()}},
         found.scores,
-        found.matching | {hit.image_id for hit in every},
-        is_all=found.is_all and len(every) < DEPTH,
+        found.matching | {hit.image_id for hit in hits if hit.is_whole},
+        # Those that hold all of the words come first.
+        is_all=found.is_all and not any(len(some) == DEPTH and some[-1].is_whole for some in by_source.values()),
         problem=found.problem,
         notice=f"{found.problem} {WORDS_ALONE}" if found.problem else found.notice,
     )

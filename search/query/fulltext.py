@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from typing import cast
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
+from typing import Literal, NamedTuple, cast
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, Exists, FloatField, OuterRef, Q
-from django.db.models.expressions import RawSQL
+from django.db.models import BooleanField, Exists, ExpressionWrapper, FloatField, OuterRef, Q, Value
+from django.db.models.expressions import Combinable, RawSQL
 
 from gallery.models import Image, ImageQuerySet, Viewer
 from search.query.stemming import stem
@@ -48,17 +50,36 @@ _WORD = re.compile(rf"[^\W_{_NUMERALS}](?:[^\W_{_NUMERALS}]|[\u0300-\u0331])*")
 _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
+Source = Literal["caption", "captioner"]
+
+
+class _Weights(NamedTuple):
+    """How much words count: in a description by a person or by the captioner, and in a file name."""
+
+    by_person: float
+    by_captioner: float
+    file_name: float
+
+
+# A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
+_WEIGHTS: dict[Source, _Weights] = {"caption": _Weights(1, 0, 0.2), "captioner": _Weights(0, 1, 0)}
+
+
 @dataclass(frozen=True)
 class TextHit:
-    """A picture that holds the words. `rank` counts from 1.
+    """A picture that holds the words. `source`: whose words; "caption" stands for people's captions and for file names,
+    "captioner" for what the captioner wrote. `rank` counts from 1 within a source. `is_whole`: nothing that was asked
+    for is missing, whoever said it.
 
-    A `score` compares within one answer only, and isn't for people's eyes: with BM25 it follows from how many pictures
-    hold a word, private ones included.
+    A `score` compares within one source and answer only, and isn't for people's eyes: with BM25 it follows from how
+    many pictures hold a word, private ones included.
     """
 
     image_id: int
+    source: Source
     rank: int
     score: float
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -84,7 +105,8 @@ def find(
     limit: int,
     where: Q | None = None,
 ) -> list[TextHit]:
-    """The pictures listed for the viewer (and among `where`, about Image) that hold the words; best first, then newest.
+    """The pictures listed for the viewer (and among `where`, about Image) that hold the words: `limit` of each source;
+    first those that hold all of them, then best first, then newest.
 
     One of `words` or `phrases` is enough, and more are better; where something is `required`, they only rank.
     `phrases`, and whatever of `required` and `excluded` has several words, mean these side by side, and so does a word
@@ -93,23 +115,21 @@ def find(
     terms = _terms(words, phrases, required, excluded)
     if not terms or limit <= 0:
         return []
-    found = _matching(_listed(viewer, where), terms).annotate(score=_score(terms))
-    rows = found.order_by("-score", "-pk").values_list("pk", "score")[:limit]
-    return [TextHit(image_id, rank, score) for rank, (image_id, score) in enumerate(rows, start=1)]
-
-
-def count(
-    *,
-    viewer: Viewer,
-    words: str,
-    phrases: Iterable[str] = (),
-    excluded: Iterable[str] = (),
-    required: Iterable[str] = (),
-    where: Q | None = None,
-) -> int:
-    """How many pictures `find` would find without a limit. One SQL statement."""
-    terms = _terms(words, phrases, required, excluded)
-    return _matching(_listed(viewer, where), terms).count() if terms else 0
+    found = _matching(_listed(viewer, where), terms).annotate(
+        **{source: _score(terms, weights) for source, weights in _WEIGHTS.items()}, whole=_is_whole(terms)
+    )
+    try:
+        sql, params = found.values("pk", *_WEIGHTS, "whole").query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    best = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM found WHERE {source} > 0"  # noqa: S608  constants
+        f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
+        for source in _WEIGHTS
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH found (id, {', '.join(_WEIGHTS)}, whole) AS ({sql}) {best}", params)
+        return list(_ranked(cursor.fetchall()))
 
 
 def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
@@ -140,6 +160,14 @@ def highlight(text: str, words: str) -> list[tuple[str, bool]]:
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
 
 
+def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit]:
+    """`rows`: source, picture, score, and whether it holds all. A union promises no order."""
+    ordered = sorted(rows, key=lambda row: (row[0], -row[3], -row[2], -row[1]))
+    for source, hits in groupby(ordered, key=itemgetter(0)):
+        for rank, (_, image_id, score, is_whole) in enumerate(hits, start=1):
+            yield TextHit(image_id, source, rank, score, bool(is_whole))
+
+
 def _listed(viewer: Viewer, where: Q | None) -> ImageQuerySet:
     images = Image.objects.listed_for(viewer)
     # Not a filter on the query itself, where a condition on many albums or tags would repeat pictures.
@@ -165,13 +193,23 @@ def _ids(terms: _Terms) -> RawSQL:
     return RawSQL(sql, params)  # noqa: S611  see above
 
 
-def _score(terms: _Terms) -> RawSQL:
-    score, params = "-bm25(search_fulltext, 1.0, 0.2)", list[str]()
+def _score(terms: _Terms, weights: _Weights) -> RawSQL:
+    description = f"CASE WHEN gallery_image.description_by_person THEN {weights[0]} ELSE {weights[1]} END"
+    score, params = f"-bm25(search_fulltext, {description}, {weights.file_name})", list[str]()
     if _is_postgresql():
         query, params = _any_of([*terms.required, *terms.optional])
         # the weights of D, C (file name), B and A (caption); 1: divided by 1 + log(number of words)
-        score = f"ts_rank('{{0, 0.2, 0, 1}}', gallery_image.search_document, {query}, 1)"
+        score = f"""ts_rank(ARRAY[0, {weights.file_name}, 0, {description}]::real[], gallery_image.search_document,
+            {query}, 1)"""
     return RawSQL(score, params, output_field=FloatField())  # noqa: S611  values are parameters
+
+
+def _is_whole(terms: _Terms) -> Combinable:
+    """Whether all of the words are there."""
+    if not terms.optional or len(terms.optional) + len(terms.required) == 1:
+        return Value(True, output_field=BooleanField())
+    every = _ids(_Terms([], [*terms.required, *terms.optional], []))
+    return ExpressionWrapper(Q(pk__in=every), output_field=BooleanField())
 
 
 def _is_postgresql() -> bool:

@@ -71,13 +71,13 @@ class TestFinding:
     ) -> None:
         embedded("red")
         search_images(viewer=user, query="red")
-        # the version, two for words, what may be listed, the pictures, their renditions, their work
-        with django_assert_num_queries(7):
+        # the version, words, what may be listed, the pictures, their renditions, their work
+        with django_assert_num_queries(6):
             search_images(viewer=user, query="red")
         for shade in range(0, 200, 20):
             embedded((shade, 0, 0))
         search_images(viewer=user, query="red")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             assert len(search_images(viewer=user, query="red").hits) == 11
 
 

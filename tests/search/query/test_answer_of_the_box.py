@@ -14,11 +14,12 @@ Embedded = Callable[..., Image]
 
 @pytest.fixture
 def told(embedded: Embedded) -> Callable[..., Image]:
-    """A picture of a colour with a caption: `told("red", "a dog on a beach")`."""
+    """A picture of a colour with a caption by a person: `told("red", "a dog on a beach")`."""
 
     def make(color: Any, description: str, **facts: Any) -> Image:
         image = embedded(color, **{key: facts.pop(key) for key in ("owner", "visibility") if key in facts})
-        Image.objects.filter(pk=image.pk).update(description=description, file_name="x.jpg", **facts)
+        facts = {"description": description, "description_by_person": True, "file_name": "x.jpg", **facts}
+        Image.objects.filter(pk=image.pk).update(**facts)
         return image
 
     return make
@@ -39,13 +40,21 @@ class TestWords:
         assert hit.caption == [("a ", False), ("dog", True)]
         assert hit.ranks["caption"] == 1
 
+    def test_people_are_believed_more_than_the_captioner(self, told: Callable[..., Image], user: User) -> None:
+        looks = [told((255, shade, shade), "a thing") for shade in (0, 30, 60)]
+        person, captioner = told("blue", "a red thing"), told("navy", "a red thing", description_by_person=False)
+        result = search_images(viewer=user, query="red")
+        assert shown(result) == [person, *looks[:2], captioner, looks[2]]
+        assert [leg.label for leg, _ in result.hits[0].why] == ["words", "looks"]
+        assert [leg.label for leg, _ in result.hits[3].why] == ["describer’s words", "looks"]
+
     def test_words_move_a_picture_up(self, told: Callable[..., Image], user: User) -> None:
         named = told("blue", "a red thing")
         looks = [told((255, shade, shade), "a thing") for shade in (0, 30, 60)]
         result = search_images(viewer=user, query="red")
-        assert shown(result) == [looks[0], named, *looks[1:]]
+        assert shown(result) == [named, *looks]
         assert [hit.is_match for hit in result.hits] == [True] * 4
-        assert [dict(hit.ranks) for hit in result.hits[:2]] == [{"looks": 1}, {"looks": 4, "caption": 1}]
+        assert [dict(hit.ranks) for hit in result.hits[:2]] == [{"looks": 4, "caption": 1}, {"looks": 1}]
 
     def test_what_must_and_must_not_be_there(self, told: Callable[..., Image], user: User) -> None:
         beach = told("red", "a dog on a beach")

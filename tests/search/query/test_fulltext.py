@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image, User
-from search.query.fulltext import MOST_TERMS, TextHit, count, find
+from search.query.fulltext import MOST_TERMS, TextHit, find
 from tests.search.query.rows import make_row
 
 LIBRARY = {
@@ -163,7 +163,6 @@ def test_what_is_found(
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert all(isinstance(hit, TextHit) and hit.score > 0 for hit in hits)
-    assert count(viewer=user, words=words, **others) == len(expected)
 
 
 def test_better_comes_first(user: User) -> None:
@@ -184,12 +183,37 @@ def test_better_comes_first(user: User) -> None:
     assert len(others) == 3
 
 
+def test_people_and_the_captioner_are_told_apart(user: User) -> None:
+    person = make_row("A dog", owner=user).pk
+    captioner = make_row("A dog, a dog", owner=user, description_by_person=False).pk
+    named = make_row("A cat", owner=user, description_by_person=False, name="dog.jpg").pk
+    both = make_row("A dog in a park", owner=user, description_by_person=False, name="MyDog.jpg").pk
+
+    hits = find(viewer=user, words="dogs", limit=2)
+
+    assert [(hit.source, hit.rank, hit.image_id) for hit in hits] == [
+        ("caption", 1, person),
+        ("caption", 2, named),
+        ("captioner", 1, captioner),
+        ("captioner", 2, both),
+    ]
+
+
+def test_what_holds_all_of_the_words_comes_first(user: User) -> None:
+    some = make_row("dog dog dog dog", owner=user).pk
+    every = make_row(f"A dog, and so on: {' '.join(map(str, range(100, 130)))} beach", owner=user).pk
+
+    hits = find(viewer=user, words="dog beach", limit=5)
+
+    assert [(hit.image_id, hit.is_whole) for hit in hits] == [(every, True), (some, False)]
+    assert [hit.is_whole for hit in find(viewer=user, words="dog", limit=5)] == [True, True]
+
+
 def test_ties_go_to_the_newest_and_the_limit_holds(user: User) -> None:
     ids = [make_row("A dog", owner=user).pk for _ in range(5)]
 
     assert [hit.image_id for hit in find(viewer=user, words="dog", limit=3)] == ids[:1:-1]
     assert find(viewer=user, words="dog", limit=0) == []
-    assert count(viewer=user, words="dog") == 5
 
 
 def test_only_what_is_listed_for_the_viewer_and_before_the_limit(user: User, other_user: User) -> None:
@@ -202,7 +226,6 @@ def test_only_what_is_listed_for_the_viewer_and_before_the_limit(user: User, oth
 
     assert found(user, 10) == [private.pk, link.pk, public.pk]
     assert found(other_user, 1) == found(AnonymousUser(), 1) == [public.pk]
-    assert count(viewer=other_user, words="dog") == count(viewer=AnonymousUser(), words="dog") == 1
 
 
 def test_where_is_one_more_condition(user: User) -> None:
@@ -212,8 +235,7 @@ def test_where_is_one_more_condition(user: User) -> None:
         second.stages.create(step=step)
 
     def found(where: Q) -> list[int]:
-        assert count(viewer=user, words="dog", where=where) == len(find(viewer=user, words="dog", where=where, limit=9))
-        return [hit.image_id for hit in find(viewer=user, words="dog", where=where, limit=1)]
+        return [hit.image_id for hit in find(viewer=user, words="dog", where=where, limit=9)]
 
     assert found(Q(visibility="public")) == [first.pk]
     # a condition on many rows, which repeats no picture
@@ -228,12 +250,10 @@ def test_one_statement(library: dict[int, str], user: User) -> None:
         connection,
     ) as found:
         find(viewer=user, words="dog", where=Q(visibility="private"), limit=5, **asked)
-    with CaptureQueriesContext(connection) as counted:
-        count(viewer=user, words="dog", where=Q(visibility="private"), **asked)
     with CaptureQueriesContext(connection) as nothing:
         find(viewer=user, words="the", limit=5)
 
-    assert (len(found), len(counted), len(nothing)) == (1, 1, 0)
+    assert (len(found), len(nothing)) == (1, 0)
 
 
 def test_no_text_is_an_error(library: dict[int, str], user: User) -> None:
@@ -245,8 +265,7 @@ def test_no_text_is_an_error(library: dict[int, str], user: User) -> None:
     for _ in range(400):
         texts = ["".join(chance.choices(pieces, k=chance.randint(0, 12))) for _ in range(4)]
         asked: dict[str, Any] = {"phrases": texts[1:2], "excluded": texts[2:3], "required": texts[3:]}
-        hits = find(viewer=user, words=texts[0], limit=5, **asked)
-        assert count(viewer=user, words=texts[0], **asked) >= len(hits)
+        find(viewer=user, words=texts[0], limit=5, **asked)
         storable = texts[0].replace("\x00", "").encode(errors="ignore").decode()
         image = make_row(storable, owner=user, name=storable[:255])
         for term in set(storable.split()) & {"dog", "狗"}:
@@ -293,9 +312,13 @@ def test_a_huge_caption_can_be_stored(user: User) -> None:
 
 def test_in_the_same_transaction(user: User) -> None:
     image = make_row("A dog", owner=user)
+
+    def found(words: str) -> list[int]:
+        return [hit.image_id for hit in find(viewer=user, words=words, limit=5)]
+
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         Image.objects.filter(pk=image.pk).update(description="A cat")
-        assert count(viewer=user, words="cat") == 1
+        assert found("cat") == [image.pk]
         _ = 1 / 0
 
-    assert (count(viewer=user, words="cat"), count(viewer=user, words="dog")) == (0, 1)
+    assert (found("cat"), found("dog")) == ([], [image.pk])
