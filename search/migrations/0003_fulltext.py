@@ -4,11 +4,11 @@ from search.query import fulltext_schema
 
 
 def install(apps, schema_editor):
-    fulltext_schema.install(schema_editor.connection)
+    fulltext_schema.install(schema_editor.connection, fulltext_schema.WORDS)
 
 
 def remove(apps, schema_editor):
-    fulltext_schema.remove(schema_editor.connection)
+    fulltext_schema.remove(schema_editor.connection, fulltext_schema.WORDS)
 
 
 class Migration(migrations.Migration):
