@@ -7,3 +7,7 @@ class CaptioningError(Exception):
 
 class BadCaption(CaptioningError):
     """A model or a person gave something that is no caption."""
+
+
+class NoLooks(CaptioningError):
+    """Nobody can say where a caption's words are in the picture."""

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from PIL.Image import Image as Picture
 
 from captioning import engine
+from captioning.exceptions import NoLooks
+from captioning.models import Caption
+from gallery.models import Image
+from gallery.renditions import rendition_pixels
+from ml.interfaces import Look, LookingCaptioner
 
 
 @dataclass(frozen=True)
@@ -21,3 +26,19 @@ def picture_describe(*, picture: Picture) -> Description:
     captioner = engine.get_captioner()
     (result,) = captioner.caption([picture])
     return Description(result.text, result.confidence, unsure=result.confidence < captioner.unsure_below)
+
+
+def caption_looks(*, image: Image) -> tuple[Look, ...]:
+    """Where in the picture the captioner looked for each word of its caption.
+
+    Raises NoLooks where the captioner of this process didn't write the caption or can't tell, or an error of ml.errors.
+    """
+    caption = Caption.objects.filter(image=image, is_current=True, source=Caption.Source.MODEL).first()
+    if caption is None or image.thumbnail is None:
+        raise NoLooks("No model wrote this caption.")
+    captioner = engine.get_captioner()
+    if caption.model != captioner.info.key:
+        raise NoLooks("Another model wrote this caption.")
+    if not isinstance(captioner, LookingCaptioner):
+        raise NoLooks("The model that wrote this caption can't tell where it looked.")
+    return captioner.looks(rendition_pixels(image.thumbnail), caption.text)

@@ -43,6 +43,12 @@ def render_all(*, image: Image, picture: PILImage.Image) -> list[Made]:
     ]
 
 
+def rendition_pixels(rendition: Rendition) -> PILImage.Image:
+    """A stored rendition in RGB; of an animation its first frame."""
+    with rendition.file.open("rb") as file:
+        return pictures.flatten(pictures.open_picture(file))
+
+
 def _animate(image: Image) -> Made | None:
     """A moving preview, or None for an animation that is too long."""
     width, height = pictures.fit((image.width, image.height), ANIMATION_SIDE)

@@ -7,6 +7,7 @@ from mmsite import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.urls")),
+    path("", include("captioning.urls")),
     path("", include("search.urls")),
     path("describe/", views.describe_page, name="describe"),
     path("describe/keep/", views.describe_keep, name="describe-keep"),

@@ -33,3 +33,7 @@ class JudgementRefused(SearchError):
 
 class SearchNotSaved(SearchError):
     """There is nothing to search for, it is too long to be kept, or as many are kept as can be."""
+
+
+class NoHeat(SearchError):
+    """There is no heat map of this picture for these words."""

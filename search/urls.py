@@ -1,9 +1,10 @@
 from django.urls import path
 
-from search import views, views_golden, views_suggest
+from search import views, views_explain, views_golden, views_suggest
 
 urlpatterns = [
     path("search/", views.search, name="search"),
+    path("search/heat/<uuid:uuid>/", views_explain.heat, name="heat"),
     path("search/golden/", views_golden.golden, name="golden"),
     path("search/judge/", views_golden.judge, name="judge"),
     path("search/suggest", views_suggest.suggest, name="search-suggest"),

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import cast
+from typing import Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from gallery.models import Image, User
 from gallery.permissions import owned_image
+
+P = ParamSpec("P")
 
 
 class SignedInRequest(HttpRequest):
@@ -24,13 +27,15 @@ def wants_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
-def sign_in_required(view: Callable[[SignedInRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def sign_in_required(
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """As `login_required`, but a script gets a sentence instead of being led to a page."""
 
     @wraps(view)
-    def guarded(request: HttpRequest) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
-            return view(cast(SignedInRequest, request))
+            return view(cast(SignedInRequest, request), *args, **kwargs)
         if wants_json(request):
             return JsonResponse({"message": "You are signed out. Sign in again to go on."}, status=401)
         return redirect_to_login(request.get_full_path())

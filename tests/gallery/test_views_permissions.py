@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from PIL import Image as PILImage
 
+from captioning.services import captions_write
 from gallery import services
 from gallery.models import Image, User, Visibility
+from search.versions import model_version_ensure
 
 MakeImage = Callable[..., Image]
 
@@ -42,6 +44,8 @@ SHOWN_TO = {
     "image-state": "whoever may reach it",
     "rendition": "whoever may reach it",
     "original": "the owner",
+    "heat": "whoever has signed in and may reach it",
+    "looks": "whoever has signed in and may reach it",
 }
 # name -> what the owner sends; nobody else may
 OWNER_POSTS: dict[str, dict[str, str]] = {
@@ -63,13 +67,18 @@ def url_names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
 
 
 def address(name: str, uuid: Any) -> str:
+    if name == "heat":
+        return f"{reverse(name, args=[uuid])}?q=red"
     return reverse(name, args=[uuid, "thumbnail"] if name == "rendition" else [uuid])
 
 
 @pytest.fixture
 def picture(make_image: MakeImage, user: User) -> Image:
     image = make_image("red", owner=user)
-    services.renditions_create(image=image, picture=PILImage.new("RGB", (64, 48), "red"))
+    pixels = PILImage.new("RGB", (64, 48), "red")
+    services.renditions_create(image=image, picture=pixels)
+    captions_write(image_ids=[image.pk], pictures=[pixels])
+    model_version_ensure()
     return image
 
 
@@ -102,11 +111,14 @@ def test_what_is_shown(
     sign_in: Callable[[str], Client], picture: Image, name: str, viewer: str, visibility: str
 ) -> None:
     services.image_set_visibility(image=picture, visibility=visibility)
-    open_to_all = SHOWN_TO[name] == "whoever may reach it" and visibility != Visibility.PRIVATE
+    open_to_all = SHOWN_TO[name] != "the owner" and visibility != Visibility.PRIVATE
     client = sign_in(viewer)
     response = client.get(address(name, picture.uuid))
-    assert response.status_code == (200 if open_to_all or viewer == "the owner" else 404)
-    assert response.getvalue()
+    if viewer == "a stranger" and SHOWN_TO[name] == "whoever has signed in and may reach it":
+        assert response.status_code == 302
+    else:
+        assert response.status_code == (200 if open_to_all or viewer == "the owner" else 404)
+        assert response.getvalue()
     assert client.post(address(name, picture.uuid)).status_code == 405
 
 

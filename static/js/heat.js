@@ -1,0 +1,24 @@
+// "Where?" on what a search found: lays over the picture where it is like the words.
+
+import { ask, draw, toggle } from "./heat_map.js";
+
+const status = document.querySelector("[data-where-status]");
+
+async function show(button) {
+  const heat = await ask(button.dataset.where);
+  const image = button.closest(".card").querySelector("a > img");
+  const canvas = document.createElement("canvas");
+  canvas.className = "heat";
+  image.after(canvas);
+  draw(canvas, heat, [image.naturalWidth, image.naturalHeight]);
+  return `Shown: where it is like “${heat.text}”`;
+}
+
+function hide(button) {
+  button.closest(".card").querySelector(".heat")?.remove();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-where]");
+  if (button) toggle(button, status, () => show(button), () => hide(button));
+});
