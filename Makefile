@@ -11,6 +11,8 @@ REDIS_URL ?= redis://127.0.0.1:6379/0
 FLICKR8K ?= $(HOME)/data/flickr8k
 CACHE ?= $(HOME)/.cache/mmsite/features
 RUNS ?= runs
+# What is installed beyond the site itself: EXTRAS=samples leaves the reader of text in pictures out.
+EXTRAS ?= samples,text
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-services lint types format install install-dev workshop browser bench bench-index bench-search screenshots train-builtin evaluate clean
@@ -45,7 +47,7 @@ REDIS_ANSWERS = $(BIN)/python -c 'import redis, sys; redis.from_url(sys.argv[1],
 	"$(REDIS_URL)" 2>/dev/null
 DATABASE_TESTS = OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" TEST_REDIS_URL="$(REDIS_URL)" \
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
-	tests/gallery tests/captioning tests/search tests/mmsite
+	tests/gallery tests/captioning tests/reading tests/search tests/mmsite
 
 lint: install-dev ## Style, import contracts, templates, migrations
 	$(BIN)/ruff check .
@@ -108,15 +110,15 @@ $(BIN)/pip:
 $(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing mmsite into $(VENV) (a minute or two the first time)…"
 	@$(PIP) install --quiet --constraint constraints.txt torch
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,workshop,dev]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,workshop,dev]'
 	@touch $@
 
 $(VENV)/.installed-workshop: $(VENV)/.installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,workshop]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,workshop]'
 	@touch $@
 
 # A real browser for the end-to-end test, which is skipped with a message where this cannot install one.

@@ -25,7 +25,12 @@ else:
     ModelAdmin = admin.ModelAdmin
     _UserAdmin = DjangoUserAdmin
 
-AGAIN = {"renditions": "Make thumbnails again", "caption": "Caption again", "embedding": "Embed again"}
+AGAIN = {
+    "renditions": "Make thumbnails again",
+    "caption": "Caption again",
+    "embedding": "Embed again",
+    "text": "Read again",
+}
 # Pictures whose work is opened again in one transaction.
 CHUNK = 500
 

@@ -26,6 +26,8 @@ from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
 from ml.errors import ModelError
 from mmsite import pipeline
+from reading import services as reading_services
+from reading.exceptions import ReadingError
 from search import services as search_services
 from search.exceptions import SearchError
 from search.models import ModelVersion
@@ -58,7 +60,7 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     todo = [stage for stage in claimed if stage not in replaced]
 
     pictures = _store_renditions(todo, should_stop)
-    for step, write in ((pipeline.CAPTION, _write_captions), (pipeline.EMBEDDING, _write_embeddings)):
+    for step, write in WRITERS.items():
         for model in sorted({stage.model for stage in todo if stage.step == step}):
             group = [stage for stage in todo if (stage.step, stage.model) == (step, model)]
             if should_stop():
@@ -145,6 +147,15 @@ def _write_embeddings(pictures: Mapping[int, Picture], group: Sequence[Stage]) -
     )
 
 
+def _write_texts(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> None:
+    reading_services.texts_write(
+        image_ids=[stage.image_id for stage in group], pictures=[flatten(pictures[stage.image_id]) for stage in group]
+    )
+
+
+WRITERS = {pipeline.CAPTION: _write_captions, pipeline.EMBEDDING: _write_embeddings, pipeline.TEXT: _write_texts}
+
+
 def _report(stage: Stage, error: Exception) -> None:
     """Record a failed attempt, or what the step waits for, in words for people."""
     if isinstance(error, UploadRefused):
@@ -156,7 +167,7 @@ def _report(stage: Stage, error: Exception) -> None:
         return
     if isinstance(error, FileNotFoundError):
         reason = "The file of the original picture is missing."
-    elif isinstance(error, GalleryError | CaptioningError | SearchError):
+    elif isinstance(error, GalleryError | CaptioningError | ReadingError | SearchError):
         reason = str(error)
     else:
         reason = f"An unexpected problem, {type(error).__name__}: {error}"[:500]

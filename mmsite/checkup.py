@@ -21,6 +21,7 @@ from gallery import stages
 from gallery.storage import base_of, is_local
 from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
+from reading import engine as reading_engine
 from search import cursors, factory, index, pushing, selectors
 from search import engine as search_engine
 from search.backends.exceptions import IndexUnavailable
@@ -52,6 +53,7 @@ def examine() -> Iterator[Finding]:
     yield check_media_folder() if is_local() else check_bucket()
     yield _check_model("captioner", captioning_engine.describe)
     yield _check_model("encoder", search_engine.describe)
+    yield check_text_reader()
     if database.is_well:
         yield check_worker()
         yield check_work()
@@ -176,6 +178,15 @@ def check_vector_server() -> Finding:
             subject, f"does not serve: {error}", "Check MMSITE_QDRANT_URL, its key and that the server runs."
         )
     return Finding(subject, ", ".join(told) or "has nothing to hold yet", advice)
+
+
+def check_text_reader() -> Finding:
+    """It can be loaded, or there is none on purpose."""
+    subject = "text reader"
+    try:
+        return Finding(subject, reading_engine.describe())
+    except ModelError as error:
+        return Finding(subject, str(error), "Or set MMSITE_TEXT_READER=none. Until then, text in pictures waits.")
 
 
 def _check_model(role: str, describe: Callable[[], str]) -> Finding:

@@ -1,4 +1,4 @@
-"""The one place that knows the order of the work on a picture: renditions -> caption -> embedding.
+"""The one place that knows the order of the work on a picture: renditions -> caption -> embedding, and later its text.
 
 `gallery` calls it through `gallery.pipeline.Pipeline`. The work itself is in `mmsite.batch`, who does it in
 `mmsite.worker`.
@@ -14,6 +14,7 @@ from gallery import stages
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import queues
+from reading import engine as reading_engine
 from search import captions, factory, pushing, versions
 from search import index as search_index
 from search import selectors as search_selectors
@@ -24,19 +25,21 @@ logger = logging.getLogger(__name__)
 RENDITIONS = "renditions"
 CAPTION = "caption"
 EMBEDDING = search_selectors.EMBEDDING_STEP
+TEXT = "text"
 
 
 def steps() -> list[Step]:
     """The steps that each picture needs today: one embedding for each encoder that is searched or being built."""
     embeddings = [Step(EMBEDDING, version.key) for version in search_selectors.versions_to_embed()]
-    return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings]
+    texts = [Step(TEXT, settings.TEXT_READER, later=True)] if reading_engine.is_on() else []
+    return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings, *texts]
 
 
 def steps_of(queue: str) -> tuple[str, ...] | None:
-    """The names of the steps that the workers of a queue do; None for all of them."""
+    """The names of the steps that the workers of a queue do; None for all of them. Text is read on a CPU."""
     if not settings.GPU_QUEUE:
         return None
-    return (CAPTION, EMBEDDING) if queue == queues.MODELS else (RENDITIONS,)
+    return (CAPTION, EMBEDDING) if queue == queues.MODELS else (RENDITIONS, TEXT)
 
 
 def wake() -> None:

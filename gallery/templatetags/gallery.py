@@ -12,7 +12,7 @@ from gallery.selectors import StepWork, image_work
 
 register = template.Library()
 
-STEP_LABELS = {"renditions": "Thumbnail and preview", "caption": "Caption", "embedding": "Search"}
+STEP_LABELS = {"renditions": "Thumbnail and preview", "caption": "Caption", "embedding": "Search", "text": "Text in it"}
 STATE_WORDS = {
     Stage.State.PENDING: "waiting",
     Stage.State.RUNNING: "being worked on",

@@ -92,6 +92,7 @@ def _state(image: Image, viewer: Viewer) -> dict[str, Any]:
     return {
         "uuid": str(image.uuid),
         "state": work.state,
+        "is_open": work.is_open,
         "description": image.description,
         "unsure": image.description_unsure,
         "thumbnail": _rendition_json(image, image.thumbnail),

@@ -2,6 +2,7 @@
 
 import os
 import zoneinfo
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ INSTALLED_APPS = [
     "mmsite",
     "gallery",
     "captioning",
+    "reading",
     "search",
     "django_q",
     "django.contrib.admin",
@@ -211,6 +213,8 @@ GALLERY_PIPELINE = "mmsite.pipeline"
 
 CAPTIONER = env.text("CAPTIONER", "builtin")
 ENCODER = env.text("ENCODER", "builtin")
+# What reads text in pictures: the extra `text` where it is installed, or "none".
+TEXT_READER = env.text("TEXT_READER", "rapidocr" if find_spec("rapidocr") else "none")
 DEVICE = env.text("DEVICE", "auto")  # where models run; ml says which there are
 # Where vectors are searched: in each process, or on a Qdrant server with the former to fall back on.
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}

@@ -11,6 +11,7 @@ if "MMSITE_DATA_DIR" not in os.environ:  # the first process of a run; the other
     atexit.register(shutil.rmtree, os.environ["MMSITE_DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("MMSITE_CAPTIONER", "fake")
 os.environ.setdefault("MMSITE_ENCODER", "fake")
+os.environ.setdefault("MMSITE_TEXT_READER", "none")
 
 from mmsite.settings.base import *  # noqa: F403
 from mmsite.settings.base import DATA_DIR, DATABASES, STATIC_ROOT, STORAGES

@@ -1,16 +1,17 @@
-// A button that copies the link beside it; shown only where the browser lets pages copy.
+// A button that copies the link or the text beside it; app.css shows it only where the browser lets pages copy.
 
-for (const box of document.querySelectorAll("[data-copy]")) {
-  const button = box.querySelector("[data-copy-button]");
+document.documentElement.classList.toggle("can-copy", Boolean(navigator.clipboard)); // pages without HTTPS have none
+
+document.addEventListener("click", async (event) => {
+  const box = event.target.closest("[data-copy-button]")?.closest("[data-copy]");
+  if (!box) return;
   const status = box.querySelector("[data-copy-status]");
-  const input = box.querySelector("input");
-  input.addEventListener("focus", () => input.select());
-  if (!navigator.clipboard) continue; // pages served without HTTPS have none
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(input.value);
-    status.textContent = "Link copied";
-    status.classList.remove("hidden");
-    setTimeout(() => status.classList.add("hidden"), 3000);
-  });
-}
+  await navigator.clipboard.writeText(box.querySelector("input[readonly]")?.value ?? box.querySelector("[data-copy-text]").textContent);
+  status.textContent = box.dataset.copy;
+  status.classList.remove("hidden");
+  setTimeout(() => status.classList.add("hidden"), 3000);
+});
+
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("[data-copy] input[readonly]")) event.target.select();
+});

@@ -77,7 +77,7 @@ async function followPage() {
     if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
   }
   viewer.dataset.mark = mark;
-  viewer.toggleAttribute("data-working", state.state === "working");
+  viewer.toggleAttribute("data-working", state.is_open);
   return true;
 }
 

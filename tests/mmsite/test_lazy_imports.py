@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.conf import settings
 
-HEAVY = ("torch", "transformers", "faiss", "boto3", "qdrant_client", "redis")
+HEAVY = ("torch", "transformers", "faiss", "onnxruntime", "cv2", "boto3", "qdrant_client", "redis")
 
 
 @pytest.mark.parametrize(

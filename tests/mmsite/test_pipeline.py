@@ -13,10 +13,12 @@ from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery import stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
+from gallery.selectors import image_work
 from ml import registry
 from ml.captioners.fake import FakeCaptioner
 from ml.errors import ModelNotFound
-from ml.interfaces import CaptionResult
+from ml.interfaces import CaptionResult, TextLine
+from ml.readers.fake import FakeReader
 from mmsite import batch, pipeline, worker
 from search import versions
 from search.models import Embedding, ModelVersion
@@ -191,6 +193,50 @@ def test_the_sweep_embeds_with_a_new_model_what_was_there_before(make_image: Mak
     )
     assert stages.sweep().opened == 1
     assert Stage.objects.get(model="newer").priority == Stage.Priority.BACKFILL
+
+
+@pytest.fixture
+def reads(settings: Any) -> None:
+    settings.TEXT_READER = "fake"
+
+
+@pytest.mark.usefixtures("reads")
+def test_text_is_read_after_all_that_makes_pictures_ready(make_image: MakeImage) -> None:
+    images = [make_image(colour) for colour in COLOURS]
+    assert go()
+    assert states()["text", "pending"] == 4
+    assert {image_work(image).state for image in images} == {"ready"}
+    while go():
+        pass
+    assert states()["text", "done"] == 4
+    texts = list(Image.objects.order_by("pk").values_list("text_in_picture", flat=True))
+    assert texts == ["RED\nRED", "GREEN\nGREEN", "BLUE\nBLUE", "YELLOW\nYELLOW"]
+
+
+@pytest.mark.usefixtures("reads")
+def test_text_that_cannot_be_read_leaves_the_picture_ready(
+    make_image: MakeImage, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(FakeReader, "read", lambda self, pictures: [[TextLine("", 1.0, ((0.0, 0.0),) * 4)]])
+    settings.STAGE_ATTEMPTS = 1
+    image = make_image()
+    assert go()
+    assert go()
+    failed = image.stages.get(step="text")
+    assert (failed.state, failed.error) == ("failed", "The reader gave a line without text.")
+    work = image_work(image)
+    assert (work.state, work.can_retry) == ("ready", True)
+
+
+def test_the_sweep_has_text_read_once_there_is_a_reader(make_image: MakeImage, settings: Any) -> None:
+    image = make_image()
+    go()
+    assert not image.stages.filter(step="text").exists()
+    settings.TEXT_READER = "fake"
+    assert pipeline.sweep().opened == 1
+    assert image.stages.get(step="text").priority == Stage.Priority.LATER
+    settings.TEXT_READER = "none"
+    assert pipeline.sweep().skipped == 1
 
 
 def test_visibility_reaches_the_index(make_image: MakeImage) -> None:

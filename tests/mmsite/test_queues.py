@@ -74,6 +74,13 @@ def test_a_worker_does_the_steps_of_its_queue_and_no_others(split: None, make_im
     }
 
 
+def test_text_is_read_where_there_is_no_gpu(split: None, make_image: MakeImage, settings: Any) -> None:
+    settings.TEXT_READER = "fake"
+    make_image()
+    tasks.work("default")
+    assert states() == {"renditions": "done", "caption": "pending", "embedding": "pending", "text": "done"}
+
+
 def test_a_queue_stalls_for_itself(split: None, make_image: MakeImage) -> None:
     """Renditions that are made don't hide that nobody captions."""
     make_image()

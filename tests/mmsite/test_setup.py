@@ -124,12 +124,12 @@ def test_the_doctor_finds_a_healthy_installation_well(make_image: MakeImage) -> 
     make_image()
     worker.work_until_idle()
     said = run("doctor")
-    assert said.count("ok ") == 7
+    assert said.count("ok ") == 8
     assert "1 of 1 pictures can be found" in said
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(settings: Any, make_image: MakeImage, tmp_path: Path) -> None:
-    settings.CAPTIONER = str(tmp_path / "nowhere")
+    settings.CAPTIONER = settings.TEXT_READER = str(tmp_path / "nowhere")
     versions.model_version_ensure()
     image = make_image()
     default_storage.delete(image.original.name)
@@ -139,8 +139,10 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(settings: Any, make_image:
         run("doctor")
     assert exit_info.value.code == 1
     found = findings()
-    assert {subject for subject, finding in found.items() if not finding.is_well} == {"captioner", "worker", "work"}
+    unwell = {subject for subject, finding in found.items() if not finding.is_well}
+    assert unwell == {"captioner", "text reader", "worker", "work"}
     assert "MMSITE_CAPTIONER" in found["captioner"].advice
+    assert "MMSITE_TEXT_READER=none" in found["text reader"].advice
     assert "process_images --failed" in found["work"].advice
 
 

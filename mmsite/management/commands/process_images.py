@@ -11,6 +11,7 @@ from gallery import stages
 from gallery.models import Image, Stage
 from mmsite import pipeline, worker
 
+STEPS = (pipeline.RENDITIONS, pipeline.CAPTION, pipeline.EMBEDDING, pipeline.TEXT)
 CHUNK = 1_000
 POLL_SECONDS = 0.5
 
@@ -24,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--step", choices=[pipeline.RENDITIONS, pipeline.CAPTION, pipeline.EMBEDDING])
+        parser.add_argument("--step", choices=STEPS)
         parser.add_argument("--failed", action="store_true", help="only what has failed")
         parser.add_argument("--wait", action="store_true", help="work here, with a progress bar, until all is done")
 
