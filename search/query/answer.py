@@ -10,13 +10,12 @@ from PIL.Image import Image as Picture
 from gallery.models import Image, Viewer
 from ml.errors import ModelError
 from search import engine, index
-from search.backends.base import Hit
 from search.backends.exceptions import IndexUnavailable
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
-from search.query import fulltext, legs
+from search.query import cutoff, enough, fulltext, legs
 from search.query.fusion import Fused, fuse
-from search.query.legs import CAPTION, CAPTIONER, DEPTH, LEGS, LOOKS, WEIGHTS, Leg, Vector, Words
+from search.query.legs import CAPTION, CAPTIONER, DEPTH, LEGS, LOOKS, MEANING, UNDESCRIBED, WEIGHTS, Leg, Vector, Words
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -77,6 +76,19 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
+class _Aim:
+    """What the vectors of pictures, and those of captions, are to be near to: (d,) each, L2-normalised, None where it
+    isn't asked for; and the cosines below which nothing really matches, None where nobody knows one. `background`: what
+    the best pictures are judged against instead of the floor."""
+
+    looks: Vector | None
+    floor: float | None
+    meaning: Vector | None = None
+    meaning_floor: float | None = None
+    background: cutoff.Background | None = None
+
+
+@dataclass(frozen=True)
 class _Found:
     """What the legs found: pictures by leg, best first; cosines; which match; and what people should know of it."""
 
@@ -100,7 +112,7 @@ def search_images(
     if not asked and picture is None:
         return SearchResult("no_match", query=asked)
     has_looks = asked.texts or asked.pictures or picture is not None
-    found = _by_looks(asked, viewer, picture) if has_looks else _Found({})
+    found = _by_vectors(asked, viewer, picture) if has_looks else _Found({})
     words = Words.of(asked)
     if words.optional or words.required:
         found = _with_words(found, words, asked, viewer)
@@ -114,16 +126,13 @@ def search_images(
 def images_like_picture(*, viewer: Viewer, picture: Picture, limit: int = 5) -> SearchResult:
     """The pictures that look most like an RGB picture, among those that may be listed for the viewer."""
 
-    def ask(version: ModelVersion) -> Vector:
-        vector: Vector = engine.encode_pictures([picture], version=version)[0]
-        return vector
+    def aim(live: index.Indexes) -> _Aim:
+        return _Aim(engine.encode_pictures([picture], version=live.version)[0], floor=None)
 
     try:
-        hits, _floor, notice = _nearest(viewer, ask, Query(), limit=limit + SPARE_HITS)
+        found = _nearest(viewer, aim, Query(), limit=limit + SPARE_HITS)
     except SearchNotReady as reason:
         return SearchResult("not_ready", sentence=str(reason))
-    ids = [hit.key for hit in hits]
-    found = _Found({LOOKS: ids}, {hit.key: hit.score for hit in hits}, set(ids), notice=notice)
     return _listed(Query(), found, viewer, limit, 0)
 
 
@@ -133,22 +142,24 @@ def index_notice() -> str:
     return live.pictures.notice if live else ""
 
 
-def _by_looks(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found:
-    def ask(version: ModelVersion) -> Vector | None:
-        return legs.looks(asked, version=version, viewer=viewer, picture=picture)
+def _by_vectors(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found:
+    """By how pictures look, and by what people said of them."""
+
+    def aim(live: index.Indexes) -> _Aim:
+        version = live.version
+        looks = legs.looks(asked, version=version, viewer=viewer, picture=picture)
+        floor = engine.match_floor(version)
+        # Words alone, since pictures are far from all captions; and for nothing where nobody described any.
+        meaning = legs.looks(Query(asked.texts), version=version, viewer=viewer) if live.captions.count() else None
+        texts = engine.background(version)
+        meaning_floor = None if meaning is None or texts is None else cutoff.caption_floor(meaning, texts)
+        judged = None if picture is not None else enough.background_for(asked, version=version)
+        return _Aim(looks, floor, meaning, meaning_floor, judged)
 
     try:
-        hits, floor, notice = _nearest(viewer, ask, asked, limit=DEPTH)
+        return _nearest(viewer, aim, asked, limit=DEPTH)
     except SearchNotReady as reason:
         return _Found({}, problem=str(reason))
-    enough = [hit for hit in hits if floor is None or hit.score >= floor]
-    return _Found(
-        {LOOKS: [hit.key for hit in hits]},
-        {hit.key: hit.score for hit in hits},
-        {hit.key for hit in enough},
-        is_all=len(enough) < DEPTH,
-        notice=notice,
-    )
 
 
 def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
@@ -177,31 +188,51 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     return SearchResult(state, hits, query=asked, total=total, is_last=offset + limit >= total)
 
 
-def _nearest(
-    viewer: Viewer, ask: Callable[[ModelVersion], Vector | None], asked: Query, *, limit: int
-) -> tuple[list[Hit], float | None, str]:
-    """The points nearest to what `ask` gives for a version, the cosine below which nothing really matches, and a notice
-    for people. Raises SearchNotReady."""
-    live, (vector, floor) = _ready(viewer, lambda version: (ask(version), engine.match_floor(version)))
-    if vector is None:
-        return [], floor, ""
+def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query, *, limit: int) -> _Found:
+    """The points nearest to what is aimed at, of each index. Raises SearchNotReady."""
+    live, at = _ready(viewer, aim)
+    if at.looks is None:
+        return _Found({})
     where = legs.listed_filter(asked, viewer=viewer)
     try:
-        answer = live.pictures.search(vector, limit=limit, where=where)
+        answer = live.pictures.search(at.looks, limit=limit, where=where)
     except IndexUnavailable:
         raise SearchNotReady("The search server doesn't answer. Try again in a minute.") from None
-    return answer.hits, floor, answer.notice
+    said = [] if at.meaning is None else live.captions.search(at.meaning, limit=limit, where=where).hits
+    least = enough.least_cosine(
+        at.looks,
+        answer.hits[: cutoff.BEST],
+        among=enough.searched(answer.hits, live),
+        version=live.version,
+        background=at.background,
+        floor=at.floor,
+    )
+    alike = {hit.key for hit in answer.hits if least is None or hit.score >= least}
+    meant = {hit.key for hit in said if at.meaning_floor is not None and hit.score >= at.meaning_floor}
+    return _Found(
+        {LOOKS: [hit.key for hit in answer.hits], MEANING: [hit.key for hit in said]},
+        {hit.key: hit.score for hit in answer.hits},
+        alike | meant,
+        is_all=max(len(alike), len(meant)) < limit,
+        notice=answer.notice,
+    )
 
 
 def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int) -> SearchResult:
     """The page of the results. What the legs believe is a hint; what may be seen is decided here."""
-    fused = fuse(found.ids, weights=WEIGHTS)
-    images = Image.objects.listed_for(viewer).filter(pk__in=[each.image_id for each in fused])
+    images = Image.objects.listed_for(viewer).filter(pk__in=set().union(*found.ids.values()))
     if asked:
         images = images.filter(legs.allowed(asked, viewer=viewer))
-    listed = set(images.values_list("pk", flat=True))
-    matches = [each for each in fused if each.image_id in listed and each.image_id in found.matching]
-    others = [each for each in fused if each.image_id in listed and each.image_id not in found.matching]
+    is_described = dict(images.values_list("pk", "description_by_person"))
+    # Else those that nobody described, which one leg can't find, would come after all that somebody did.
+    undescribed = [pk for pk, by_person in is_described.items() if not by_person] if found.ids.get(MEANING) else []
+    fused = [
+        each
+        for each in fuse(found.ids, weights=WEIGHTS, factors=dict.fromkeys(undescribed, UNDESCRIBED))
+        if each.image_id in is_described
+    ]
+    matches = [each for each in fused if each.image_id in found.matching]
+    others = [each for each in fused if each.image_id not in found.matching]
     order = matches + others[:limit]
     if not order:
         return _nothing_found(asked, viewer)
@@ -232,21 +263,19 @@ def _hits(page: list[Fused], asked: Query, found: _Found) -> list[SearchHit]:
     ]
 
 
-def _ready(
-    viewer: Viewer, ask: Callable[[ModelVersion], tuple[Vector | None, float | None]]
-) -> tuple[index.Indexes, tuple[Vector | None, float | None]]:
-    """The indexes, and what `ask` says for their version: the two always belong together. Raises SearchNotReady."""
+def _ready(viewer: Viewer, aim: Callable[[index.Indexes], _Aim]) -> tuple[index.Indexes, _Aim]:
+    """The indexes, and what to aim at in them: the two always belong together. Raises SearchNotReady."""
     live = index.get_indexes()
     if live is None:
         raise SearchNotReady("Search has no model yet: the worker sets it up when it starts.")
     try:
         try:
-            return live, ask(live.version)
+            return live, aim(live)
         except ModelChanged:
             newer = index.get_indexes(wait=True)
             if newer is None or newer is live:
                 raise
-            return newer, ask(newer.version)
+            return newer, aim(newer)
     except ModelChanged:
         raise SearchNotReady(_model_changed()) from None
     except ModelError as error:

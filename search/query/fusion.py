@@ -19,14 +19,22 @@ class Fused:
     ranks: Mapping[str, int]
 
 
-def fuse(legs: Mapping[str, Sequence[int]], *, weights: Mapping[str, float]) -> list[Fused]:
-    """The pictures of all legs, best first, then newest. `legs`: image ids by name, best first; `weights`: of each."""
+def fuse(
+    legs: Mapping[str, Sequence[int]], *, weights: Mapping[str, float], factors: Mapping[int, float] | None = None
+) -> list[Fused]:
+    """The pictures of all legs, best first, then newest. `legs`: image ids by name, best first; `weights`: of each.
+    `factors`: how many times as much the places of a picture count, where that isn't once."""
+    factors = factors or {}
     ranks: dict[int, dict[str, int]] = {}
     for name, image_ids in legs.items():
         for rank, image_id in enumerate(image_ids, start=1):
             ranks.setdefault(image_id, {})[name] = rank
     fused = [
-        Fused(image_id, sum(weights[name] / (RANK_OFFSET + rank) for name, rank in found.items()), found)
+        Fused(
+            image_id,
+            factors.get(image_id, 1.0) * sum(weights[name] / (RANK_OFFSET + rank) for name, rank in found.items()),
+            found,
+        )
         for image_id, found in ranks.items()
     ]
     return sorted(fused, key=lambda each: (-each.score, -each.image_id))

@@ -40,19 +40,20 @@ class Leg:
     sentence: str
 
 
-LOOKS, CAPTION, CAPTIONER = "looks", "caption", "captioner"
+LOOKS, CAPTION, CAPTIONER, MEANING = "looks", "caption", "captioner", "meaning"
 # Weights are those that bench.fusion chooses on Flickr8k dev; see docs/why.md.
 LEGS = {
     leg.name: leg
     for leg in (
-        Leg(
-            CAPTION, 0.75, "words", "Its place among the pictures whose file name or caption by a person has the words"
-        ),
+        Leg(CAPTION, 0.5, "words", "Its place among the pictures whose file name or caption by a person has the words"),
         Leg(CAPTIONER, 0.2, "describer’s words", "Its place among the pictures that the describer uses the words for"),
+        Leg(MEANING, 1.5, "meaning", "Its place among the pictures whose caption by a person means what was asked for"),
         Leg(LOOKS, 1.0, "looks", "Its place among the pictures that look like what was asked for"),
     )
 }
 WEIGHTS = {leg.name: leg.weight for leg in LEGS.values()}
+# How many times as much places count of pictures that no person described: their looks stand in for what they mean.
+UNDESCRIBED = 1 + WEIGHTS[MEANING] / WEIGHTS[LOOKS]
 
 Vector = npt.NDArray[np.float32]
 

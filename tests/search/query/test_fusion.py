@@ -23,6 +23,12 @@ def test_a_weight_says_how_much_a_leg_counts() -> None:
     assert order([1, 2], [2, 1], weights=(0.1, 1.0)) == [2, 1]
 
 
+def test_a_factor_says_how_much_a_picture_counts() -> None:
+    legs, weights = {"looks": [1, 2], "meaning": [3, 2]}, {"looks": 1.0, "meaning": 1.0}
+    assert [each.image_id for each in fuse(legs, weights=weights, factors={1: 2.0})] == [1, 2, 3]
+    assert [each.image_id for each in fuse(legs, weights=weights)] == [2, 3, 1]
+
+
 def test_equals_come_newest_first() -> None:
     assert order([1], [2]) == [2, 1]
 
