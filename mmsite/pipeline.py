@@ -15,7 +15,7 @@ from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import queues
 from reading import engine as reading_engine
-from search import captions, factory, pushing, versions
+from search import captions, duplicates, factory, pushing, versions
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
@@ -29,7 +29,10 @@ TEXT = "text"
 
 
 def steps() -> list[Step]:
-    """The steps that each picture needs today: one embedding for each encoder that is searched or being built."""
+    """The steps that each picture needs today: one embedding for each encoder that is searched or being built.
+
+    Text can take as long as all the rest, and most pictures have none: they are found without it.
+    """
     embeddings = [Step(EMBEDDING, version.key) for version in search_selectors.versions_to_embed()]
     texts = [Step(TEXT, settings.TEXT_READER, later=True)] if reading_engine.is_on() else []
     return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings, *texts]
@@ -60,6 +63,11 @@ def embeds(steps: Collection[str] | None) -> bool:
     return steps is None or EMBEDDING in steps
 
 
+def compares(steps: Collection[str] | None) -> bool:
+    """Whether those who do these steps, None for all, look for near-duplicates too."""
+    return steps is None or RENDITIONS in steps
+
+
 def changed(*, image_ids: Collection[int]) -> None:
     """Owner or visibility of these pictures changed: search filters by both."""
     search_services.embeddings_touch(image_ids=image_ids)
@@ -80,7 +88,7 @@ def sweep() -> stages.SweepReport:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
     versions.model_version_activate_when_covered()
-    if stages.any_due() or captions.any_due():
+    if stages.any_due() or captions.any_due() or duplicates.is_behind():
         wake()
     pushing.sweep()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
@@ -93,6 +101,7 @@ def _is_work_due(queue: str) -> bool:
         stages.any_due(steps=steps)
         or (queue == queues.DEFAULT and pushing.is_behind())
         or (embeds(steps) and captions.any_due())
+        or (compares(steps) and duplicates.is_behind())
     )
 
 

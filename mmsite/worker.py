@@ -18,7 +18,7 @@ from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
 from mmsite import batch, pipeline
-from search import captions, pushing
+from search import captions, duplicates, pushing
 from search import engine as search_engine
 
 logger = logging.getLogger(__name__)
@@ -41,18 +41,24 @@ def should_stop() -> bool:
 def work_until_idle(steps: Collection[str] | None = None) -> None:
     """Do what is due (of these steps), batch by batch, and send vectors to their server, for at most
     `WORK_SLICE_SECONDS`; what is left then gets another wake-up. Of the captions that people wrote, a batch is embedded
-    first, since somebody may wait for it, and the others once the pictures are done."""
+    first, since somebody may wait for it, and the others once the pictures are done. Last, pictures are compared."""
     if steps is None or pipeline.CAPTION in steps:
         warm_models()
     embed_captions = captions.embed_due if pipeline.embeds(steps) else lambda: 0
+    compare_pictures = duplicates.compare_some if pipeline.compares(steps) else lambda: 0
     embed_captions()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
         found_work = work_batch(steps)
         sent = pushing.push()
-        if not (found_work or sent or embed_captions()):
+        if not (found_work or sent or embed_captions() or compare_pictures()):
             return
-    if stages.any_due(steps=steps) or pushing.is_behind() or (pipeline.embeds(steps) and captions.any_due()):
+    if (
+        stages.any_due(steps=steps)
+        or pushing.is_behind()
+        or (pipeline.embeds(steps) and captions.any_due())
+        or (pipeline.compares(steps) and duplicates.is_behind())
+    ):
         pipeline.wake()
 
 

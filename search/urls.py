@@ -1,6 +1,6 @@
 from django.urls import path
 
-from search import views, views_explain, views_golden, views_suggest
+from search import views, views_duplicates, views_explain, views_golden, views_suggest
 
 urlpatterns = [
     path("search/", views.search, name="search"),
@@ -11,4 +11,7 @@ urlpatterns = [
     path("search/save/", views_suggest.save, name="search-save"),
     path("search/unsave/", views_suggest.unsave, name="search-unsave"),
     path("search/forget/", views_suggest.forget, name="search-forget"),
+    path("duplicates/", views_duplicates.duplicates, name="duplicates"),
+    path("duplicates/keep/", views_duplicates.duplicates_keep, name="duplicates-keep"),
+    path("duplicates/delete/", views_duplicates.duplicates_delete, name="duplicates-delete"),
 ]

@@ -14,11 +14,34 @@ from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import services, stages
 from gallery.models import Image, Rendition, Stage, User, Visibility
+from reading.models import Reading
 from search import services as search_services
 from search import versions
-from search.models import CaptionEmbedding, Embedding, IndexCursor, Judgement, ModelVersion, SavedSearch
+from search.models import (
+    CaptionEmbedding,
+    Embedding,
+    IndexCursor,
+    Judgement,
+    Look,
+    ModelVersion,
+    NearDuplicate,
+    SavedSearch,
+)
 
-MODELS = [User, Image, Rendition, Stage, Caption, ModelVersion, Embedding, CaptionEmbedding, IndexCursor, Judgement]
+MODELS = [
+    User,
+    Image,
+    Rendition,
+    Stage,
+    Caption,
+    ModelVersion,
+    Embedding,
+    CaptionEmbedding,
+    IndexCursor,
+    Judgement,
+    Reading,
+]
+NOT_LISTED = {SavedSearch, Look, NearDuplicate}
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -49,6 +72,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
     CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)
     IndexCursor.objects.create(model_version=version, location="a server")
+    Reading.objects.create(image=image, model="fake", lines=[{"text": "OPEN"}])
     Judgement.objects.create(owner=image.owner, text="a sunset", image=image, is_right=True)
     return image
 
@@ -63,12 +87,16 @@ def act(client: Client, model: Any, action: str, *objects: Any, **more: str) -> 
 
 
 def test_every_model_of_ours_is_there() -> None:
-    """But for what people looked for, which is theirs alone."""
+    """But for what people looked for and which of their pictures are alike, which is theirs alone."""
     from django.contrib.admin import site
 
-    ours = {model for app in ("gallery", "captioning", "search") for model in apps.get_app_config(app).get_models()}
-    assert ours == {*MODELS, SavedSearch}
-    assert {model for model in ours if not site.is_registered(model)} == {SavedSearch}
+    ours = {
+        model
+        for app in ("gallery", "captioning", "reading", "search")
+        for model in apps.get_app_config(app).get_models()
+    }
+    assert ours == {*MODELS, *NOT_LISTED}
+    assert {model for model in ours if not site.is_registered(model)} == NOT_LISTED
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -86,7 +114,7 @@ def test_adding_is_offered_only_where_a_hand_may_write(admin_client: Client, ima
     assert admin_client.get(address(model, "add")).status_code == expected
 
 
-@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Embedding, ModelVersion])
+@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Reading, Embedding, ModelVersion])
 def test_filters_answer(admin_client: Client, image: Image, model: Any) -> None:
     page = admin_client.get(address(model, "changelist"))
     links = [

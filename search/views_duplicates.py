@@ -1,0 +1,157 @@
+"""Somebody's pictures that are nearly the same, side by side, to be cleaned up."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import date, filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.models import Image
+from gallery.services import images_delete
+from gallery.templatetags.gallery import camera
+from gallery.views.access import SignedInRequest
+from search.duplicate_groups import Group, groups_page
+from search.duplicates import near_duplicates_dismiss, progress_of
+from search.forms_duplicates import GroupForm, PlaceForm
+from search.models import NearDuplicate
+
+Kind = NearDuplicate.Kind
+View = Callable[[SignedInRequest, GroupForm], HttpResponse]
+
+
+def _of_group(view: View) -> Callable[[HttpRequest], HttpResponse]:
+    """Give the view what was sent of a group. Strangers sign in and then see the page: these addresses take POST."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(reverse("duplicates"))
+        form = GroupForm(request.POST)
+        if not form.is_valid():
+            raise Http404
+        return view(cast(SignedInRequest, request), form)
+
+    return require_POST(guarded)
+
+
+@require_safe
+@login_required
+def duplicates(request: SignedInRequest) -> HttpResponse:
+    """The groups, `?page=…`; with `&copies=on` those of copies alone."""
+    form = PlaceForm(request.GET)
+    if not form.is_valid():
+        raise Http404
+    copies = form.cleaned_data["copies"]
+    page = groups_page(
+        owner=request.user, kinds=[Kind.COPY] if copies else list(Kind), number=form.cleaned_data["page"]
+    )
+    context = {
+        "page": page,
+        "groups": [_shown(group) for group in page.groups],
+        "copies": copies,
+        "progress": progress_of(request.user),
+        "previous": _address(page.number - 1, copies) if page.number > 1 else "",
+        "next": _address(page.number + 1, copies) if page.number < page.pages else "",
+    }
+    return render(request, "search/duplicates.html", context)
+
+
+@_of_group
+def duplicates_keep(request: SignedInRequest, form: GroupForm) -> HttpResponse:
+    """Keeps a whole group, for good."""
+    images = _own(request, form.cleaned_data["group"])
+    near_duplicates_dismiss(owner=request.user, image_ids=[image.pk for image in images])
+    messages.success(request, "They are kept, and you won’t be asked about them again.")
+    return _back(form)
+
+
+@_of_group
+def duplicates_delete(request: SignedInRequest, form: GroupForm) -> HttpResponse:
+    """Asks first, and deletes the ticked pictures of a group with `sure`."""
+    images = _own(request, form.cleaned_data["image"])
+    if not images:
+        messages.error(request, "Tick the pictures to delete first.")
+        return _back(form)
+    freed = filesizeformat(sum(_bytes(image) for image in images))
+    if not form.cleaned_data["sure"]:
+        staying = set(form.cleaned_data["group"]) - {image.uuid for image in images}
+        context = {
+            "form": form,
+            "images": images,
+            "freed": freed,
+            "is_whole_group": not _own(request, staying),
+            "back": _address_of(form),
+        }
+        return render(request, "search/duplicates_delete.html", context)
+    number = images_delete(images=images)
+    messages.success(request, f"{number} picture{'' if number == 1 else 's'} deleted: {freed} less.")
+    return _back(form)
+
+
+def _own(request: SignedInRequest, uuids: Sequence[UUID] | set[UUID]) -> list[Image]:
+    """Those of the pictures that are there and the caller's."""
+    return list(Image.objects.filter(owner=request.user, uuid__in=uuids).with_renditions().order_by("pk"))
+
+
+def _bytes(image: Image) -> int:
+    return image.byte_size + sum(rendition.byte_size for rendition in image.renditions.all())
+
+
+def _back(form: GroupForm) -> HttpResponse:
+    return redirect(_address_of(form))
+
+
+def _address_of(form: GroupForm) -> str:
+    return _address(form.cleaned_data["page"], form.cleaned_data["copies"])
+
+
+def _address(page: int, copies: bool) -> str:
+    parameters = ({"page": page} if page > 1 else {}) | ({"copies": "on"} if copies else {})
+    return f"{reverse('duplicates')}?{urlencode(parameters)}" if parameters else reverse("duplicates")
+
+
+def _shown(group: Group) -> dict[str, Any]:
+    """A group as the page shows it: of each picture only the facts that not all of them share."""
+    images = [group.best, *(image for image, _ in group.others)]
+    kinds = [None, *(kind for _, kind in group.others)]
+    facts = [_facts(image) for image in images]
+    telling = [label for label in facts[0] if len({each[label] for each in facts}) > 1]
+    members = [
+        {
+            "image": image,
+            "is_best": kind is None,
+            "is_copy": kind == Kind.COPY,
+            "facts": [(label, fact[label]) for label in telling],
+        }
+        for image, kind, fact in zip(images, kinds, facts, strict=True)
+    ]
+    return {"are_copies": Kind.SHOT not in kinds, "members": members}
+
+
+def _facts(image: Image) -> dict[str, str]:
+    """What may tell a picture from its copies."""
+    return {
+        "Size": f"{image.width:,} × {image.height:,}",
+        "Bytes": filesizeformat(image.byte_size),
+        "Format": f"{image.format}, {image.frames} frames" if image.frames > 1 else image.format,
+        "Taken": _moment(image.taken_at) if image.taken_at else "unknown",
+        "Uploaded": _moment(image.uploaded_at),
+        "Camera": camera(image) or "unknown",
+        "Seen by": image.get_visibility_display(),
+        "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not by a person",
+        "File": image.file_name,
+    }
+
+
+def _moment(moment: Any) -> str:
+    return date(timezone.localtime(moment), "j M Y, H:i")

@@ -1,0 +1,185 @@
+"""The page of near-duplicates, and what is done there."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from gallery.models import Image, User
+from search.models import Look, NearDuplicate
+from tests.search.photographs import photograph, take_in
+
+Kind = NearDuplicate.Kind
+PAGE = "/duplicates/"
+SOME = str(uuid4())
+
+
+@pytest.fixture
+def signed_in(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def group(user: User) -> list[Image]:
+    """A picture, a smaller copy of it and a shot of the same moment."""
+    images = [
+        take_in(photograph(0), user, name="original.jpg"),
+        take_in(photograph(0, (160, 120)), user, name="small.jpg"),
+        take_in(photograph(1, (240, 180)), user, name="shot.jpg"),
+    ]
+    for image, kind in ((images[1], Kind.COPY), (images[2], Kind.SHOT)):
+        NearDuplicate.objects.create(first=images[0], second=image, kind=kind)
+    return images
+
+
+def send(client: Client, what: str, group: Sequence[Image], ticked: Sequence[Image] = (), **more: Any) -> HttpResponse:
+    data = {"group": [image.uuid for image in group], "image": [image.uuid for image in ticked], **more}
+    return client.post(reverse(f"duplicates-{what}"), data, follow=True)  # type: ignore[return-value]
+
+
+def text_of(response: Any) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def test_pictures_stand_side_by_side_with_what_tells_them_apart(signed_in: Client, group: list[Image]) -> None:
+    page = text_of(signed_in.get(PAGE))
+    assert "3 pictures of one moment" in page
+    for image in group:
+        assert image.get_absolute_url() in page
+    assert page.count("Suggested to keep") == 1
+    assert '<dt>Size</dt><dd class="break">160 × 120</dd>' in page
+    assert "small.jpg" in page
+    assert "<dt>Camera</dt>" not in page  # none of them tells
+
+
+def test_only_copies_are_ticked(signed_in: Client, group: list[Image]) -> None:
+    page = text_of(signed_in.get(PAGE))
+    ticked = [image.file_name for image in group if f'value="{image.uuid}" checked' in page]
+    assert ticked == ["small.jpg"]
+
+
+def test_copies_alone(signed_in: Client, group: list[Image]) -> None:
+    page = text_of(signed_in.get(PAGE, {"copies": "on"}))
+    assert "2 copies of one picture" in page
+    assert str(group[2].uuid) not in page
+
+
+def test_the_page_takes_as_many_statements_for_many_groups(signed_in: Client, group: list[Image], user: User) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            signed_in.get(PAGE)
+        return len(captured)
+
+    before = statements()
+    for seed in (2, 3):
+        pair = [take_in(photograph(seed), user), take_in(photograph(seed), user, quality=50)]
+        NearDuplicate.objects.create(first=pair[0], second=pair[1], kind=Kind.COPY)
+    assert statements() == before <= 8
+
+
+def test_nothing_found(signed_in: Client) -> None:
+    page = text_of(signed_in.get(PAGE))
+    assert "No duplicates" in page
+    assert "compared" not in page
+
+
+def test_it_says_how_far_comparing_is(signed_in: Client, user: User) -> None:
+    images = [take_in(photograph(seed), user) for seed in range(3)]
+    Look.objects.create(image=images[0], is_compared=True)
+    Look.objects.create(image=images[1])
+    page = text_of(signed_in.get(PAGE))
+    assert "1 of 3 pictures compared" in page
+    assert "Nothing found so far" in page
+
+
+def test_deleting_asks_first(signed_in: Client, group: list[Image]) -> None:
+    page = text_of(send(signed_in, "delete", group, group[1:]))
+    assert "Delete these 2 pictures?" in page
+    assert "none of them stays" not in page
+    assert "That frees" in page
+    assert Image.objects.count() == 3
+
+
+def test_then_it_deletes_what_was_ticked(
+    signed_in: Client, group: list[Image], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        page = send(signed_in, "delete", group, group[1:], sure="on", page=3, copies="on")
+    assert list(Image.objects.all()) == [group[0]]
+    assert not default_storage.exists(group[1].original.name)
+    assert "2 pictures deleted" in text_of(page)
+    assert page.redirect_chain[-1][0] == f"{PAGE}?page=3&copies=on"  # type: ignore[attr-defined]
+
+
+def test_what_goes_along_is_said(signed_in: Client, group: list[Image]) -> None:
+    Image.objects.filter(pk=group[1].pk).update(
+        description="Grandmother, 1953", description_by_person=True, visibility="public"
+    )
+    page = text_of(send(signed_in, "delete", group, [group[1]]))
+    assert "“Grandmother, 1953”" in page
+    assert "Others see it" in page
+
+
+def test_ticking_all_is_warned_of(signed_in: Client, group: list[Image]) -> None:
+    assert "none of them stays" in text_of(send(signed_in, "delete", group, group))
+    gone, *present = group
+    Image.objects.filter(pk=gone.pk).delete()
+    assert "none of them stays" in text_of(send(signed_in, "delete", group, present))
+
+
+def test_nothing_ticked_nothing_deleted(signed_in: Client, group: list[Image]) -> None:
+    page = send(signed_in, "delete", group, sure="on")
+    assert "Tick the pictures to delete first" in text_of(page)
+    assert Image.objects.count() == 3
+
+
+def test_kept_ones_are_not_shown_again(signed_in: Client, group: list[Image]) -> None:
+    Look.objects.bulk_create(Look(image=image, is_compared=True) for image in group)
+    page = text_of(send(signed_in, "keep", group))
+    assert "won’t be asked" in page
+    assert "No duplicates" in page
+    assert Image.objects.count() == 3
+
+
+@pytest.mark.parametrize("what", ["keep", "delete"])
+def test_pictures_of_others_are_left_alone(client: Client, other_user: User, group: list[Image], what: str) -> None:
+    client.force_login(other_user)
+    send(client, what, group, group, sure="on")
+    assert Image.objects.count() == 3
+    assert not NearDuplicate.objects.filter(is_dismissed=True).exists()
+
+
+def test_confirming_shows_nothing_of_others(client: Client, other_user: User, group: list[Image]) -> None:
+    client.force_login(other_user)
+    own = take_in(photograph(5), other_user)
+    page = text_of(send(client, "delete", [*group, own], [*group, own]))
+    assert "original.jpg" not in page
+    assert "Delete this picture?" in page
+    assert "none of them stays" in page
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"group": "x"}, {"group": str(uuid4()), "page": "0"}, {"group": str(uuid4()), "image": "x"}]
+)
+@pytest.mark.parametrize("what", ["keep", "delete"])
+def test_nonsense_is_not_found(signed_in: Client, what: str, data: dict[str, str]) -> None:
+    assert signed_in.post(reverse(f"duplicates-{what}"), data).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["0", "x", "1000000"])
+def test_no_such_page(signed_in: Client, page: str) -> None:
+    assert signed_in.get(PAGE, {"page": page}).status_code == 404
+
+
+@pytest.mark.parametrize("what", ["keep", "delete"])
+def test_strangers_sign_in_first(client: Client, group: list[Image], what: str) -> None:
+    response = client.post(reverse(f"duplicates-{what}"), {"group": str(group[0].uuid)})
+    assert response["Location"] == f"{reverse('sign-in')}?next={PAGE}"
