@@ -18,11 +18,12 @@ from gallery.models import Image, User
 from ml.errors import ModelError
 from ml.evaluation.bootstrap import Difference, Figure, Interval, differences, intervals, mean, ratio
 from search import engine
+from search.backends.base import Hit
 from search.golden import judgements_that_count
 from search.models import Embedding, ModelVersion
-from search.query import legs
+from search.query import cutoff, enough, exact, legs
 from search.query.answer import search_images
-from search.query.exact import Asked, Ids, Place, places
+from search.query.exact import Asked, Ids, Place
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -158,19 +159,19 @@ def _by_looks(queries: Sequence[GoldenQuery], version: ModelVersion) -> Evaluati
     evaluation = Evaluation(version, "looks", embedded=embedded, pictures=pictures)
     candidates = _Candidates()
     try:
-        floor = engine.match_floor(version)
+        engine.warm(version)
         meant = [(query, legs.looks(query.asked, version=version, viewer=query.owner)) for query in queries]
         asked = [
             (query, Asked(vector, query.judged, candidates.of(query))) for query, vector in meant if vector is not None
         ]
-        found = places(version, [each for _, each in asked])
+        found = exact.find(version, [each for _, each in asked], best=cutoff.BEST)
+        outcomes = [
+            _placed(query, each.places, _least_cosine(query, aim, each.best, version))
+            for (query, aim), each in zip(asked, found, strict=True)
+            if query.right <= each.places.keys()
+        ]
     except ModelError as error:
         return replace(evaluation, problem=f"Its model can't be used here: {error}")
-    outcomes = [
-        _placed(query, placed, floor)
-        for (query, _), placed in zip(asked, found, strict=True)
-        if query.right <= placed.keys()
-    ]
     left_out = len(queries) - len(outcomes)
     return replace(evaluation, outcomes=outcomes, figures=_intervals(outcomes), left_out=left_out)
 
@@ -195,11 +196,23 @@ class _Candidates:
         return np.fromiter(listed.values_list("pk", flat=True), dtype=np.int64)
 
 
-def _placed(query: GoldenQuery, placed: Mapping[int, Place], floor: float | None) -> Outcome:
-    if floor is None:
+def _least_cosine(query: GoldenQuery, asked: Asked, best: Sequence[Hit], version: ModelVersion) -> float | None:
+    """As searches judge it."""
+    return enough.least_cosine(
+        asked.vector,
+        best,
+        among=len(asked.candidates),
+        version=version,
+        background=enough.background_for(query.asked, version=version),
+        floor=engine.match_floor(version),
+    )
+
+
+def _placed(query: GoldenQuery, placed: Mapping[int, Place], least: float | None) -> Outcome:
+    if least is None:
         kept = None
     else:
-        over = {image_id for image_id, place in placed.items() if place.rank and place.score >= floor}
+        over = {image_id for image_id, place in placed.items() if place.rank and place.score >= least}
         kept = (len(over & query.right), len(over & query.wrong))
     return Outcome(query, _sorted(placed[image_id].rank for image_id in query.right), kept)
 

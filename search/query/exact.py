@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from search.backends.base import Hit
 from search.exceptions import BadVector
 from search.models import Embedding, ModelVersion
 from search.vectors import Stored, unpack, unpack_all
@@ -36,9 +37,17 @@ class Place:
     rank: int | None
 
 
-def places(version: ModelVersion, asked: Sequence[Asked]) -> list[dict[int, Place]]:
-    """For each of `asked`, the places of the wanted pictures that have a vector of the version. Of pictures with equal
-    scores the newer one comes first, as in search.query.fusion.
+@dataclass(frozen=True)
+class Found:
+    """The places of the wanted pictures that have a vector, by id, and the best of all candidates, best first."""
+
+    places: dict[int, Place]
+    best: list[Hit]
+
+
+def find(version: ModelVersion, asked: Sequence[Asked], *, best: int) -> list[Found]:
+    """For each of `asked`, where the wanted pictures are by the version's vectors, and the `best` of all. Of pictures
+    with equal scores the newer one comes first, as in search.query.fusion.
 
     Reads the wanted pictures' vectors, and then all of the version's, a chunk at a time.
     """
@@ -55,18 +64,31 @@ def places(version: ModelVersion, asked: Sequence[Asked]) -> list[dict[int, Plac
         (number, image_id) for number, each in enumerate(asked) for image_id in sorted(each.wanted) if image_id in own
     ]
     better = dict.fromkeys(targets, 0)
+    tops: list[list[Hit]] = [[] for _ in asked]
     for ids, scores in _scores(version, vectors):
         competing = [np.isin(ids, each.candidates, assume_unique=True) for each in asked]
+        for number, among in enumerate(competing):
+            tops[number] = _best([*tops[number], *_hits(ids[among], scores[among, number], best)], best)
         for number, image_id in targets:
             score, column = own[image_id][number], scores[:, number]
             ahead = (column > score) | ((column == score) & (ids > image_id))
             better[number, image_id] += int(np.count_nonzero(ahead & competing[number]))
-    found: list[dict[int, Place]] = [{} for _ in asked]
+    found = [Found({}, top) for top in tops]
     for number, image_id in targets:
         is_candidate = _is_in(asked[number].candidates, image_id)
         rank = better[number, image_id] + 1 if is_candidate else None
-        found[number][image_id] = Place(float(own[image_id][number]), rank)
+        found[number].places[image_id] = Place(float(own[image_id][number]), rank)
     return found
+
+
+def _hits(ids: Ids, scores: Scores, best: int) -> list[Hit]:
+    """The best of these, in any order."""
+    rows = np.argsort(-scores, kind="stable")[:best]
+    return [Hit(int(ids[row]), float(scores[row])) for row in rows]
+
+
+def _best(hits: list[Hit], best: int) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, -hit.key))[:best]
 
 
 def _scores(

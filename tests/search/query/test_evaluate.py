@@ -180,6 +180,17 @@ class TestFigures:
         monkeypatch.setattr(encoders["fake"], "match_floor", None, raising=False)
         assert "precision" not in by_looks(run()).figures
 
+    def test_the_cutoff_is_that_of_searches(
+        self, embedded: Embedded, user: User, encoders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(encoders["fake"], "match_floor", -1.0, raising=False)
+        images = [embedded("red"), embedded("blue")]
+        judgement_set(owner=user, query="red", image=images[0], is_right=True)
+        judgement_set(owner=user, query="red", image=images[1], is_right=False)
+        judgement_set(owner=user, query="submarine", image=images[0], is_right=True)
+        for evaluation in run():
+            assert {each.query.text: each.kept for each in evaluation.outcomes} == {"red": (1, 0), "submarine": (0, 0)}
+
     def test_nothing_judged(self, version: ModelVersion) -> None:
         assert run() == []
 
@@ -251,8 +262,9 @@ def test_vectors_of_one_version_alone_are_read(
     vector = np.ones(other.dimension, np.float32)
     Embedding.objects.create(image=image, model_version=other, vector=pack(vector, dimension=other.dimension), seq=1)
     asked = exact.Asked(vector / np.linalg.norm(vector), frozenset([image.pk, 10_000]), np.array([image.pk]))
-    found = exact.places(other, [asked])
-    assert found[0].keys() == {image.pk}
-    assert found[0][image.pk].score == pytest.approx(1.0, abs=1e-3)
-    assert exact.places(version, [asked])[0][image.pk].score < 0.9
-    assert exact.places(version, []) == []
+    (found,) = exact.find(other, [asked], best=3)
+    assert found.places.keys() == {image.pk}
+    assert found.places[image.pk].score == pytest.approx(1.0, abs=1e-3)
+    assert [hit.key for hit in found.best] == [image.pk]
+    assert exact.find(version, [asked], best=3)[0].places[image.pk].score < 0.9
+    assert exact.find(version, [], best=3) == []
