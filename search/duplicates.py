@@ -24,21 +24,13 @@ from search.backends.exceptions import VectorIndexError
 from search.changes import OWNER
 from search.exceptions import BadVector
 from search.index import Indexes, get_indexes
-from search.likeness import SIDE, Greys, greys_of, likenesses
+from search.likeness import LEAST_COSINE, SIDE, Greys, greys_of, kind_of, likenesses
 from search.models import Embedding, Look, ModelVersion, NearDuplicate
 from search.vectors import unpack
 
 # Pictures of a piece, and how many others each is compared with at most: those that its vector is nearest to.
 AT_ONCE = 20
 NEIGHBOURS = 50
-# What makes two pictures copies: one of these least cosines with its least likeness. What makes them shots of one
-# moment: either these, or the cosine alone where they were taken within so many seconds.
-COPY = ((0.6, 0.95), (0.85, 0.93))
-SHOT = (0.85, 0.85)
-MOMENT_SECONDS, MOMENT_COSINE = 10.0, 0.8
-LEAST_COSINE = min(least for least, _ in COPY)
-
-Kind = NearDuplicate.Kind
 
 logger = logging.getLogger(__name__)
 
@@ -91,16 +83,6 @@ def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
     ids.update(pk for pair in kept for pk in pair)
     settled = pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).values_list("pk", flat=True)
     return NearDuplicate.objects.filter(pk__in=list(settled)).update(is_dismissed=True)
-
-
-def kind_of(cosine: float, likeness: float, seconds: float | None) -> Kind | None:
-    """What two pictures are to each other; `seconds` between the moments when they were taken, where both are known."""
-    is_same = any(cosine >= least and likeness >= least_likeness for least, least_likeness in COPY)
-    if is_same and not seconds:
-        return Kind.COPY
-    is_near = cosine >= SHOT[0] and likeness >= SHOT[1]
-    is_of_moment = seconds is not None and seconds <= MOMENT_SECONDS and cosine >= MOMENT_COSINE
-    return Kind.SHOT if is_same or is_near or is_of_moment else None
 
 
 def _look() -> int:

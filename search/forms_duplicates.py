@@ -1,9 +1,8 @@
 """Where on the page of near-duplicates somebody is, and the pictures that they ticked there."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.utils.datastructures import MultiValueDict
 
 from search.duplicate_groups import MOST_IN_GROUP
 
@@ -22,7 +21,6 @@ class UuidsField(forms.Field):
     """Every value of its name, as UUIDs."""
 
     widget = forms.MultipleHiddenInput
-    default_error_messages: ClassVar = {"invalid": "There is no such picture."}
 
     def to_python(self, value: Any) -> list[Any]:
         one = forms.UUIDField()
@@ -35,5 +33,3 @@ class GroupForm(PlaceForm):
     group = UuidsField()
     image = UuidsField(required=False)
     sure = forms.BooleanField(required=False)
-
-    data: "MultiValueDict[str, Any]"

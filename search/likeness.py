@@ -6,6 +6,7 @@ agree in both (`python -m bench.duplicates`).
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,16 @@ _MARGINS = (0.05, 0.1)
 # Standard deviation, of 255, below which there is nothing to compare: one grey all over, noise aside.
 _LEAST_CONTRAST = 1.0
 
+# What makes two pictures copies: one of these least cosines with its least likeness. What makes them shots of one
+# moment: either these, or the cosine alone where they were taken within so many seconds.
+COPY = ((0.6, 0.95), (0.85, 0.93))
+SHOT = (0.85, 0.85)
+MOMENT_SECONDS, MOMENT_COSINE = 10.0, 0.8
+LEAST_COSINE = min(least for least, _ in COPY)
+
 Greys = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Kind = Literal["copy", "shot"]
 
 
 def greys_of(picture: Image) -> Greys:
@@ -37,6 +46,16 @@ def likenesses(greys: Greys, others: Iterable[Greys]) -> list[float]:
     own = _cuts(greys)
     # One at a time: all cuts of one other picture stay in the processor's cache.
     return [_best(own, _cuts(other)) for other in others]
+
+
+def kind_of(cosine: float, likeness: float, seconds: float | None) -> Kind | None:
+    """What two pictures are to each other; `seconds` between the moments when they were taken, where both are known."""
+    is_same = any(cosine >= least and likeness >= least_likeness for least, least_likeness in COPY)
+    if is_same and not seconds:
+        return "copy"
+    is_near = cosine >= SHOT[0] and likeness >= SHOT[1]
+    is_of_moment = seconds is not None and seconds <= MOMENT_SECONDS and cosine >= MOMENT_COSINE
+    return "shot" if is_same or is_near or is_of_moment else None
 
 
 def _best(ours: Floats, theirs: Floats) -> float:

@@ -13,7 +13,7 @@ from gallery.models import Image, Stage, User
 from search import duplicates
 from search import services as search_services
 from search.backends.exceptions import IndexUnavailable
-from search.duplicates import compare_some, is_behind, kind_of, near_duplicates_dismiss, progress_of
+from search.duplicates import compare_some, is_behind, near_duplicates_dismiss, progress_of
 from search.likeness import greys_of
 from search.live import LiveIndex
 from search.models import Look, ModelVersion, NearDuplicate
@@ -159,28 +159,6 @@ def test_no_model_version_nothing_to_compare_with(user: User) -> None:
     compare()
     assert Look.objects.filter(is_compared=False).count() == 1
     assert not is_behind()
-
-
-@pytest.mark.parametrize(
-    ("cosine", "likeness", "seconds", "kind"),
-    [
-        (0.7, 0.96, None, Kind.COPY),
-        (0.9, 0.94, None, Kind.COPY),
-        (0.9, 0.94, 0, Kind.COPY),
-        (0.7, 0.94, None, None),
-        (0.5, 1.0, None, None),
-        (1.0, 1.0, 3600, Kind.SHOT),
-        (0.9, 0.86, None, Kind.SHOT),
-        (0.82, 0.86, None, None),
-        (0.82, 0.2, 4, Kind.SHOT),
-        (0.82, 0.2, 60, None),
-        (0.7, 0.2, 4, None),
-    ],
-)
-def test_what_two_pictures_are_to_each_other(
-    cosine: float, likeness: float, seconds: float | None, kind: Kind | None
-) -> None:
-    assert kind_of(cosine, likeness, seconds) == kind
 
 
 def test_moments_are_told_by_when_pictures_were_taken(add: Add) -> None:

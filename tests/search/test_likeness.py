@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from search.likeness import SIDE, greys_of, likenesses
+from search.likeness import SIDE, greys_of, kind_of, likenesses
 from tests.search.photographs import EDITS, photograph
 
 
@@ -34,3 +34,25 @@ def test_where_nothing_is_to_be_seen_nothing_is_alike() -> None:
     blank = PILImage.new("RGB", (100, 100), "white")
     assert likeness(blank, blank) == 0
     assert likeness(blank, photograph(0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("cosine", "likeness", "seconds", "kind"),
+    [
+        (0.7, 0.96, None, "copy"),
+        (0.9, 0.94, None, "copy"),
+        (0.9, 0.94, 0, "copy"),
+        (0.7, 0.94, None, None),
+        (0.5, 1.0, None, None),
+        (1.0, 1.0, 3600, "shot"),
+        (0.9, 0.86, None, "shot"),
+        (0.82, 0.86, None, None),
+        (0.82, 0.2, 4, "shot"),
+        (0.82, 0.2, 60, None),
+        (0.7, 0.2, 4, None),
+    ],
+)
+def test_what_two_pictures_are_to_each_other(
+    cosine: float, likeness: float, seconds: float | None, kind: str | None
+) -> None:
+    assert kind_of(cosine, likeness, seconds) == kind
