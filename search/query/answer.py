@@ -15,7 +15,20 @@ from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, fulltext, legs
 from search.query.fusion import Fused, fuse
-from search.query.legs import CAPTION, CAPTIONER, DEPTH, LEGS, LOOKS, MEANING, UNDESCRIBED, WEIGHTS, Leg, Vector, Words
+from search.query.legs import (
+    CAPTION,
+    CAPTIONER,
+    DEPTH,
+    LEGS,
+    LOOKS,
+    MEANING,
+    TEXT,
+    UNDESCRIBED,
+    WEIGHTS,
+    Leg,
+    Vector,
+    Words,
+)
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -31,7 +44,8 @@ class SearchHit:
 
     `score`: the cosine between it and what was asked for, in [-1, 1], None where it was found by words or filters
     alone. `ranks`: its place, from 1, in each leg that found it. `caption`: in pieces, and whether each is one of the
-    words that were asked for. `is_match`: whether that is enough.
+    words that were asked for. `text`: the line of what can be read in the picture that has the words, likewise; empty
+    where there is none. `is_match`: whether that is enough.
     """
 
     image: Image
@@ -39,6 +53,7 @@ class SearchHit:
     is_match: bool = True
     ranks: Mapping[str, int] = field(default_factory=dict)
     caption: list[tuple[str, bool]] = field(default_factory=list)
+    text: list[tuple[str, bool]] = field(default_factory=list)
 
     @property
     def why(self) -> list[tuple[Leg, int]]:
@@ -163,10 +178,10 @@ def _by_vectors(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found
 
 
 def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
-    """With what captions and file names say: all of the words make a match, some of them only a place in the list."""
+    """With what is said in captions, file names and pictures: all of the words make a match, some only a place."""
     where = legs.allowed(asked, viewer=viewer) or None
     hits = fulltext.find(viewer=viewer, words=words.optional, required=words.required, where=where, limit=DEPTH)
-    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER)}
+    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT)}
     return _Found(
         {**found.ids, **{source: [hit.image_id for hit in some] for source, some in by_source.items()}},
         found.scores,
@@ -183,7 +198,13 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
     total = images.count()
     page = images.with_renditions().prefetch_related("stages")[offset : offset + limit]
-    hits = [SearchHit(image, None, caption=[(image.description, False)]) for image in page]
+    words = _to_read(asked)
+    hits = [
+        SearchHit(
+            image, None, caption=[(image.description, False)], text=fulltext.best_line(image.text_in_picture, words)
+        )
+        for image in page
+    ]
     state: Literal["ok", "no_match"] = "ok" if total else "no_match"
     return SearchResult(state, hits, query=asked, total=total, is_last=offset + limit >= total)
 
@@ -257,10 +278,16 @@ def _hits(page: list[Fused], asked: Query, found: _Found) -> list[SearchHit]:
             is_match=each.image_id in found.matching,
             ranks=each.ranks,
             caption=fulltext.highlight(image.description, words),
+            text=fulltext.best_line(image.text_in_picture, f"{words} {_to_read(asked)}"),
         )
         for each in page
         if each.image_id in shown
     ]
+
+
+def _to_read(asked: Query) -> str:
+    """The words that filters want to be in the picture."""
+    return " ".join(part.value for part in asked.filters if part.field == "text" and part.sign != "-")
 
 
 def _ready(viewer: Viewer, aim: Callable[[index.Indexes], _Aim]) -> tuple[index.Indexes, _Aim]:

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from gallery.models import Viewer, Visibility
+from search.query import fulltext
 from search.query.terms import Filter
 
 ORIENTATIONS = {
@@ -48,6 +49,7 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
         "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
         "is": lambda: STATES[part.value.lower()],
+        "text": lambda: fulltext.readable(part.value),
         "before": lambda: _taken(*part.days),
         "after": lambda: _taken(*part.days),
         "on": lambda: _taken(*part.days),

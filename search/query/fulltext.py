@@ -1,4 +1,4 @@
-"""The full-text leg of search: pictures whose caption or file name holds the words. No vectors.
+"""The full-text legs of search: pictures whose caption, file name or text in the picture holds the words. No vectors.
 
 Both databases give the same answers (fulltext_schema.py says how), but order them by formulas of their own: SQLite by
 BM25, which weighs rare words more; PostgreSQL by ts_rank, which doesn't know how rare a word is. ts_rank rather than
@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, pairwise, takewhile
 from operator import itemgetter
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -20,12 +20,16 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, FloatField
 from django.db.models.expressions import Combinable, RawSQL
 
 from gallery.models import Image, ImageQuerySet, Viewer
+from search.query.fulltext_schema import PARTS, TEXT, WORDS, Part
 from search.query.stemming import stem
 
 # Of each list, what comes after these counts no more. Nobody types as much; who pastes a page, means its beginning.
 MOST_TERMS = 64
 MOST_WORDS_OF_A_TERM = 64
 LONGEST_WORD = 200
+# Of a line that can be read in a picture, in characters: how much is shown, and how much of it before the first word.
+LONGEST_LINE = 80
+LEAD = 24
 
 # English words that say nothing of a picture: PostgreSQL's list without "can", and what apostrophes leave of some.
 STOP_WORDS = frozenset(
@@ -50,26 +54,33 @@ _WORD = re.compile(rf"[^\W_{_NUMERALS}](?:[^\W_{_NUMERALS}]|[\u0300-\u0331])*")
 _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
-Source = Literal["caption", "captioner"]
+Operator = Literal["AND", "OR"]
+Source = Literal["caption", "captioner", "text"]
 
 
-class _Weights(NamedTuple):
-    """How much words count: in a description by a person or by the captioner, and in a file name."""
+@dataclass(frozen=True)
+class _Kind:
+    """Where a source's words are kept, and what they count there (SQL): in a `caption` or text, and in a file name."""
 
-    by_person: float
-    by_captioner: float
-    file_name: float
+    source: Source
+    part: Part
+    caption: str
+    file_name: str = "0"
 
 
-# A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
-_WEIGHTS: dict[Source, _Weights] = {"caption": _Weights(1, 0, 0.2), "captioner": _Weights(0, 1, 0)}
+_KINDS = (
+    # A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
+    _Kind("caption", WORDS, "CASE WHEN gallery_image.description_by_person THEN 1 ELSE 0 END", file_name="0.2"),
+    _Kind("captioner", WORDS, "CASE WHEN gallery_image.description_by_person THEN 0 ELSE 1 END"),
+    _Kind("text", TEXT, "1"),
+)
 
 
 @dataclass(frozen=True)
 class TextHit:
     """A picture that holds the words. `source`: whose words; "caption" stands for people's captions and for file names,
-    "captioner" for what the captioner wrote. `rank` counts from 1 within a source. `is_whole`: nothing that was asked
-    for is missing, whoever said it.
+    "captioner" for what the captioner wrote, "text" for what can be read in the picture. `rank` counts from 1 within a
+    source. `is_whole`: nothing that was asked for is missing, be it in captions and file name or in the text.
 
     A `score` compares within one source and answer only, and isn't for people's eyes: with BM25 it follows from how
     many pictures hold a word, private ones included.
@@ -80,19 +91,6 @@ class TextHit:
     rank: int
     score: float
     is_whole: bool
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """What is looked for: each term is one word, or several that stand side by side."""
-
-    optional: list[str]
-    required: list[str]
-    excluded: list[str]
-
-    def __bool__(self) -> bool:
-        """Whether there is something to find, not just something to leave out."""
-        return bool(self.optional or self.required)
 
 
 def find(
@@ -108,40 +106,64 @@ def find(
     """The pictures listed for the viewer (and among `where`, about Image) that hold the words: `limit` of each source;
     first those that hold all of them, then best first, then newest.
 
-    One of `words` or `phrases` is enough, and more are better; where something is `required`, they only rank.
-    `phrases`, and whatever of `required` and `excluded` has several words, mean these side by side, and so does a word
-    like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. One SQL statement.
+    One of `words` or `phrases` is enough, and more are better. What is `required` has to be said somewhere, in caption,
+    file name or text, and `excluded` nowhere. `phrases`, and whatever of `required` and `excluded` has several words,
+    mean these side by side, and so does a word like "black-and-white". Stop words alone find nothing, and nor does
+    `excluded` alone. One SQL statement.
     """
-    terms = _terms(words, phrases, required, excluded)
-    if not terms or limit <= 0:
+    optional, some = _cleaned(chain(phrases, _chunks(words))), _cleaned(required)
+    if not (optional or some) or limit <= 0:
         return []
-    found = _matching(_listed(viewer, where), terms).annotate(
-        **{source: _score(terms, weights) for source, weights in _WEIGHTS.items()}, whole=_is_whole(terms)
-    )
-    try:
-        sql, params = found.values("pk", *_WEIGHTS, "whole").query.sql_with_params()
-    except EmptyResultSet:
-        return []
-    best = " UNION ALL ".join(
-        f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM found WHERE {source} > 0"  # noqa: S608  constants
-        f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
-        for source in _WEIGHTS
-    )
+    images = _listed(viewer, where).filter(holding(required=some, excluded=excluded))
+    tables, best, params = list[str](), list[str](), list[Any]()
+    for part in PARTS:
+        sources = {kind.source: _score(kind, [*some, *optional]) for kind in _KINDS if kind.part is part}
+        found = _matching(images, part, [*some, *optional]).annotate(**sources, whole=_is_whole(part, some, optional))
+        try:
+            sql, more = found.values("pk", *sources, "whole").query.sql_with_params()
+        except EmptyResultSet:
+            return []
+        tables.append(f"in_{part.table} (id, {', '.join(sources)}, whole) AS ({sql})")
+        params += more
+        best += [
+            f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM in_{part.table} WHERE {source} > 0"  # noqa: S608
+            f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
+            for source in sources
+        ]
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH found (id, {', '.join(_WEIGHTS)}, whole) AS ({sql}) {best}", params)
+        cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(best)}", params)
         return list(_ranked(cursor.fetchall()))
 
 
 def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
-    """The pictures that hold all of `required` and none of `excluded`, as a condition on Image; empty where neither
-    has more than stop words."""
-    terms = _terms("", (), required, excluded)
+    """The pictures that hold all of `required` and none of `excluded`, in caption, file name or text, as a condition on
+    Image; empty where neither has more than stop words."""
     where = Q()
-    if terms.required:
-        where &= Q(pk__in=_ids(_Terms([], terms.required, [])))
-    if terms.excluded:
-        where &= ~Q(pk__in=_ids(_Terms(terms.excluded, [], [])))
+    for term in _cleaned(required):
+        where &= Q(pk__in=_ids([term]))
+    if terms := _cleaned(excluded):
+        where &= ~Q(pk__in=_ids(terms))
     return where
+
+
+def readable(words: str) -> Q:
+    """The pictures in which the words can be read, side by side, stop words too; as a condition on Image."""
+    term = _side_by_side(words)
+    return Q(pk__in=_ids([term], parts=(TEXT,)) if _WORD.search(term) else [])
+
+
+def best_line(text: str, words: str) -> list[tuple[str, bool]]:
+    """The line of `text` that has most of the words, as `highlight` has it, from shortly before the first of them on;
+    empty where no line has any."""
+    lines = [highlight(line, words) for line in text.splitlines()]
+    best = max(lines, key=lambda pieces: sum(is_asked for _, is_asked in pieces), default=[])
+    if not any(is_asked for _, is_asked in best):
+        return []
+    line = "".join(piece for piece, _ in best)
+    first = sum(len(piece) for piece, _ in takewhile(lambda each: not each[1], best))
+    start = line.rfind(" ", 0, first - LEAD) + 1 if first > LEAD else 0
+    end = start + LONGEST_LINE
+    return highlight(f"{'…' if start else ''}{line[start:end]}{'…' if end < len(line) else ''}", words)
 
 
 def highlight(text: str, words: str) -> list[tuple[str, bool]]:
@@ -174,86 +196,59 @@ def _listed(viewer: Viewer, where: Q | None) -> ImageQuerySet:
     return images if where is None else images.filter(Exists(Image.objects.filter(where, pk=OuterRef("pk"))))
 
 
-def _matching(images: ImageQuerySet, terms: _Terms) -> ImageQuerySet:
+def _matching(images: ImageQuerySet, part: Part, terms: list[str]) -> ImageQuerySet:
+    """Those that hold any of the terms there."""
+    match, params = _match(part, terms, "OR")
     if _is_postgresql():
-        query, params = _tsquery(terms)
-        match = f"gallery_image.search_document @@ ({query})"
         return images.filter(RawSQL(match, params, output_field=BooleanField()))  # noqa: S611  values are parameters
     # "+": else SQLite may ask the index once for each picture, rather than once
-    where, params = ["search_fulltext MATCH %s", "+search_fulltext.rowid = gallery_image.id"], [_fts5_query(terms)]
-    return cast(ImageQuerySet, images.extra(tables=["search_fulltext"], where=where, params=params))  # noqa: S610
+    where = [match, f"+{part.table}.rowid = gallery_image.id"]
+    return cast(ImageQuerySet, images.extra(tables=[part.table], where=where, params=params))  # noqa: S610
 
 
-def _ids(terms: _Terms) -> RawSQL:
+def _ids(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PARTS) -> RawSQL:
+    """The pictures that hold any or all of the terms in one of the parts."""
+    selects, params = list[str](), list[str]()
+    for part in parts:
+        match, more = _match(part, terms, operator)
+        source = "id FROM gallery_image" if _is_postgresql() else f"rowid FROM {part.table}"
+        selects.append(f"SELECT {source} WHERE {match}")
+        params += more
+    return RawSQL(" UNION ALL ".join(selects), params)  # noqa: S611  values are parameters
+
+
+def _match(part: Part, terms: list[str], operator: Operator) -> tuple[str, list[str]]:
     if _is_postgresql():
-        query, params = _tsquery(terms)
-        sql = f"SELECT id FROM gallery_image WHERE search_document @@ ({query})"  # noqa: S608  values are parameters
-    else:
-        sql, params = "SELECT rowid FROM search_fulltext WHERE search_fulltext MATCH %s", [_fts5_query(terms)]
-    return RawSQL(sql, params)  # noqa: S611  see above
+        return f"gallery_image.{part.column} @@ {_tsquery(terms, operator)}", terms
+    # Terms have no quotes left in them, so that in quotes they are only words.
+    return f"{part.table} MATCH %s", [f" {operator} ".join(f'"{term}"' for term in terms)]
 
 
-def _score(terms: _Terms, weights: _Weights) -> RawSQL:
-    description = f"CASE WHEN gallery_image.description_by_person THEN {weights[0]} ELSE {weights[1]} END"
-    score, params = f"-bm25(search_fulltext, {description}, {weights.file_name})", list[str]()
+def _tsquery(terms: list[str], operator: Operator) -> str:
+    """Constant to the planner, since both functions are immutable. The terms are its parameters."""
+    sign = " && " if operator == "AND" else " || "
+    return "(" + sign.join(["phraseto_tsquery('search_english', search_fold(%s))"] * len(terms)) + ")"
+
+
+def _score(kind: _Kind, terms: list[str]) -> RawSQL:
+    score, params = f"-bm25({kind.part.table}, {kind.caption}, {kind.file_name})", list[str]()
     if _is_postgresql():
-        query, params = _any_of([*terms.required, *terms.optional])
-        # the weights of D, C (file name), B and A (caption); 1: divided by 1 + log(number of words)
-        score = f"""ts_rank(ARRAY[0, {weights.file_name}, 0, {description}]::real[], gallery_image.search_document,
-            {query}, 1)"""
+        # the weights of D, C (file name), B and A (caption, text); 1: divided by 1 + log(number of words)
+        weights = f"ARRAY[0, {kind.file_name}, 0, {kind.caption}]::real[]"
+        score = f"ts_rank({weights}, gallery_image.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)"
+        params = terms
     return RawSQL(score, params, output_field=FloatField())  # noqa: S611  values are parameters
 
 
-def _is_whole(terms: _Terms) -> Combinable:
-    """Whether all of the words are there."""
-    if not terms.optional or len(terms.optional) + len(terms.required) == 1:
+def _is_whole(part: Part, required: list[str], optional: list[str]) -> Combinable:
+    """Whether all of the words are there, beside those that have to be anyway."""
+    if not optional or len(optional) + len(required) == 1:
         return Value(True, output_field=BooleanField())
-    every = _ids(_Terms([], [*terms.required, *terms.optional], []))
-    return ExpressionWrapper(Q(pk__in=every), output_field=BooleanField())
+    return ExpressionWrapper(Q(pk__in=_ids(optional, "AND", (part,))), output_field=BooleanField())
 
 
 def _is_postgresql() -> bool:
     return connection.vendor == "postgresql"
-
-
-def _fts5_query(terms: _Terms) -> str:
-    """In the language of FTS5. Terms have no quotes left in them, so that in quotes they are only words."""
-
-    def joined(operator: str, some: list[str]) -> str:
-        return "(" + f" {operator} ".join(f'"{term}"' for term in some) + ")"
-
-    query = joined("OR", terms.optional)
-    if terms.required:
-        # the first again, so that the others may be missing: bm25 counts those that aren't
-        query = f"({joined('AND', terms.required)} AND {joined('OR', [terms.required[0], *terms.optional])})"
-    return f"{query} NOT {joined('OR', terms.excluded)}" if terms.excluded else query
-
-
-def _tsquery(terms: _Terms) -> tuple[str, list[str]]:
-    if terms.required:
-        query, params = " && ".join([_TSQUERY_TERM] * len(terms.required)), terms.required
-    else:
-        query, params = _any_of(terms.optional)
-    if terms.excluded:
-        excluded, more = _any_of(terms.excluded)
-        query, params = f"({query}) && !! {excluded}", [*params, *more]
-    return query, params
-
-
-# Constant to the planner, since both functions are immutable.
-_TSQUERY_TERM = "phraseto_tsquery('search_english', search_fold(%s))"
-
-
-def _any_of(terms: list[str]) -> tuple[str, list[str]]:
-    return "(" + " || ".join([_TSQUERY_TERM] * len(terms)) + ")", terms
-
-
-def _terms(words: str, phrases: Iterable[str], required: Iterable[str], excluded: Iterable[str]) -> _Terms:
-    return _Terms(
-        optional=_cleaned(chain(phrases, _chunks(words))),
-        required=_cleaned(required),
-        excluded=_cleaned(excluded),
-    )
 
 
 def _chunks(words: str) -> Iterator[str]:
@@ -265,12 +260,18 @@ def _cleaned(terms: Iterable[str]) -> list[str]:
     """Each term once, as words with spaces between them; without those that have nothing but stop words."""
     cleaned: dict[str, None] = {}
     for term in terms:
-        words = _SEPARATORS.sub(" ", unicodedata.normalize("NFC", term)).split()[:MOST_WORDS_OF_A_TERM]
-        if any(_folded(word.group()) not in STOP_WORDS for word in _WORD.finditer(" ".join(words))):
-            cleaned[" ".join(word[:LONGEST_WORD] for word in words)] = None
+        words = _side_by_side(term)
+        if any(_folded(word.group()) not in STOP_WORDS for word in _WORD.finditer(words)):
+            cleaned[words] = None
         if len(cleaned) == MOST_TERMS:
             break
     return list(cleaned)
+
+
+def _side_by_side(term: str) -> str:
+    """Its words, with spaces between them."""
+    words = _SEPARATORS.sub(" ", unicodedata.normalize("NFC", term)).split()[:MOST_WORDS_OF_A_TERM]
+    return " ".join(word[:LONGEST_WORD] for word in words)
 
 
 def _folded(word: str) -> str:

@@ -48,6 +48,19 @@ class TestWords:
         assert [leg.label for leg, _ in result.hits[0].why] == ["words", "looks"]
         assert [leg.label for leg, _ in result.hits[3].why] == ["describer’s words", "looks"]
 
+    def test_what_can_be_read_is_found_and_shown(self, told: Callable[..., Image], user: User) -> None:
+        street = told("green", "a street")
+        sign = told("blue", "a house", text_in_picture="since 1898\nGRAND HOTEL")
+        (hit,) = search_images(viewer=user, query="grand hotels").matches
+        assert (hit.image, hit.text) == (sign, [("GRAND", True), (" ", False), ("HOTEL", True)])
+        assert [leg.label for leg, _ in hit.why] == ["text in the picture", "looks"]
+        assert shown(search_images(viewer=user, query="+house +1898")) == [sign]
+        assert shown(search_images(viewer=user, query="green -hotel")) == [street]
+        (hit,) = search_images(viewer=user, query='text:"grand hotel"').hits
+        assert (hit.image, hit.text) == (sign, [("GRAND", True), (" ", False), ("HOTEL", True)])
+        (hit,) = search_images(viewer=user, query="house text:1898").hits
+        assert hit.text == [("since ", False), ("1898", True)]
+
     def test_words_move_a_picture_up(self, told: Callable[..., Image], user: User) -> None:
         named = told("blue", "a red thing")
         looks = [told((255, shade, shade), "a thing") for shade in (0, 30, 60)]

@@ -26,7 +26,7 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         Image.objects.filter(pk=image.pk).update(**{"width": 50, "height": 50} | values)
     theirs = make_image("blue", name="theirs", owner=other_user, visibility="public")
     Image.objects.filter(pk=theirs.pk).update(
-        sort_date=datetime(2024, 1, 1, tzinfo=UTC), width=5, height=5, camera_model="X-T3"
+        sort_date=datetime(2024, 1, 1, tzinfo=UTC), width=5, height=5, camera_model="X-T3", text_in_picture="THE\nHÔTEL"
     )
 
 
@@ -54,6 +54,13 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         ("by:Grace", {"theirs"}),
         ("by:nobody", set()),
         ("camera:x-t3 by:me", {"july"}),
+        ("text:hotels", {"theirs"}),
+        ('text:"the hotel"', {"theirs"}),
+        ('text:"hotel the"', set()),
+        ("text:the", {"theirs"}),
+        ("text:…", set()),
+        ("-text:hotel", {"old", "july", "august"}),
+        ("-text:sale by:me", {"old", "july", "august"}),
         ("tag:beach", set()),
         ("album:Iceland", set()),
         ("a dog", {"old", "july", "august", "theirs"}),

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image, User
-from search.query.fulltext import MOST_TERMS, TextHit, find
+from search.query.fulltext import MOST_TERMS, TextHit, best_line, find
 from tests.search.query.rows import make_row
 
 LIBRARY = {
@@ -197,6 +197,38 @@ def test_people_and_the_captioner_are_told_apart(user: User) -> None:
         ("captioner", 1, captioner),
         ("captioner", 2, both),
     ]
+
+
+def test_what_can_be_read_in_a_picture(user: User) -> None:
+    sign = make_row("A street", owner=user, text_in_picture="GRAND\nHOTEL Café").pk
+    shop = make_row("A grand hotel", owner=user, text_in_picture="hotel supplies").pk
+
+    def found(words: str, **others: Any) -> list[tuple[str, int, bool]]:
+        hits = find(viewer=user, words=words, limit=5, **others)
+        return [(hit.source, hit.image_id, hit.is_whole) for hit in hits]
+
+    assert found("grand hotels") == [("caption", shop, True), ("text", sign, True), ("text", shop, False)]
+    # required: in any of them
+    assert found("", required=["grand hotel"]) == [("caption", shop, True), ("text", sign, True)]
+    assert found("street", required=["cafe"]) == [("caption", sign, True), ("text", sign, False)]
+    assert found("", required=["street", "hotel"]) == [("caption", sign, True), ("text", sign, True)]
+    assert found("hotel", excluded=["cafe"]) == [("caption", shop, True), ("text", shop, True)]
+    assert found("hotel", excluded=["street"]) == [("caption", shop, True), ("text", shop, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("GRAND HOTEL\nopen all year", "hotel", "GRAND [HOTEL]"),
+        ("hotel\nGrand Hôtel", "grand hotels", "[Grand] [Hôtel]"),
+        ("GRAND HOTEL", "zebra", ""),
+        ("", "hotel", ""),
+        ("GRAND HOTEL", "the", ""),
+        (f"{'word ' * 20}HOTEL {'word ' * 20}", "hotel", f"…{'word ' * 5}[HOTEL] {'word ' * 9}word…"),
+    ],
+)
+def test_the_line_that_says_it(text: str, words: str, expected: str) -> None:
+    assert "".join(f"[{piece}]" if asked else piece for piece, asked in best_line(text, words)) == expected
 
 
 def test_what_holds_all_of_the_words_comes_first(user: User) -> None:
