@@ -44,7 +44,7 @@ ALONE = 1.25  #: how much more the very best must reach to be enough by itself: 
 NEARNESS = 0.3  #: how much lower the bar is for a query nearer to the background, by one deviation of its texts
 SPREAD = 0.4  #: how much higher for one whose cosines with the background vary more
 GROWTH = 0.5  #: how much higher for the best hits of a library e times as large, since they are better by chance
-GRACE = 0.15  #: how much lower, beyond that, for those of a library that is a small one, by e times
+GRACE = 0.2  #: how much lower, beyond that, for those of a library that is a small one, by e times
 CAPTION_BAR = 5.0  #: what a person's caption must reach; by `python -m bench.fusion`, in docs/performance.md
 LEAST = 1.0  #: how low it may get at most
 
