@@ -47,10 +47,11 @@ def _embed_due(version: ModelVersion) -> int:
     said = dict(_unembedded(version).order_by("pk").values_list("pk", "description")[:BATCH])
     try:
         vectors = _encode(list(said.values()), version) if said else []
-        due |= {
-            image_id: EmbeddedCaption(text, vector)
-            for (image_id, text), vector in zip(said.items(), vectors, strict=True)
-        }
+        if any(vectors):  # else it is rather the encoder's fault than the texts', and they wait
+            due |= {
+                image_id: EmbeddedCaption(text, vector)
+                for (image_id, text), vector in zip(said.items(), vectors, strict=True)
+            }
     except ModelError as error:
         logger.warning("Captions wait for the model %s: %s", version, error)
     if due:
@@ -81,6 +82,6 @@ def _encode(texts: Sequence[str], version: ModelVersion) -> list[bytes | None]:
         raise
     except Exception:  # a boundary: one text must not keep the others waiting
         if len(texts) == 1:
-            logger.exception("%s fails on a caption, which is then found by its words alone.", version)
+            logger.exception("%s fails on a caption, which is found by its words alone for now.", version)
             return [None]
         return [vector for text in texts for vector in _encode([text], version)]

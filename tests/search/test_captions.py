@@ -12,6 +12,7 @@ from gallery.models import Image, User, Visibility
 from ml.encoders.fake import FakeEncoder
 from ml.interfaces import Embeddings
 from mmsite import pipeline, worker
+from mmsite.checkup import check_index
 from search import captions, index, services, versions
 from search.backends.base import Match
 from search.changes import OWNER, VISIBILITY
@@ -135,6 +136,8 @@ class TestTrouble:
         encoders["fake"] = FailsOnBoats()
         boat, car = make_image("red"), make_image("blue")
         say(boat, "a boat")
+        assert captions.embed_due() == 0
+        assert captions.any_due(), "it may be the encoder's fault"
         say(car, "a car")
         captions.embed_due()
         assert kept() == {car.pk: "a car"}
@@ -199,6 +202,12 @@ class TestWork:
         Image.objects.filter(pk=library[0].pk).update(description="a boat", description_by_person=True)
         pipeline.sweep()
         assert OrmQ.objects.count() == 1
+
+    def test_the_doctor_says_that_some_wait(self, library: list[Image], say: Any) -> None:
+        say(library[0], "a boat")
+        assert "captions by people wait" in check_index().sentence
+        captions.embed_due()
+        assert "captions by people wait" not in check_index().sentence
 
     def test_only_those_who_embed_are_woken(self, library: list[Image], say: Any, settings: Any) -> None:
         settings.GPU_QUEUE = True
