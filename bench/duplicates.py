@@ -150,7 +150,7 @@ def table(split: str, everything: int, number: int, edited: dict[str, Pairs], di
         "",
         f"{report.machine()}, by `python -m bench.duplicates`, on Flickr8k,",
         f"{split}. Of {EDITED} photos, 500 pixels wide, how many are found beside what an edit made of them, in per",
-        f"cent; and how many pairs of different photos are taken for one: {number:,} photos, each with all {everything:,}.",
+        f"cent; and how many pairs of different photos are taken for one: {number:,}, each with all {everything:,}.",
         "The cosine is the built-in encoder's, hashes are pHash and dHash; the site's rules, in bold, want both a",
         "cosine and greys that fit.",
         "",

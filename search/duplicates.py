@@ -66,9 +66,9 @@ def is_behind() -> bool:
 def progress_of(owner: User) -> Progress:
     """How far the comparing of somebody's pictures is. Two SQL statements."""
     images = Image.objects.filter(owner=owner)
+    compared = Look.objects.filter(image=OuterRef("pk"), is_compared=True)
     failed = Stage.objects.filter(image=OuterRef("pk"), state=Stage.State.FAILED)
-    waiting = images.exclude(look__is_compared=True).exclude(Exists(failed))
-    return Progress(waiting=waiting.count(), pictures=images.count())
+    return Progress(waiting=images.filter(~Exists(compared), ~Exists(failed)).count(), pictures=images.count())
 
 
 def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
@@ -81,33 +81,30 @@ def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
     pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner)
     kept = pairs.filter(Q(first__in=ids) | Q(second__in=ids), is_dismissed=True).values_list("first_id", "second_id")
     ids.update(pk for pair in kept for pk in pair)
-    settled = pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).values_list("pk", flat=True)
-    return NearDuplicate.objects.filter(pk__in=list(settled)).update(is_dismissed=True)
+    return pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).update(is_dismissed=True)
 
 
 def _look() -> int:
     images = list(_unseen().with_renditions()[:AT_ONCE])
-    looks = [_look_at(image) for image in images]
+    looks = [_look_at(image.thumbnail) for image in images if image.thumbnail]  # it may have gone since
     with transaction.atomic():
         present = _present(image.pk for image in images)
         Look.objects.bulk_create([look for look in looks if look.image_id in present], ignore_conflicts=True)
     return len(images)
 
 
-def _look_at(image: Image) -> Look:
-    thumbnail = image.thumbnail
-    assert thumbnail is not None  # noqa: S101  see _unseen
+def _look_at(thumbnail: Rendition) -> Look:
     try:
         with thumbnail.file.open("rb") as file:
             greys = greys_of(flatten(open_picture(file)))
     except (FileNotFoundError, UploadRefused) as error:
-        logger.warning("The thumbnail of picture %d can't be read: %s", image.pk, error)
-        return Look(image=image, greys=None, is_compared=True)
-    return Look(image=image, greys=greys.tobytes())
+        logger.warning("The %s can't be read: %s", thumbnail, error)
+        return Look(image_id=thumbnail.image_id, greys=None, is_compared=True)
+    return Look(image_id=thumbnail.image_id, greys=greys.tobytes())
 
 
 def _compare() -> int:
-    indexes = get_indexes()
+    indexes = get_indexes(wait=True)
     if indexes is None or pushing.is_behind():  # a server would not tell of all that has been looked at
         return 0
     looks = list(_uncompared(indexes.version).select_related("image")[:AT_ONCE])
