@@ -148,7 +148,7 @@ def _facts(image: Image) -> dict[str, str]:
         "Uploaded": _moment(image.uploaded_at),
         "Camera": camera(image) or "unknown",
         "Seen by": image.get_visibility_display(),
-        "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not by a person",
+        "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not written by a person",
         "File": image.file_name,
     }
 

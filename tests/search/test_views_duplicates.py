@@ -125,7 +125,7 @@ def test_what_goes_along_is_said(signed_in: Client, group: list[Image]) -> None:
     )
     page = text_of(send(signed_in, "delete", group, [group[1]]))
     assert "“Grandmother, 1953”" in page
-    assert "Others see it" in page
+    assert "Others may see it now. Public" in page
 
 
 def test_ticking_all_is_warned_of(signed_in: Client, group: list[Image]) -> None:
