@@ -93,7 +93,8 @@ class SpatialEncoder(Protocol):
     def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
         """How much each part of an RGB picture is like each of m texts, (m, d): (m, rows, columns), rows from the top.
 
-        The parts are a grid over the whole picture. Only the values of one map can be compared with each other.
+        The parts are a grid over the whole picture. Only the values of one map can be compared with each other. For
+        what sets a text apart, see ml.encoders.similarity.distinct.
         """
 
 

@@ -9,13 +9,14 @@ from django.utils.text import get_text_list
 
 from gallery.models import Image, Rendition
 from gallery.renditions import rendition_pixels
+from ml.encoders.similarity import distinct
 from ml.interfaces import SpatialEncoder
 from search import engine
 from search.exceptions import NoHeat
 from search.models import ModelVersion
 from search.query.terms import Query, Text
 
-# Cosines that lie this close together don't differ.
+# Values that lie this close together don't differ.
 EVEN = 1e-3
 
 
@@ -67,8 +68,11 @@ def heat_map(asked: Question) -> npt.NDArray[np.float32]:
     if not isinstance(encoder, SpatialEncoder):
         raise NoHeat("The search model can't tell where it sees something.")
     vectors = [text.weight * engine.encode_query(text.words, version=asked.version) for text in asked.texts]
-    together = np.sum(vectors, axis=0, keepdims=True, dtype=np.float32)
-    (cosines,) = encoder.similarity_maps(rendition_pixels(asked.thumbnail), together)
-    span = float(np.ptp(cosines))
-    heat: npt.NDArray[np.float32] = (cosines - cosines.min()) / span if span > EVEN else np.ones_like(cosines)
+    together = np.sum(vectors, axis=0)
+    texts = np.asarray([together / np.linalg.norm(together)], dtype=np.float32)
+    if background := engine.background(asked.version):
+        texts = distinct(texts, background.vectors)
+    (values,) = encoder.similarity_maps(rendition_pixels(asked.thumbnail), texts)
+    span = float(np.ptp(values))
+    heat: npt.NDArray[np.float32] = (values - values.min()) / span if span > EVEN else np.ones_like(values)
     return heat
