@@ -128,6 +128,26 @@ def test_a_failure_is_readable_and_can_be_tried_again(client: Client, image: Ima
     assert retry not in page_of(client, image)
 
 
+def test_a_picture_is_ready_before_its_text_is_read_and_the_page_goes_on_watching(client: Client, image: Image) -> None:
+    make_ready(image)
+    text = Stage.objects.create(image=image, step="text", priority=Stage.Priority.LATER)
+    state = client.get(reverse("image-state", args=[image.uuid])).json()
+    assert (state["state"], state["is_open"], state["steps"][-1]["label"]) == ("ready", True, "Text in it")
+    page = page_of(client, image)
+    assert "Described and ready for search</summary>" in page
+    assert "data-working" in page
+    assert "data-working" not in client.get("/").content.decode()
+
+    Stage.objects.filter(pk=text.pk).update(state=Stage.State.FAILED, error="It cannot be read.")
+    page = page_of(client, image)
+    assert '<details class="work" open>' in page
+    assert "Described and ready for search; not everything worked" in page
+    assert "It cannot be read." in page
+    assert reverse("image-retry", args=[image.uuid]) in page
+    assert "data-working" not in page
+    assert "could not be described" not in client.get("/").content.decode()
+
+
 def test_states_of_many_leave_out_what_is_not_ones_to_see(
     client: Client, image: Image, make_image: MakeImage, other_user: User
 ) -> None:
