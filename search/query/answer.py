@@ -14,6 +14,7 @@ from search.backends.exceptions import IndexUnavailable
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, fulltext, legs
+from search.query.filters import condition
 from search.query.fusion import Fused, fuse
 from search.query.legs import (
     CAPTION,
@@ -179,8 +180,14 @@ def _by_vectors(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found
 
 def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
     """With what is said in captions, file names and pictures: all of the words make a match, some only a place."""
-    where = legs.allowed(asked, viewer=viewer) or None
-    hits = fulltext.find(viewer=viewer, words=words.optional, required=words.required, where=where, limit=DEPTH)
+    hits = fulltext.find(
+        viewer=viewer,
+        words=words.optional,
+        required=words.required,
+        excluded=words.excluded,
+        where=condition(asked.filters, viewer=viewer),
+        limit=DEPTH,
+    )
     by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT)}
     return _Found(
         {**found.ids, **{source: [hit.image_id for hit in some] for source, some in by_source.items()}},

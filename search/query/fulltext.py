@@ -8,15 +8,15 @@ beach". With both, more of the words and shorter captions come first, and the ca
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, pairwise, takewhile
+from itertools import accumulate, chain, count, groupby, pairwise, takewhile
 from operator import itemgetter
 from typing import Any, Literal, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, Exists, ExpressionWrapper, FloatField, OuterRef, Q, Value
+from django.db.models import BooleanField, ExpressionWrapper, FloatField, Q, Value
 from django.db.models.expressions import Combinable, RawSQL
 
 from gallery.models import Image, ImageQuerySet, Viewer
@@ -27,6 +27,9 @@ from search.query.stemming import stem
 MOST_TERMS = 64
 MOST_WORDS_OF_A_TERM = 64
 LONGEST_WORD = 200
+# SQLite ranks about a thousand pictures in a millisecond. Words in more than these are frequent, and of the pictures
+# that hold frequent words alone, so many are ranked, the newest.
+MOST_RANKED = 5_000
 # Of a line that can be read in a picture, in characters: how much is shown, and how much of it before the first word.
 LONGEST_LINE = 80
 LEAD = 24
@@ -54,6 +57,7 @@ _WORD = re.compile(rf"[^\W_{_NUMERALS}](?:[^\W_{_NUMERALS}]|[\u0300-\u0331])*")
 _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
+EVERYTHING = Q()
 Operator = Literal["AND", "OR"]
 Source = Literal["caption", "captioner", "text"]
 
@@ -101,30 +105,35 @@ def find(
     excluded: Iterable[str] = (),
     required: Iterable[str] = (),
     limit: int,
-    where: Q | None = None,
+    where: Q = EVERYTHING,
 ) -> list[TextHit]:
-    """The pictures listed for the viewer (and among `where`, about Image) that hold the words: `limit` of each source;
-    first those that hold all of them, then best first, then newest.
+    """The pictures listed for the viewer (and among `where`, a condition on Image that repeats none) that hold the
+    words: `limit` of each source; first those that hold all of them, then best first, then newest.
 
     One of `words` or `phrases` is enough, and more are better. What is `required` has to be said somewhere, in caption,
     file name or text, and `excluded` nowhere. `phrases`, and whatever of `required` and `excluded` has several words,
     mean these side by side, and so does a word like "black-and-white". Stop words alone find nothing, and nor does
-    `excluded` alone. One SQL statement.
+    `excluded` alone. On SQLite, of what holds frequent words alone only the newest are found. At most two SQL statements.
     """
     optional, some = _cleaned(chain(phrases, _chunks(words))), _cleaned(required)
     if not (optional or some) or limit <= 0:
         return []
-    images = _listed(viewer, where).filter(holding(required=some, excluded=excluded))
+    images = Image.objects.listed_for(viewer).filter(where, holding(required=some, excluded=excluded))
+    terms = [*some, *optional]
+    counts = _counts(terms)
     tables, best, params = list[str](), list[str](), list[Any]()
     for part in PARTS:
-        sources = {kind.source: _score(kind, [*some, *optional]) for kind in _KINDS if kind.part is part}
-        found = _matching(images, part, [*some, *optional]).annotate(**sources, whole=_is_whole(part, some, optional))
-        try:
-            sql, more = found.values("pk", *sources, "whole").query.sql_with_params()
-        except EmptyResultSet:
-            return []
-        tables.append(f"in_{part.table} (id, {', '.join(sources)}, whole) AS ({sql})")
-        params += more
+        sources = {kind.source: _score(kind, terms) for kind in _KINDS if kind.part is part}
+        found = list[str]()
+        for tier in _tiers(images, part, terms, counts[part.table]):
+            rows = tier.annotate(**sources, whole=_is_whole(part, some, optional)).values("pk", *sources, "whole")
+            try:
+                sql, more = rows.query.sql_with_params()
+            except EmptyResultSet:
+                return []
+            found.append(f"SELECT * FROM ({sql}) AS tier_{len(found)}")  # noqa: S608  values are parameters
+            params += more
+        tables.append(f"in_{part.table} (id, {', '.join(sources)}, whole) AS ({' UNION ALL '.join(found)})")
         best += [
             f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM in_{part.table} WHERE {source} > 0"  # noqa: S608
             f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
@@ -190,20 +199,50 @@ def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit
             yield TextHit(image_id, source, rank, score, bool(is_whole))
 
 
-def _listed(viewer: Viewer, where: Q | None) -> ImageQuerySet:
-    images = Image.objects.listed_for(viewer)
-    # Not a filter on the query itself, where a condition on many albums or tags would repeat pictures.
-    return images if where is None else images.filter(Exists(Image.objects.filter(where, pk=OuterRef("pk"))))
-
-
-def _matching(images: ImageQuerySet, part: Part, terms: list[str]) -> ImageQuerySet:
-    """Those that hold any of the terms there."""
-    match, params = _match(part, terms, "OR")
+def _tiers(images: ImageQuerySet, part: Part, terms: list[str], counts: Sequence[int]) -> list[ImageQuerySet]:
+    """Those that are worth ranking of the pictures that hold any of the terms there; no picture twice."""
     if _is_postgresql():
-        return images.filter(RawSQL(match, params, output_field=BooleanField()))  # noqa: S611  values are parameters
+        match, params = _match(part, terms, "OR")
+        return [images.filter(RawSQL(match, params, output_field=BooleanField()))]  # noqa: S611  values are parameters
     # "+": else SQLite may ask the index once for each picture, rather than once
-    where = [match, f"+{part.table}.rowid = gallery_image.id"]
-    return cast(ImageQuerySet, images.extra(tables=[part.table], where=where, params=params))  # noqa: S610
+    where = [f"{part.table} MATCH %s", f"+{part.table}.rowid = gallery_image.id"]
+    newest = RawSQL(f"{part.table}.rowid", []).desc()  # noqa: S611  a constant
+    return [
+        cast(ImageQuerySet, images.extra(tables=[part.table], where=where, params=[tier])).order_by(newest)[  # noqa: S610
+            :MOST_RANKED
+        ]
+        for tier in _tier_expressions(terms, counts)
+    ]
+
+
+def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
+    """In the language of FTS5, since it is SQLite that takes long to rank: what holds a rare word or else all of the
+    words, and what holds frequent ones alone, two at least if there are more."""
+    ordered = sorted(zip(counts, terms, strict=True))
+    rare = [term for (_, term), total in zip(ordered, accumulate(sorted(counts)), strict=True) if total <= MOST_RANKED]
+    anything = _expression(terms, "OR")
+    if len(terms) == 1 or len(rare) == len(terms):
+        return [anything]
+    others = [term for _, term in ordered[len(rare) :]]
+    # "AND anything": frequent words count, too, for what holds a rare one
+    first = f"({_expression(rare, 'OR')} AND {anything})" if rare else _expression(terms, "AND")
+    two = [
+        f"({_expression([term], 'OR')} AND {_expression(others[at:], 'OR')})" for at, term in enumerate(others[:-1], 1)
+    ]
+    second = f"({' OR '.join(two)})" if len(others) > (1 if rare else 2) else _expression(others, "OR")
+    return [first, f"{second} NOT {_expression(rare, 'OR') if rare else first}"]
+
+
+def _counts(terms: list[str]) -> dict[str, Sequence[int]]:
+    """By the name of a part, how many pictures hold each of the terms there. One statement; none where it says nothing
+    that `find` would use."""
+    if _is_postgresql() or len(terms) == 1:
+        return {part.table: [0] * len(terms) for part in PARTS}
+    counts = [f"(SELECT count(*) FROM {part.table} WHERE {part.table} MATCH %s)" for part in PARTS for _ in terms]  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}", [_expression([term], "OR") for term in terms] * len(PARTS))
+        found = cursor.fetchone()
+    return {part.table: found[start : start + len(terms)] for part, start in zip(PARTS, count(step=len(terms)))}
 
 
 def _ids(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PARTS) -> RawSQL:
@@ -220,8 +259,12 @@ def _ids(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PA
 def _match(part: Part, terms: list[str], operator: Operator) -> tuple[str, list[str]]:
     if _is_postgresql():
         return f"gallery_image.{part.column} @@ {_tsquery(terms, operator)}", terms
-    # Terms have no quotes left in them, so that in quotes they are only words.
-    return f"{part.table} MATCH %s", [f" {operator} ".join(f'"{term}"' for term in terms)]
+    return f"{part.table} MATCH %s", [_expression(terms, operator)]
+
+
+def _expression(terms: list[str], operator: Operator) -> str:
+    """In the language of FTS5. Terms have no quotes left in them, so that in quotes they are only words."""
+    return "(" + f" {operator} ".join(f'"{term}"' for term in terms) + ")"
 
 
 def _tsquery(terms: list[str], operator: Operator) -> str:
