@@ -10,6 +10,7 @@ from PIL import Image as PILImage
 
 from gallery import services
 from gallery.models import Image, Stage, User
+from mmsite import pipeline, worker
 from search import duplicates
 from search import services as search_services
 from search.backends.exceptions import IndexUnavailable
@@ -54,6 +55,21 @@ def test_a_copy_is_found_and_other_pictures_are_not(add: Add) -> None:
     assert pairs() == {(original.pk, copy.pk): Kind.COPY}
     assert Look.objects.filter(is_compared=True).count() == 3
     assert not other.near_duplicates_after.exists()
+
+
+def test_the_worker_compares_once_nothing_else_is_due(version: ModelVersion, user: User) -> None:
+    original, copy = take_in(photograph(0), user), take_in(photograph(0), user, quality=30)
+    worker.work_until_idle()
+    assert pairs() == {(original.pk, copy.pk): Kind.COPY}
+
+
+def test_the_workers_of_models_leave_comparing_to_others(add: Add, settings: Any) -> None:
+    add(photograph(0))
+    settings.GPU_QUEUE = True
+    worker.work_until_idle(steps=pipeline.steps_of("models"))
+    assert is_behind()
+    worker.work_until_idle(steps=pipeline.steps_of("default"))
+    assert not is_behind()
 
 
 def test_pictures_that_come_later_are_compared_with_those_before(add: Add) -> None:
