@@ -105,6 +105,8 @@ def test_models_lists_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
         ("encoder", "fake"),
         ("captioner", "builtin"),
         ("captioner", "fake"),
+        ("text reader", "rapidocr"),
+        ("text reader", "fake"),
     ]
     assert ["encoder", "fake", "available", "fake@1-000000000000"] in lines
 
