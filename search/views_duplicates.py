@@ -1,6 +1,7 @@
 """Somebody's pictures that are nearly the same, side by side, to be cleaned up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
+from datetime import datetime
 from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -98,7 +99,7 @@ def duplicates_delete(request: SignedInRequest, form: GroupForm) -> HttpResponse
     return _back(form)
 
 
-def _own(request: SignedInRequest, uuids: Sequence[UUID] | set[UUID]) -> list[Image]:
+def _own(request: SignedInRequest, uuids: Collection[UUID]) -> list[Image]:
     """Those of the pictures that are there and the caller's."""
     return list(Image.objects.filter(owner=request.user, uuid__in=uuids).with_renditions().order_by("pk"))
 
@@ -153,5 +154,5 @@ def _facts(image: Image) -> dict[str, str]:
     }
 
 
-def _moment(moment: Any) -> str:
+def _moment(moment: datetime) -> str:
     return date(timezone.localtime(moment), "j M Y, H:i")
