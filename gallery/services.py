@@ -117,15 +117,12 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
 
 
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
-    """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself.
-
-    What a person says is searched by its meaning too, which is the workers' business.
-    """
+    """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
     Image.objects.filter(pk=image_id).update(
         description=text, description_unsure=unsure, description_by_person=by_person
     )
     if by_person:
-        transaction.on_commit(get_pipeline().wake, robust=True)
+        get_pipeline().described()
 
 
 def image_set_text(*, image_id: int, text: str) -> None:

@@ -22,7 +22,7 @@ from gallery.storage import base_of, is_local
 from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
 from reading import engine as reading_engine
-from search import captions, cursors, factory, index, pushing, selectors
+from search import cursors, factory, index, pushing, selectors
 from search import engine as search_engine
 from search.backends.exceptions import IndexUnavailable
 
@@ -157,7 +157,7 @@ def check_index() -> Finding:
         return Finding("index", "no encoder is active yet", "Run `manage.py setup`.")
     coverage = selectors.coverage(version=live.version)
     sentence = f"{found:,} of {coverage.pictures:,} pictures can be found, by {live.version.key}"
-    if captions.is_due(live.version):
+    if live.version.awaits_captions:
         sentence += "; captions by people wait to be embedded"
     if found != coverage.embedded:
         return Finding("index", sentence, "Run `manage.py fsck --index`, which repairs it, and restart.")

@@ -68,6 +68,12 @@ def compares(steps: Collection[str] | None) -> bool:
     return steps is None or RENDITIONS in steps
 
 
+def described() -> None:
+    """A person said what a picture shows: search knows what that means."""
+    search_services.captions_said()
+    transaction.on_commit(wake, robust=True)
+
+
 def changed(*, image_ids: Collection[int]) -> None:
     """Owner or visibility of these pictures changed: search filters by both."""
     search_services.embeddings_touch(image_ids=image_ids)
@@ -87,6 +93,7 @@ def sweep() -> stages.SweepReport:
     except ModelError as error:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
+    captions.look_again()
     versions.model_version_activate_when_covered()
     if stages.any_due() or captions.any_due() or duplicates.is_behind():
         wake()

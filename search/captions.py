@@ -1,8 +1,10 @@
 """The vectors of captions that people wrote: which are due, and their making.
 
 A caption that a model wrote tells nothing that the picture's own vector doesn't (docs/performance.md), and has none.
-What is due is read from the tables each time, so that nothing which is forgotten, doubled or late does harm: a picture
-whose caption has no vector yet, or that of another text, for a version that is searched or being built.
+What is due is read from the tables, so that nothing which is forgotten, doubled or late does harm: a picture whose
+caption has no vector yet, or that of another text, for a version that is searched or being built. That takes long where
+people said much, and so it is done when somebody has said something since (`ModelVersion.captions_said`), and in the
+sweep.
 """
 
 import logging
@@ -28,23 +30,28 @@ logger = logging.getLogger(__name__)
 def embed_due() -> int:
     """Bring up to BATCH captions level for each version; how many there were. Where a model is missing or another one,
     its captions wait, and the log says so."""
-    return sum(_embed_due(version) for version in selectors.versions_to_embed())
+    return sum(_embed_due(version) for version in selectors.versions_to_embed() if version.awaits_captions)
 
 
 def any_due() -> bool:
-    """Whether `embed_due` would have something to do."""
-    return any(is_due(version) for version in selectors.versions_to_embed())
+    """Whether `embed_due` may have something to do."""
+    return any(version.awaits_captions for version in selectors.versions_to_embed())
 
 
-def is_due(version: ModelVersion) -> bool:
-    """Whether some caption lacks its vector by this version, or has one that it shouldn't have."""
-    return _unembedded(version).exists() or _outdated(version).exists()
+def look_again() -> None:
+    """Find what is due though nobody was told. For the sweep."""
+    for version in selectors.versions_to_embed():
+        if not version.awaits_captions and (_unembedded(version).exists() or _outdated(version).exists()):
+            ModelVersion.objects.filter(pk=version.pk).update(captions_seen=None)
 
 
 def _embed_due(version: ModelVersion) -> int:
     unsaid = _outdated(version).values_list("image_id", flat=True)[:BATCH]
     due = {image_id: EmbeddedCaption("", None) for image_id in unsaid}
     said = dict(_unembedded(version).order_by("pk").values_list("pk", "description")[:BATCH])
+    if not (due or said):  # what was said after `version` was read has a number of its own
+        ModelVersion.objects.filter(pk=version.pk).update(captions_seen=version.captions_said)
+        return 0
     try:
         vectors = _encode(list(said.values()), version) if said else []
         if any(vectors):  # else it is rather the encoder's fault than the texts', and they wait

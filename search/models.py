@@ -29,6 +29,10 @@ class ModelVersion(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
     activates_itself = models.BooleanField(default=False, help_text="Searches use it as soon as it is covered.")
     last_seq = models.PositiveBigIntegerField(default=0, help_text="The newest change of its embeddings.")
+    captions_said = models.PositiveBigIntegerField(default=0, help_text="How often people said what pictures show.")
+    captions_seen = models.PositiveBigIntegerField(
+        default=0, null=True, help_text="Of these, all up to this one are embedded; null: of older ones some are not."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     configured_at = models.DateTimeField(null=True, help_text="When the setting last came to name it.")
     activated_at = models.DateTimeField(null=True, help_text="When searches last began to use it.")
@@ -40,6 +44,11 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def awaits_captions(self) -> bool:
+        """Whether people may have said something that is not embedded. See search.captions."""
+        return self.captions_seen != self.captions_said
 
 
 class VersionedVector(models.Model):

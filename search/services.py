@@ -89,6 +89,13 @@ def captions_record(*, version: ModelVersion, captions: Mapping[int, EmbeddedCap
         )
 
 
+def captions_said() -> None:
+    """Let the workers look for captions to embed. Call it in the transaction in which a person says something."""
+    # one after the other, as all others lock them
+    for version_id in ModelVersion.objects.order_by("pk").values_list("pk", flat=True):
+        ModelVersion.objects.filter(pk=version_id).update(captions_said=F("captions_said") + 1)
+
+
 def embeddings_touch(*, image_ids: Collection[int]) -> None:
     """Tell every index that who may see these pictures changed. Call it in the transaction that changes it."""
     _mark(image_ids, is_emptied=False)

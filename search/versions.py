@@ -18,7 +18,7 @@ from gallery.models import Stage
 from gallery.pipeline import get_pipeline
 from ml.errors import ModelError
 from ml.interfaces import ImageTextEncoder
-from search import captions, cursors, engine, factory, selectors
+from search import cursors, engine, factory, selectors
 from search.backends.exceptions import VectorIndexError
 from search.exceptions import VersionRefused, VersionUnknown
 from search.models import CaptionEmbedding, Embedding, ModelVersion
@@ -127,7 +127,7 @@ def model_version_activate_when_covered() -> ModelVersion | None:
     waiting = ModelVersion.objects.filter(state=State.BUILDING, activates_itself=True).order_by("pk").first()
     if waiting is None or not selectors.coverage(version=waiting).is_complete or lag_of_server(waiting):
         return None
-    if captions.is_due(waiting):  # minutes at most, since they are embedded by then or soon
+    if waiting.awaits_captions:  # not for long: they are next
         return None
     try:
         _check_usable(waiting)

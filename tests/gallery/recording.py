@@ -16,6 +16,10 @@ def wake() -> None:
     calls.append(("wake", None))
 
 
+def described() -> None:
+    calls.append(("described", None))
+
+
 def changed(*, image_ids: Collection[int]) -> None:
     calls.append(("changed", list(image_ids)))
 

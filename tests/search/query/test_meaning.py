@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from gallery import services as gallery_services
 from gallery.models import Image, User
 from ml.encoders.fake import FakeEncoder
 from search import captions, engine
@@ -23,7 +24,7 @@ def described(embedded: Embedded) -> Callable[..., Image]:
 
     def make(color: str, text: str, **kwargs: Any) -> Image:
         image = embedded(color, **kwargs)
-        Image.objects.filter(pk=image.pk).update(description=text, description_by_person=True)
+        gallery_services.image_describe(image_id=image.pk, text=text, unsure=False, by_person=True)
         captions.embed_due()
         return image
 
@@ -67,7 +68,7 @@ def test_without_a_background_it_only_ranks(described: Any, user: User) -> None:
 
 def test_what_a_model_says_counts_by_its_words_alone(described: Any, user: User) -> None:
     said = described("red", "a blue boat")
-    Image.objects.filter(pk=said.pk).update(description_by_person=False)
+    gallery_services.image_describe(image_id=said.pk, text="a blue boat", unsure=False, by_person=False)
     captions.embed_due()
     assert MEANING not in hit_of(said, user, "blue ship").ranks
 
