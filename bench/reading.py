@@ -13,12 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 
 import django
+from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
 from bench.photos import photos
@@ -69,7 +69,7 @@ class Written:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.reading", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=12)
+    parser.add_argument("--pictures", type=int, default=4)
     parser.add_argument("--photos", type=Path, help="a folder of JPEGs to read as well")
     parser.add_argument("--most", type=int, default=300, help="of that folder")
     parser.add_argument("--sure-from", type=float, default=SURE_FROM)
@@ -96,7 +96,7 @@ def main() -> None:
 def written(count: int, words: Sequence[str]) -> Iterator[Written]:
     """Photos with a line of each size in each font."""
     dice = random.Random(0)
-    fonts = Path(find_spec("matplotlib").submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"  # type: ignore[union-attr,index]
+    fonts = Path(get_data_path()) / "fonts" / "ttf"
     for content in photos(count):
         picture = Image.open(io.BytesIO(content)).convert("RGB").resize(CANVAS)
         lines = []
