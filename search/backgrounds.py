@@ -44,16 +44,14 @@ def prepare(key: str, encode: Encode) -> None:
 
 
 def read(key: str) -> None:
-    """Have them for the searches of this process if another one prepared them."""
-    with _preparing:
-        if key not in _prepared:
-            _read(key)
+    """Have them for the searches of this process if another one prepared them. Waits for nobody who is at it."""
+    if key not in _prepared:
+        _read(key)
 
 
 def forget() -> None:
     """Forget what this process has in memory."""
-    with _preparing:
-        _prepared.clear()
+    _prepared.clear()
 
 
 def _read(key: str) -> bool:

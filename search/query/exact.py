@@ -68,7 +68,7 @@ def find(version: ModelVersion, asked: Sequence[Asked], *, best: int) -> list[Fo
     for ids, scores in _scores(version, vectors):
         competing = [np.isin(ids, each.candidates, assume_unique=True) for each in asked]
         for number, among in enumerate(competing):
-            tops[number] = _best([*tops[number], *_hits(ids[among], scores[among, number], best)], best)
+            tops[number] = _best(best, tops[number], ids[among], scores[among, number])
         for number, image_id in targets:
             score, column = own[image_id][number], scores[:, number]
             ahead = (column > score) | ((column == score) & (ids > image_id))
@@ -81,14 +81,10 @@ def find(version: ModelVersion, asked: Sequence[Asked], *, best: int) -> list[Fo
     return found
 
 
-def _hits(ids: Ids, scores: Scores, best: int) -> list[Hit]:
-    """The best of these, in any order."""
-    rows = np.argsort(-scores, kind="stable")[:best]
-    return [Hit(int(ids[row]), float(scores[row])) for row in rows]
-
-
-def _best(hits: list[Hit], best: int) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, -hit.key))[:best]
+def _best(count: int, hits: list[Hit], ids: Ids, scores: Scores) -> list[Hit]:
+    """The best of these hits and of more pictures, (n,) each."""
+    more = [Hit(int(ids[row]), float(scores[row])) for row in np.lexsort((-ids, -scores))[:count]]
+    return sorted([*hits, *more], key=lambda hit: (-hit.score, -hit.key))[:count]
 
 
 def _scores(
