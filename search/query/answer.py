@@ -106,12 +106,14 @@ class _Aim:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the legs found: pictures by leg, best first; cosines; which match; and what people should know of it."""
+    """What the legs found: pictures by leg, best first; cosines; which match; whether these are all; whether filters let
+    all of these through, or that is still to be asked; and what people should know of it."""
 
     ids: dict[str, list[int]]
     scores: dict[int, float] = field(default_factory=dict)
     matching: set[int] = field(default_factory=set)
     is_all: bool = True
+    is_filtered: bool = True
     problem: str = ""
     notice: str = ""
 
@@ -195,6 +197,7 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         found.matching | {hit.image_id for hit in hits if hit.is_whole},
         # Those that hold all of the words come first.
         is_all=found.is_all and not any(len(some) == DEPTH and some[-1].is_whole for some in by_source.values()),
+        is_filtered=found.is_filtered,
         problem=found.problem,
         notice=f"{found.problem} {WORDS_ALONE}" if found.problem else found.notice,
     )
@@ -220,13 +223,13 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
     """The points nearest to what is aimed at, of each index. Raises SearchNotReady."""
     live, at = _ready(viewer, aim)
     if at.looks is None:
-        return _Found({})
-    where = legs.listed_filter(asked, viewer=viewer)
+        return _Found({LOOKS: []})
+    among = legs.among(asked, viewer=viewer)
     try:
-        answer = live.pictures.search(at.looks, limit=limit, where=where)
+        answer = live.pictures.search(at.looks, limit=limit, where=among.filter)
     except IndexUnavailable:
         raise SearchNotReady("The search server doesn't answer. Try again in a minute.") from None
-    said = [] if at.meaning is None else live.captions.search(at.meaning, limit=limit, where=where).hits
+    said = [] if at.meaning is None else live.captions.search(at.meaning, limit=limit, where=among.filter).hits
     least = enough.least_cosine(
         at.looks,
         answer.hits[: cutoff.BEST],
@@ -242,6 +245,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
         {hit.key: hit.score for hit in answer.hits},
         alike | meant,
         is_all=max(len(alike), len(meant)) < limit,
+        is_filtered=among.is_exact,
         notice=answer.notice,
     )
 
@@ -249,7 +253,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
 def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int) -> SearchResult:
     """The page of the results. What the legs believe is a hint; what may be seen is decided here."""
     images = Image.objects.listed_for(viewer).filter(pk__in=set().union(*found.ids.values()))
-    if asked:
+    if not found.is_filtered:
         images = images.filter(legs.allowed(asked, viewer=viewer))
     is_described = dict(images.values_list("pk", "description_by_person"))
     # Else those that nobody described, which one leg can't find, would come after all that somebody did.
