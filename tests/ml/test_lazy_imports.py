@@ -27,7 +27,8 @@ def test_the_front_door_and_the_registry_import_nothing_heavy() -> None:
 
 def test_the_fakes_import_nothing_heavy() -> None:
     result = run(
-        "ml.serve_on('cuda'); ml.load_encoder('fake').encode_texts(['red']); ml.load_captioner('fake'); ml.load_reader('fake')"
+        "ml.serve_on('cuda'); ml.load_encoder('fake').encode_texts(['red']); "
+        "ml.load_captioner('fake'); ml.load_reader('fake')"
     )
     assert (result.returncode, result.stderr) == (0, "")
 
