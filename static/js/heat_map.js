@@ -12,7 +12,7 @@ export function draw(canvas, { rows, columns, values }, [width, height]) {
   const pen = cells.getContext("2d");
   pen.fillStyle = getComputedStyle(canvas).color;
   values.forEach((value, cell) => {
-    pen.globalAlpha = STRENGTH * (1 - value);
+    pen.globalAlpha = STRENGTH * (1 - value ** 2); // squared, or half of the picture would look lit
     pen.fillRect(cell % columns, Math.floor(cell / columns), 1, 1);
   });
   canvas.width = width;

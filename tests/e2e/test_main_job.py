@@ -38,7 +38,13 @@ def search(browser: Chrome, site: str, words: str) -> list[str]:
     box.send_keys(words)
     box.submit()
     patiently(browser, 10).until(lambda page: "/search/" in page.current_url)
-    return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")]
+    return addresses_of_hits(browser)
+
+
+def addresses_of_hits(browser: Chrome) -> list[str]:
+    """The pictures on a results page, best first."""
+    links = browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")
+    return [str(link.get_attribute("href")).partition("?")[0] for link in links]  # without what was searched for
 
 
 def overflows(browser: Chrome) -> bool:

@@ -11,7 +11,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
+from tests.e2e.test_main_job import READY_SECONDS, addresses_of_hits, overflows, sign_up
 from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
@@ -36,11 +36,6 @@ PASTE = """
 
 def wait_for(browser: Chrome, selector: str, seconds: int = 15) -> WebElement:
     return patiently(browser, seconds).until(lambda page: page.find_element(By.CSS_SELECTOR, selector))
-
-
-def hits(browser: Chrome) -> list[str]:
-    """The addresses of the hits, best first."""
-    return [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")]
 
 
 def go(browser: Chrome, act: Callable[[], object]) -> None:
@@ -85,7 +80,7 @@ def library(
 def test_more_like_this_and_like_another(browser: Chrome, site: str, library: dict[str, str]) -> None:
     browser.get(library["chelsea.png"])
     press(browser, browser.find_element(By.LINK_TEXT, "More like this"))
-    assert hits(browser)[0] == library["chelsea.png"]
+    assert addresses_of_hits(browser)[0] == library["chelsea.png"]
     assert "like chelsea.png" in browser.find_element(By.CSS_SELECTOR, ".search-summary").text
     assert browser.find_element(By.ID, "id_q").get_attribute("value") == ""
     assert not overflows(browser)
@@ -115,7 +110,7 @@ def test_a_picture_of_ones_own(
         script = TRANSFER + (DROP if way == "drop" else PASTE)
         text = small_png(path)
         go(browser, lambda: browser.execute_script(script, path.name, text))
-    assert hits(browser)[0] == library["coffee.png"]
+    assert addresses_of_hits(browser)[0] == library["coffee.png"]
     assert "like coffee.png" in browser.find_element(By.CSS_SELECTOR, ".search-summary").text
     assert browser.current_url == f"{site}/search/"
     assert not overflows(browser)
@@ -124,7 +119,7 @@ def test_a_picture_of_ones_own(
     browser.find_element(By.ID, "id_q").send_keys("a rocket^5")
     press(browser, browser.find_element(By.CSS_SELECTOR, ".search-form .primary"))
     assert "“a rocket^5” like coffee.png" in browser.find_element(By.CSS_SELECTOR, ".search-summary").text
-    assert len(hits(browser)) == len(PHOTOS)
+    assert len(addresses_of_hits(browser)) == len(PHOTOS)
     press(browser, browser.find_element(By.CSS_SELECTOR, ".chip[data-sent]"))
     assert not browser.find_elements(By.CSS_SELECTOR, "[data-sent]")
     assert browser.find_element(By.ID, "id_q").get_attribute("value") == "a rocket^5"
@@ -171,6 +166,6 @@ def test_a_part_of_a_picture(browser: Chrome, library: dict[str, str], by: str) 
     assert "/search/?of=" in browser.current_url
     assert "box=0." in browser.current_url
     assert "like a part of chelsea.png" in browser.find_element(By.CSS_SELECTOR, ".search-summary").text
-    assert hits(browser)[0] == library["chelsea.png"]
+    assert addresses_of_hits(browser)[0] == library["chelsea.png"]
     assert browser.find_element(By.CSS_SELECTOR, ".chip.pictured img").size["width"] > 0
     assert not overflows(browser)
