@@ -31,7 +31,7 @@ STEPS = {
     "reading the query": ["search.query.answer:parse"],
     "level with the table": ["search.index:get_indexes"],
     "text to vector": ["search.engine:encode_query"],
-    "filters to ids": ["search.query.legs:listed_filter"],
+    "filters to ids": ["search.query.legs:among"],
     "vector index": ["search.live:LiveIndex.search"],
     "full text": ["search.query.fulltext:find"],
     "fusing": ["search.query.answer:fuse"],

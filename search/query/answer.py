@@ -15,7 +15,7 @@ from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, fulltext, legs
 from search.query.filters import condition
-from search.query.fusion import Fused, fuse
+from search.query.fusion import fuse, ranks
 from search.query.legs import (
     CAPTION,
     CAPTIONER,
@@ -106,8 +106,8 @@ class _Aim:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the legs found: pictures by leg, best first; cosines; which match; whether these are all; whether filters let
-    all of these through, or that is still to be asked; and what people should know of it."""
+    """What the legs found: pictures by leg, best first; cosines; which match, and whether these are all; whether
+    filters let all of them through, or are still to be asked; and what people should know."""
 
     ids: dict[str, list[int]]
     scores: dict[int, float] = field(default_factory=dict)
@@ -258,13 +258,10 @@ def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int
     is_described = dict(images.values_list("pk", "description_by_person"))
     # Else those that nobody described, which one leg can't find, would come after all that somebody did.
     undescribed = [pk for pk, by_person in is_described.items() if not by_person] if found.ids.get(MEANING) else []
-    fused = [
-        each
-        for each in fuse(found.ids, weights=WEIGHTS, factors=dict.fromkeys(undescribed, UNDESCRIBED))
-        if each.image_id in is_described
-    ]
-    matches = [each for each in fused if each.image_id in found.matching]
-    others = [each for each in fused if each.image_id not in found.matching]
+    fused = fuse(found.ids, weights=WEIGHTS, factors=dict.fromkeys(undescribed, UNDESCRIBED))
+    listed = [image_id for image_id in fused if image_id in is_described]
+    matches = [image_id for image_id in listed if image_id in found.matching]
+    others = [image_id for image_id in listed if image_id not in found.matching]
     order = matches + others[:limit]
     if not order:
         return _nothing_found(asked, viewer)
@@ -279,20 +276,20 @@ def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int
     )
 
 
-def _hits(page: list[Fused], asked: Query, found: _Found) -> list[SearchHit]:
-    shown = Image.objects.with_renditions().prefetch_related("stages").in_bulk([each.image_id for each in page])
+def _hits(page: list[int], asked: Query, found: _Found) -> list[SearchHit]:
+    shown = Image.objects.with_renditions().prefetch_related("stages").in_bulk(page)
     words = " ".join(text.words for text in asked.texts if text.sign != "-")
     return [
         SearchHit(
-            image := shown[each.image_id],
-            max(-1.0, min(found.scores[each.image_id], 1.0)) if each.image_id in found.scores else None,
-            is_match=each.image_id in found.matching,
-            ranks=each.ranks,
+            image := shown[image_id],
+            max(-1.0, min(found.scores[image_id], 1.0)) if image_id in found.scores else None,
+            is_match=image_id in found.matching,
+            ranks=ranks(found.ids, image_id),
             caption=fulltext.highlight(image.description, words),
             text=fulltext.best_line(image.text_in_picture, f"{words} {_to_read(asked)}"),
         )
-        for each in page
-        if each.image_id in shown
+        for image_id in page
+        if image_id in shown
     ]
 
 

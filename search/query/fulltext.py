@@ -113,7 +113,7 @@ def find(
     One of `words` or `phrases` is enough, and more are better. What is `required` has to be said somewhere, in caption,
     file name or text, and `excluded` nowhere. `phrases`, and whatever of `required` and `excluded` has several words,
     mean these side by side, and so does a word like "black-and-white". Stop words alone find nothing, and nor does
-    `excluded` alone. On SQLite, of what holds frequent words alone only the newest are found. At most two SQL statements.
+    `excluded` alone. On SQLite, only the newest are found of what holds frequent words alone. At most two statements.
     """
     optional, some = _cleaned(chain(phrases, _chunks(words))), _cleaned(required)
     if not (optional or some) or limit <= 0:
@@ -153,6 +153,17 @@ def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
     if terms := _cleaned(excluded):
         where &= ~Q(pk__in=_ids(terms))
     return where
+
+
+def holders(words: Iterable[str], *, limit: int) -> list[int]:
+    """The pictures of everybody, so many of them, that hold any of the words in caption, file name or text."""
+    terms = _cleaned(words)
+    if not terms:
+        return []
+    ids = _ids(terms)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{ids.sql} LIMIT {limit:d}", ids.params)
+        return [image_id for (image_id,) in cursor.fetchall()]
 
 
 def readable(words: str) -> Q:

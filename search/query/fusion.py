@@ -4,37 +4,29 @@ Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import numpy as np
 
 # How little a rank matters compared with its neighbour; the paper's 60 is for legs that know equally much.
 RANK_OFFSET = 5
 
 
-@dataclass(frozen=True)
-class Fused:
-    """A picture, what it scored, and its rank, from 1, in each leg that found it."""
-
-    image_id: int
-    score: float
-    ranks: Mapping[str, int]
-
-
 def fuse(
     legs: Mapping[str, Sequence[int]], *, weights: Mapping[str, float], factors: Mapping[int, float] | None = None
-) -> list[Fused]:
+) -> list[int]:
     """The pictures of all legs, best first, then newest. `legs`: image ids by name, best first; `weights`: of each.
     `factors`: how many times as much the places of a picture count, where that isn't once."""
-    factors = factors or {}
-    ranks: dict[int, dict[str, int]] = {}
-    for name, image_ids in legs.items():
-        for rank, image_id in enumerate(image_ids, start=1):
-            ranks.setdefault(image_id, {})[name] = rank
-    fused = [
-        Fused(
-            image_id,
-            factors.get(image_id, 1.0) * sum(weights[name] / (RANK_OFFSET + rank) for name, rank in found.items()),
-            found,
-        )
-        for image_id, found in ranks.items()
-    ]
-    return sorted(fused, key=lambda each: (-each.score, -each.image_id))
+    found = [np.array(image_ids, np.int64) for image_ids in legs.values()]
+    ids = np.unique(np.concatenate([*found, np.empty(0, np.int64)]))
+    scores = np.zeros(len(ids))
+    for name, image_ids in zip(legs, found, strict=True):
+        scores[np.searchsorted(ids, image_ids)] += weights[name] / (RANK_OFFSET + np.arange(1, len(image_ids) + 1))
+    if factors:
+        scores *= [factors.get(image_id, 1.0) for image_id in ids.tolist()]
+    best: list[int] = ids[np.lexsort((-ids, -scores))].tolist()
+    return best
+
+
+def ranks(legs: Mapping[str, Sequence[int]], image_id: int) -> dict[str, int]:
+    """The picture's place, from 1, in each leg that found it."""
+    return {name: image_ids.index(image_id) + 1 for name, image_ids in legs.items() if image_id in image_ids}

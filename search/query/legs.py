@@ -1,8 +1,6 @@
 """The legs of a search: each finds pictures by a measure of its own, under the same filters."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from uuid import UUID
 
 import numpy as np
@@ -130,20 +128,25 @@ def _vectors_of(pictures: tuple[Like, ...], *, version: ModelVersion, viewer: Vi
     }
 
 
-def listed_filter(query: Query, *, viewer: Viewer) -> Filter:
-    """What the index is asked to look among: what may be listed for the viewer and, where they are few enough to be
-    told, just the pictures that filters, and words that must or must not be there, let through."""
+@dataclass(frozen=True)
+class Among:
+    """What the index is asked to look among. `is_exact`: it knows all that filters, and words that must or must not be
+    there, let through."""
+
+    filter: Filter
+    is_exact: bool
+
+
+def among(query: Query, *, viewer: Viewer) -> Among:
+    """What may be listed for the viewer and, where they are few enough to be told, just the pictures that filters, and
+    words that must or must not be there, let through."""
     listed = listed_for(viewer)
     words = Words.of(query)
-    is_all_but_some = bool(words.excluded) and not (query.filters or words.required)
-    if is_all_but_some:  # few have the words, and most have not
-        having = [condition for word in words.excluded if (condition := fulltext.holding(required=[word]))]
-        where = reduce(or_, having, Q())
-    else:
-        where = allowed(query, viewer=viewer)
+    if words.excluded and not (query.filters or words.required):  # few have the words, and most have not
+        without = tuple(fulltext.holders(words.excluded, limit=MOST_KEYS + 1))
+        return Among(All((listed, Not(HasKey(without)))), True) if len(without) <= MOST_KEYS else Among(listed, False)
+    where = allowed(query, viewer=viewer)
     if not where:
-        return listed
+        return Among(listed, True)
     keys = tuple(Image.objects.listed_for(viewer).filter(where).values_list("pk", flat=True)[: MOST_KEYS + 1])
-    if len(keys) > MOST_KEYS:
-        return listed
-    return All((listed, Not(HasKey(keys)) if is_all_but_some else HasKey(keys)))
+    return Among(All((listed, HasKey(keys))), True) if len(keys) <= MOST_KEYS else Among(listed, False)
