@@ -155,11 +155,12 @@ def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
     return where
 
 
-def holders(words: Iterable[str], *, limit: int) -> list[int]:
-    """The pictures of everybody, so many of them, that hold any of the words in caption, file name or text."""
+def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
+    """The pictures of everybody, so many of them, that hold any of the words in caption, file name or text; None where
+    there are no more than stop words."""
     terms = _cleaned(words)
     if not terms:
-        return []
+        return None
     ids = _ids(terms)
     with connection.cursor() as cursor:
         cursor.execute(f"{ids.sql} LIMIT {limit:d}", ids.params)

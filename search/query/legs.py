@@ -1,5 +1,6 @@
 """The legs of a search: each finds pictures by a measure of its own, under the same filters."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -140,13 +141,24 @@ class Among:
 def among(query: Query, *, viewer: Viewer) -> Among:
     """What may be listed for the viewer and, where they are few enough to be told, just the pictures that filters, and
     words that must or must not be there, let through."""
-    listed = listed_for(viewer)
     words = Words.of(query)
-    if words.excluded and not (query.filters or words.required):  # few have the words, and most have not
-        without = tuple(fulltext.holders(words.excluded, limit=MOST_KEYS + 1))
-        return Among(All((listed, Not(HasKey(without)))), True) if len(without) <= MOST_KEYS else Among(listed, False)
-    where = allowed(query, viewer=viewer)
-    if not where:
-        return Among(listed, True)
-    keys = tuple(Image.objects.listed_for(viewer).filter(where).values_list("pk", flat=True)[: MOST_KEYS + 1])
-    return Among(All((listed, HasKey(keys))), True) if len(keys) <= MOST_KEYS else Among(listed, False)
+    told: list[Filter] = [listed_for(viewer)]
+    is_exact = True
+    for term in words.required:
+        if (holders := fulltext.holders([term], limit=MOST_KEYS + 1)) is not None:
+            is_exact &= _tell(told, holders)
+    if (holders := fulltext.holders(words.excluded, limit=MOST_KEYS + 1)) is not None:
+        is_exact &= _tell(told, holders, is_left_out=True)
+    if query.filters:
+        images = Image.objects.listed_for(viewer).filter(condition(query.filters, viewer=viewer))
+        is_exact &= _tell(told, images.values_list("pk", flat=True)[: MOST_KEYS + 1])
+    return Among(All(tuple(told)), is_exact)
+
+
+def _tell(told: list[Filter], keys: Iterable[int], *, is_left_out: bool = False) -> bool:
+    """Add the pictures to what the index is told; whether they are few enough."""
+    has_key = HasKey(tuple(keys))
+    if len(has_key.keys) > MOST_KEYS:
+        return False
+    told.append(Not(has_key) if is_left_out else has_key)
+    return True
