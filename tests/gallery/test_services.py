@@ -206,6 +206,14 @@ class TestChange:
         image.refresh_from_db()
         assert image.visibility == Visibility.PRIVATE
 
+    def test_what_a_person_says_is_told(self, user: User, told: Any) -> None:
+        image = create(user, encode(plain())).image
+        told.clear()
+        services.image_describe(image_id=image.pk, text="a boat", unsure=False, by_person=False)
+        assert told == []
+        services.image_describe(image_id=image.pk, text="a blue boat", unsure=False, by_person=True)
+        assert told == [("described", None)]
+
     def test_description(self, user: User) -> None:
         image = create(user, encode(plain())).image
         services.image_describe(image_id=image.pk, text="a red wall", unsure=True, by_person=False)
