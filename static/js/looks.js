@@ -53,7 +53,7 @@ viewer.addEventListener("click", (event) => {
     const heading = viewer.querySelector("h1");
     const on = async () => {
       wrap(heading, await ask(button.dataset.looks));
-      return "Point at a word of the caption, or go to it with Tab.";
+      return "Point at a word, tap it, or go to it with Tab.";
     };
     toggle(button, status, on, () => unwrap(heading));
   } else {

@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 import ml
 from ml.encoders.clip import ClipEncoder
 from ml.encoders.scratch_clip import ScratchClip, Shape
-from ml.encoders.similarity import similarity_maps
+from ml.encoders.similarity import distinct, similarity_maps
 from ml.interfaces import SpatialEncoder
 from tests.ml import checkpoints
 
@@ -37,6 +37,14 @@ def test_a_part_lies_where_it_is_in_reading_order_and_spreads_to_its_neighbours(
 def test_what_is_alike_everywhere_stays_so_up_to_the_edges() -> None:
     (grid,) = similarity_maps(np.ones((16, 1), np.float32), np.ones((1, 1), np.float32), rows=4)
     np.testing.assert_allclose(grid, 1.0, atol=1e-6)
+
+
+def test_what_all_texts_have_in_common_does_not_count() -> None:
+    common, own = np.eye(2, dtype=np.float32)
+    parts = np.stack([common, own])
+    texts = np.array([[0.8, 0.6]], np.float32)
+    assert peak(similarity_maps(parts, texts, rows=1)[0]) == (0, 0)
+    assert peak(similarity_maps(parts, distinct(texts, common[None]), rows=1)[0]) == (0, 1)
 
 
 def test_the_fake_finds_its_colours() -> None:

@@ -1,6 +1,7 @@
 """Where in a picture a query's words are, with the fake encoder, which knows colours."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image as PILImage
 import ml
 from gallery import services
 from gallery.models import Image, User
+from search import engine
 from search.models import ModelVersion
 from search.query.explain import heat_map
 
@@ -51,6 +53,17 @@ def test_only_words_that_are_wanted_count_each_by_its_weight(client: Client, fla
     assert first < last
     first, last = corners(ask(client, flag, "blue +red^3").json())
     assert first > last
+
+
+def test_what_every_text_says_does_not_count(
+    client: Client, flag: Image, version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = corners(ask(client, flag, "red^2 | blue").json())
+    assert first > last
+    background = SimpleNamespace(vectors=engine.encode_texts(["red", "a red thing"], version=version))
+    monkeypatch.setattr(engine, "background", lambda version: background)
+    first, last = corners(ask(client, flag, "red^2 | blue").json())
+    assert first < last
 
 
 @pytest.mark.parametrize("query", ["", "-blue", "is:private", "~7bb5a4f6-2c2f-4a53-9c5a-1c1d5c0d9d3e"])
