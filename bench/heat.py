@@ -71,8 +71,8 @@ Right = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Mosaic:
-    """Pictures as one, in reading order, and a caption of each."""
+class Case:
+    """A picture, texts, and for each text a (rows, columns) mask of where its map should be highest."""
 
     picture: PILImage.Image
     texts: list[str]

@@ -27,7 +27,7 @@ def distinct(texts: Embeddings, others: Embeddings) -> Embeddings:
 
 
 def similarity_maps(parts: Embeddings, texts: Embeddings, *, rows: int) -> npt.NDArray[np.float32]:
-    """Cosines of texts, (m, d), with the parts of a picture, (rows * columns, d) in reading order, both normalised.
+    """Products of texts, (m, d), with the parts of a picture, (rows * columns, d) in reading order, L2-normalised.
 
     Smoothed, since a part by itself is told unsurely: (m, rows, columns) float32.
     """
