@@ -4,6 +4,7 @@ Part "search" of docs/performance.md. Text and pictures by the built-in models, 
 """
 
 import argparse
+import gc
 import os
 import random
 import tempfile
@@ -128,6 +129,8 @@ def profile(asked: Sequence[tuple[str, str]], kinds: dict[str, Kind], slowest: i
     engine.warm()
     index.get_indexes()
     client.get("/search/", {"q": "warm"})
+    gc.collect()
+    gc.freeze()  # as the web's processes do
     engine.forget_queries()
     took = []
     with steps.watching(STEPS) as clock:

@@ -29,7 +29,7 @@ MOST_WORDS_OF_A_TERM = 64
 LONGEST_WORD = 200
 # SQLite ranks about a thousand pictures in a millisecond. Words in more than these are frequent, and of the pictures
 # that hold frequent words alone, so many are ranked, the newest.
-MOST_RANKED = 5_000
+MOST_RANKED = 3_000
 # Of a line that can be read in a picture, in characters: how much is shown, and how much of it before the first word.
 LONGEST_LINE = 80
 LEAD = 24
