@@ -22,6 +22,7 @@ from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
 
 BATCH = 32  #: pictures or texts in one pass, to bound memory
+SQUARE = 512  #: pixels a side to which a picture is squashed before its patches are looked at; networks take fewer
 
 MODEL_TYPES = {"clip", "siglip", "siglip2"}
 
@@ -78,7 +79,7 @@ class ClipEncoder:
 
         The picture is squashed to a square first: CLIP's own way would leave out what lies beside its middle.
         """
-        square = image.resize((max(image.size),) * 2)
+        square = image.convert("RGB").resize((SQUARE, SQUARE))
         inputs = {name: each.to(self._where) for name, each in pixels(self._image_processor, [square]).items()}
         parts, rows = self._parts(inputs)
         return similarity_maps(functional.normalize(parts.float(), dim=-1).cpu().numpy(), texts, rows=rows)
