@@ -1,9 +1,10 @@
 """The full-text legs of search: pictures whose caption, file name or text in the picture holds the words. No vectors.
 
-Both databases give the same answers (fulltext_schema.py says how), but order them by formulas of their own: SQLite by
-BM25, which weighs rare words more; PostgreSQL by ts_rank, which doesn't know how rare a word is. ts_rank rather than
-ts_rank_cd: of words any of which will do, the latter counts each occurrence alike, so that "dog … dog" equals "dog …
-beach". With both, more of the words and shorter captions come first, and the caption weighs more than the file name.
+Both databases give the same answers (fulltext_schema.py says how), except that SQLite, which takes long to rank, leaves
+out most of what holds nothing but frequent words. They order them by formulas of their own: SQLite by BM25, which
+weighs rare words more; PostgreSQL by ts_rank, which doesn't know how rare a word is. ts_rank rather than ts_rank_cd: of
+words any of which will do, the latter counts each occurrence alike, so that "dog … dog" equals "dog … beach". With
+both, more of the words and shorter captions come first, and the caption weighs more than the file name.
 """
 
 import re
@@ -228,8 +229,8 @@ def _tiers(images: ImageQuerySet, part: Part, terms: list[str], counts: Sequence
 
 
 def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
-    """In the language of FTS5, since it is SQLite that takes long to rank: what holds a rare word or else all of the
-    words, and what holds frequent ones alone, two at least if there are more."""
+    """In the language of FTS5: what holds a rare word or else all of the words, and what holds frequent ones alone, two
+    at least if there are more. BM25 counts a word as often as it stands here, which does no harm: see docs/why.md."""
     ordered = sorted(zip(counts, terms, strict=True))
     rare = [term for (_, term), total in zip(ordered, accumulate(sorted(counts)), strict=True) if total <= MOST_RANKED]
     anything = _expression(terms, "OR")
