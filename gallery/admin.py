@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gallery import services, stages
-from gallery.models import Image, Rendition, Stage, User
+from gallery.models import Image, Rendition, Stage, Tag, User
 from gallery.pipeline import get_pipeline
 
 if TYPE_CHECKING:  # generic for the type checker alone
@@ -198,6 +198,24 @@ class RenditionAdmin(ThumbnailMixin, ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = ("thumbnail", "image", "kind", "width", "height", "byte_size", "created_at")
     readonly_fields = ("thumbnail",)
+
+
+@admin.register(Tag)
+class TagAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "pictures")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
+    ordering = ("key", "pk")
+    fields = ("name", "owner", "pictures")
+    readonly_fields = ("pictures",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
+        tags: QuerySet[Tag] = super().get_queryset(request).annotate(number=Count("images"))
+        return tags
+
+    @admin.display(ordering="number")
+    def pictures(self, tag: Any) -> int:
+        return int(tag.number)
 
 
 @admin.register(Stage)

@@ -1,4 +1,4 @@
-"""What people fill in: accounts, uploads, who may see a picture."""
+"""What people fill in: accounts, uploads, who may see a picture, its tags."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -6,7 +6,8 @@ from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.core.files.uploadedfile import UploadedFile
 
-from gallery.models import User, Visibility
+from gallery.models import Tag, User, Visibility
+from gallery.names import tidy
 
 # With extensions where some systems know no type.
 PICTURE_TYPES = (
@@ -63,3 +64,53 @@ class VisibilityForm(forms.Form):
 
     def clean_visibility(self) -> Visibility:
         return Visibility(self.cleaned_data["visibility"])
+
+
+class TagNamesField(forms.CharField):
+    """Names of tags, separated by commas."""
+
+    def clean(self, value: Any) -> list[str]:
+        names = [name for part in super().clean(value).split(",") if (name := tidy(part))]
+        if any(len(name) > Tag.LONGEST_NAME for name in names):
+            raise forms.ValidationError(f"A tag has at most {Tag.LONGEST_NAME} characters.", code="long")
+        if self.required and not names:
+            raise forms.ValidationError("Say at least one tag.", code="required")
+        return names
+
+
+class ImageTagsForm(forms.Form):
+    """Tags to put on a picture, typed and by a press of a suggestion, and one to take off."""
+
+    add = TagNamesField(required=False, max_length=1000)
+    suggested = TagNamesField(required=False, max_length=1000)
+    remove = forms.CharField(required=False)
+
+
+class TagForm(forms.Form):
+    """One of one's tags, and whether something is really to be done to it."""
+
+    tag = forms.CharField()
+    sure = forms.BooleanField(required=False)
+
+
+class TagNameForm(forms.Form):
+    """Another name for a tag."""
+
+    name = forms.CharField(
+        max_length=Tag.LONGEST_NAME,
+        error_messages={
+            "required": "Say what it should be called.",
+            "max_length": f"A tag has at most {Tag.LONGEST_NAME} characters.",
+        },
+    )
+
+    def clean_name(self) -> str:
+        name = tidy(self.cleaned_data["name"])
+        if "," in name:
+            raise forms.ValidationError("A tag has no comma: commas part tags.")
+        return name
+
+
+def mistakes(form: forms.Form) -> str:
+    """What is wrong with a form, in sentences."""
+    return " ".join(str(error) for errors in form.errors.values() for error in errors)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gallery.views import accounts, images, library, media, upload
+from gallery.views import accounts, images, library, media, tags, upload
 
 urlpatterns = [
     path("", library.library, name="library"),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("i/<uuid:uuid>/retry/", images.image_retry, name="image-retry"),
     path("i/<uuid:uuid>/visibility/", images.image_visibility, name="image-visibility"),
     path("i/<uuid:uuid>/delete/", images.image_delete, name="image-delete"),
+    path("i/<uuid:uuid>/tags/", tags.image_tags, name="image-tags"),
+    path("tags/", tags.tags, name="tags"),
+    path("tags/rename/", tags.rename, name="tag-rename"),
+    path("tags/delete/", tags.delete, name="tag-delete"),
     path("media/<uuid:uuid>/<slug:kind>.webp", media.rendition, name="rendition"),
     path("media/<uuid:uuid>/original", media.original, name="original"),
     path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),

@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
-from gallery.models import Image, User, Viewer, Visibility
+from gallery.models import Image, ImageTag, User, Viewer, Visibility
+from gallery.names import folded
 from search.models import SavedSearch
 from search.query import dates
 from search.query.fulltext import STOP_WORDS
@@ -23,14 +24,14 @@ from search.query.parse import SYNONYMS
 from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
 MOST = 8
-# Of the viewer's own pictures and of everybody's public ones, so many of the latest are read.
+# Of the viewer's own pictures and of everybody's public ones, so many of the latest are read; and so many latest tags.
 LATEST = 3_000
 # Letters of a word that must be there before pictures are asked, and before a filter's value is found without its name.
 SHORTEST_WORD = 2
 SHORTEST_VALUE = 3
 
 # What no picture has yet: see search.query.filters.
-UNUSED_FIELDS = {"tag", "album"}
+UNUSED_FIELDS = {"album"}
 PERIODS = (
     "today", "yesterday", "last week", "last month", "last summer", "last winter", "last year", "this year",
 )  # fmt: skip
@@ -89,9 +90,9 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most four SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most five SQL statements.
 
-    Field names and their choices; cameras, people and caption words of pictures listed for the viewer; their own
+    Field names and their choices; cameras, people, tags and caption words of pictures listed for the viewer; their own
     searches.
     """
     typed = clean(f"{text}|")[:-1]
@@ -157,12 +158,13 @@ def _fields(end: _End) -> list[Suggestion]:
 
 
 def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Suggestion]:
-    """A choice, a person and a camera that begin with what is typed, which doesn't name their fields."""
+    """A choice, a tag, a person and a camera that begin with what is typed, which doesn't name their fields."""
     if len(end.value) < SHORTEST_VALUE:
         return []
     choices = [(kind.name, choice) for kind in FIELDS.values() for choice in kind.choices]
     found = [
         *[choice for choice in choices if choice[1].startswith(end.value)][:1],
+        *[("tag", name) for name in _tags(end.value, viewer)[:1]],
         *[("by", name) for name in _people(end.value, latest, viewer)[:1]],
         *[("camera", name) for name in _cameras(end.value, latest)[:1]],
     ]
@@ -177,6 +179,8 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         today = timezone.localdate()
         periods = (*PERIODS, str(today.year), str(today.year - 1), today.strftime("%Y-%m"))
         values = (each for each in periods if dates.read_period(each, today=today) and each.startswith(end.value))
+    elif kind.name == "tag":
+        values = _tags(end.value, viewer)
     elif kind.name == "by":
         values = _people(end.value, _latest(viewer), viewer)
     elif kind.name == "camera":
@@ -186,6 +190,15 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
     else:
         values = []
     return [end.completed("value", Filter(kind.name, value)) for value in values]
+
+
+def _tags(prefix: str, viewer: Viewer) -> list[str]:
+    """Tags of pictures listed for the viewer that begin with what is typed; the most used first."""
+    uses = ImageTag.objects.filter(image__in=Image.objects.listed_for(viewer), tag__key__startswith=folded(prefix))
+    rows = uses.order_by("-pk").values_list("tag__key", "tag__name")[:LATEST]
+    count = Counter(key for key, _ in rows)
+    names = dict(rows)
+    return [names[key] for key in sorted(count, key=lambda key: (-count[key], key))[:MOST]]
 
 
 def _people(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:

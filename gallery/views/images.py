@@ -16,6 +16,7 @@ from gallery.forms import VisibilityForm
 from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
+from gallery.tags import tags_of
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.views.access import SignedInRequest, owner_page
 
@@ -36,6 +37,8 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = {
         "image": image,
         "work": image_work(image),
+        "tags": image.tags.order_by("key"),
+        "own_tags": tags_of(image.owner) if is_owner else [],
         "is_owner": is_owner,
         "newer": newer,
         "older": older,

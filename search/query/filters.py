@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from gallery.models import Viewer, Visibility
+from gallery.models import ImageTag, Viewer, Visibility
+from gallery.names import folded
 from search.query import fulltext
 from search.query.terms import Filter
 
@@ -49,6 +50,7 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
         "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
         "is": lambda: STATES[part.value.lower()],
+        "tag": lambda: Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(part.value)))),
         "text": lambda: fulltext.readable(part.value),
         "before": lambda: _taken(*part.days),
         "after": lambda: _taken(*part.days),

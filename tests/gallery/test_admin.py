@@ -13,7 +13,8 @@ from PIL import Image as PILImage
 from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import services, stages
-from gallery.models import Image, Rendition, Stage, User, Visibility
+from gallery.models import Image, ImageTag, Rendition, Stage, Tag, User, Visibility
+from gallery.tags import images_tag
 from reading.models import Reading
 from search import services as search_services
 from search import versions
@@ -33,6 +34,7 @@ MODELS = [
     Image,
     Rendition,
     Stage,
+    Tag,
     Caption,
     ModelVersion,
     Embedding,
@@ -41,7 +43,7 @@ MODELS = [
     Judgement,
     Reading,
 ]
-NOT_LISTED = {SavedSearch, Look, NearDuplicate}
+NOT_LISTED = {ImageTag, SavedSearch, Look, NearDuplicate}
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -68,6 +70,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     image = make_image("red", name="sunset.jpg")
     picture = PILImage.new("RGB", (64, 48), "red")
     services.renditions_create(image=image, picture=picture)
+    images_tag(owner=image.owner, images=Image.objects.all(), names=["sun"])
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
     CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)
@@ -87,7 +90,7 @@ def act(client: Client, model: Any, action: str, *objects: Any, **more: str) -> 
 
 
 def test_every_model_of_ours_is_there() -> None:
-    """But for what people looked for and which of their pictures are alike, which is theirs alone."""
+    """But for what people looked for and which of their pictures are alike, which is theirs alone, and mere links."""
     from django.contrib.admin import site
 
     ours = {

@@ -35,6 +35,9 @@ PAGES = {
     "duplicates": (302, 200),
     "duplicates-keep": (405, 405),
     "duplicates-delete": (405, 405),
+    "tags": (302, 200),
+    "tag-rename": (405, 405),
+    "tag-delete": (405, 405),
     "describe": (302, 200),
     "describe-keep": (405, 405),
     "healthz": (200, 200),
@@ -54,6 +57,7 @@ SHOWN_TO = {
 OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-retry": {},
     "image-visibility": {"visibility": "public"},
+    "image-tags": {"add": "beach"},
     "image-delete": {},
 }
 VIEWERS = ["a stranger", "somebody else", "the owner"]
@@ -178,6 +182,8 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
         "search-forget",
         "duplicates-keep",
         "duplicates-delete",
+        "tag-rename",
+        "tag-delete",
         "sign-out",
         "sign-in",
         "sign-up",

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from gallery.models import Image, User
+from gallery.tags import images_tag
 from search.query.filters import condition
 from search.query.parse import parse
 
@@ -24,6 +25,7 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
     for shade, (name, values) in enumerate(facts.items()):
         image = make_image((shade * 40, 0, 0), name=name)
         Image.objects.filter(pk=image.pk).update(**{"width": 50, "height": 50} | values)
+    images_tag(owner=image.owner, images=Image.objects.exclude(file_name="old"), names=["New  York", "Straße"])
     theirs = make_image("blue", name="theirs", owner=other_user, visibility="public")
     Image.objects.filter(pk=theirs.pk).update(
         sort_date=datetime(2024, 1, 1, tzinfo=UTC), width=5, height=5, camera_model="X-T3", text_in_picture="THE\nHÔTEL"
@@ -61,7 +63,10 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         ("text:…", set()),
         ("-text:hotel", {"old", "july", "august"}),
         ("-text:sale by:me", {"old", "july", "august"}),
-        ("tag:beach", set()),
+        ('tag:"new york"', {"july", "august"}),
+        ("tag:STRASSE -tag:dog", {"july", "august"}),
+        ("-tag:straße", {"old", "theirs"}),
+        ("tag:new", set()),
         ("album:Iceland", set()),
         ("a dog", {"old", "july", "august", "theirs"}),
     ],

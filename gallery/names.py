@@ -1,0 +1,14 @@
+"""How names that people give are kept, and compared."""
+
+import unicodedata
+
+
+def tidy(name: str) -> str:
+    """Unicode NFC, single spaces, none around it, and nothing that can't be printed or stored."""
+    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in name)
+    return " ".join(unicodedata.normalize("NFC", printable).split())
+
+
+def folded(name: str) -> str:
+    """What two names that differ in capitals or spaces alone have in common, on every database alike."""
+    return unicodedata.normalize("NFC", tidy(name).casefold())

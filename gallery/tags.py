@@ -1,0 +1,53 @@
+"""Tags: people's own words on their own pictures."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from gallery.models import ImageQuerySet, ImageTag, Tag, User
+from gallery.names import folded, tidy
+
+
+def tags_of(owner: User) -> QuerySet[Tag]:
+    """The owner's tags that any picture has, by name, each with its number of `pictures`."""
+    used = Tag.objects.filter(owner=owner).annotate(pictures=Count("images"))
+    return used.filter(pictures__gt=0).order_by("key")
+
+
+def images_tag(*, owner: User, images: ImageQuerySet, names: Iterable[str]) -> None:
+    """Puts tags on pictures of the owner, who needs not have had the tags before; others' are left out."""
+    with transaction.atomic():
+        # locked, so that none is deleted before its tag is there
+        found = list(images.filter(owner=owner).select_for_update().order_by("pk"))
+        tags = [_tag_ensure(owner=owner, name=name) for name in names]
+        links = [ImageTag(image=image, tag=tag) for tag in tags for image in found]
+        ImageTag.objects.bulk_create(links, ignore_conflicts=True)
+
+
+def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> None:
+    """Takes a tag of the owner's off pictures; that they don't have it is no error."""
+    ImageTag.objects.filter(tag__owner=owner, tag__key=folded(name), image__in=images).delete()
+
+
+def tag_rename(*, tag: Tag, name: str) -> Tag:
+    """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
+    with transaction.atomic():
+        other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
+        if other is not None:
+            links = [ImageTag(image=image, tag=other) for image in tag.images.select_for_update().order_by("pk")]
+            ImageTag.objects.bulk_create(links, ignore_conflicts=True)
+            tag.delete()
+            tag = other
+        tag.name, tag.key = tidy(name), folded(name)
+        tag.save(update_fields=["name", "key"])
+    return tag
+
+
+def tag_delete(*, tag: Tag) -> None:
+    """Takes a tag off all pictures; the pictures stay."""
+    tag.delete()
+
+
+def _tag_ensure(*, owner: User, name: str) -> Tag:
+    return Tag.objects.get_or_create(owner=owner, key=folded(name), defaults={"name": tidy(name)})[0]
