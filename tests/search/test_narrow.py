@@ -52,7 +52,8 @@ def test_ones_own_are_offered_among_those_of_others() -> None:
 
 def test_each_is_a_link_that_writes_it_behind_the_query(client: Client, user: User, make_image: MakeImage) -> None:
     model_version_ensure()
-    own, _of_another = make_image("red"), make_image("green", owner=User.objects.create_user("grace"), visibility="public")
+    own = make_image("red")
+    make_image("green", owner=User.objects.create_user("grace"), visibility="public")
     worker.work_until_idle()
     client.force_login(user)
     page = search(client, q="red")
