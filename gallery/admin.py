@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gallery import services, stages
-from gallery.models import Image, Rendition, Stage, Tag, User
+from gallery.models import Album, Image, Rendition, Stage, Tag, User
 from gallery.pipeline import get_pipeline
 
 if TYPE_CHECKING:  # generic for the type checker alone
@@ -216,6 +216,24 @@ class TagAdmin(ReadOnlyAdmin):
     @admin.display(ordering="number")
     def pictures(self, tag: Any) -> int:
         return int(tag.number)
+
+
+@admin.register(Album)
+class AlbumAdmin(ReadOnlyAdmin):
+    list_display = ("title", "owner", "pictures", "created_at", "updated_at")
+    list_select_related = ("owner",)
+    search_fields = ("title", "owner__username", "uuid")
+    ordering = ("-pk",)
+    fields = ("title", "owner", "pictures", "uuid", "created_at", "updated_at")
+    readonly_fields = ("pictures",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
+        albums: QuerySet[Album] = super().get_queryset(request).annotate(number=Count("images"))
+        return albums
+
+    @admin.display(ordering="number")
+    def pictures(self, album: Any) -> int:
+        return int(album.number)
 
 
 @admin.register(Stage)

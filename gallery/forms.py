@@ -1,4 +1,4 @@
-"""What people fill in: accounts, uploads, who may see a picture, its tags."""
+"""What people fill in: accounts, uploads, who may see a picture, its tags, albums."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.core.files.uploadedfile import UploadedFile
 
-from gallery.models import Tag, User, Visibility
+from gallery.models import Album, Tag, User, Visibility
 from gallery.names import tidy
 
 # With extensions where some systems know no type.
@@ -109,6 +109,27 @@ class TagNameForm(forms.Form):
         if "," in name:
             raise forms.ValidationError("A tag has no comma: commas part tags.")
         return name
+
+
+class AlbumForm(forms.Form):
+    """The title of an album."""
+
+    title = forms.CharField(
+        max_length=Album.LONGEST_TITLE,
+        error_messages={
+            "required": "Say what the album should be called.",
+            "max_length": f"A title has at most {Album.LONGEST_TITLE} characters.",
+        },
+    )
+
+
+class ArrangeForm(forms.Form):
+    """A picture of an album, and what is to be done with it."""
+
+    DEEDS = ("earlier", "later", "cover", "out")
+
+    image = forms.UUIDField()
+    do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
 
 
 def mistakes(form: forms.Form) -> str:

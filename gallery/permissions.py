@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import Http404
 
-from gallery.models import Image, ImageQuerySet, Viewer
+from gallery.models import Album, Image, ImageQuerySet, Viewer
 
 
 def reachable_image(*, viewer: Viewer, uuid: UUID) -> Image:
@@ -19,6 +19,14 @@ def owned_image(*, viewer: Viewer, uuid: UUID) -> Image:
     """The picture at this address, for changing, deleting, or having the original (which may tell where its owner
     lives). Raises Http404 unless it is there and the viewer's own."""
     return _get(Image.objects.filter(owner_id=viewer.pk), uuid)
+
+
+def owned_album(*, viewer: Viewer, uuid: UUID) -> Album:
+    """The album at this address. Raises Http404 unless it is there and the viewer's own."""
+    album = Album.objects.filter(owner_id=viewer.pk, uuid=uuid).first()
+    if album is None:
+        raise Http404("No such album.")
+    return album
 
 
 def may_change(*, viewer: Viewer, image: Image) -> bool:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gallery.views import accounts, images, library, media, tags, upload
+from gallery.views import accounts, albums, images, library, media, tags, upload
 
 urlpatterns = [
     path("", library.library, name="library"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("tags/", tags.tags, name="tags"),
     path("tags/rename/", tags.rename, name="tag-rename"),
     path("tags/delete/", tags.delete, name="tag-delete"),
+    path("albums/", albums.albums, name="albums"),
+    path("albums/new/", albums.create, name="album-create"),
+    path("albums/<uuid:uuid>/", albums.album, name="album"),
+    path("albums/<uuid:uuid>/rename/", albums.rename, name="album-rename"),
+    path("albums/<uuid:uuid>/arrange/", albums.arrange, name="album-arrange"),
+    path("albums/<uuid:uuid>/delete/", albums.delete, name="album-delete"),
     path("media/<uuid:uuid>/<slug:kind>.webp", media.rendition, name="rendition"),
     path("media/<uuid:uuid>/original", media.original, name="original"),
     path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
-from gallery.models import Image, ImageTag, User, Viewer, Visibility
+from gallery.models import Album, Image, ImageTag, User, Viewer, Visibility
 from gallery.names import folded
 from search.models import SavedSearch
 from search.query import dates
@@ -30,8 +30,6 @@ LATEST = 3_000
 SHORTEST_WORD = 2
 SHORTEST_VALUE = 3
 
-# What no picture has yet: see search.query.filters.
-UNUSED_FIELDS = {"album"}
 PERIODS = (
     "today", "yesterday", "last week", "last month", "last summer", "last winter", "last year", "this year",
 )  # fmt: skip
@@ -93,7 +91,7 @@ def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
     """At most eight ways to go on from `text`, what stands in the box before the cursor. At most five SQL statements.
 
     Field names and their choices; cameras, people, tags and caption words of pictures listed for the viewer; their own
-    searches.
+    albums and searches.
     """
     typed = clean(f"{text}|")[:-1]
     if len(typed) > LONGEST_TEXT:
@@ -151,7 +149,7 @@ def _searches(viewer: Viewer, typed: str) -> list[Suggestion]:
 
 def _fields(end: _End) -> list[Suggestion]:
     """Fields that begin with what is typed, or are called so by others."""
-    names = [name for name in FIELDS if name.startswith(end.value) and name not in UNUSED_FIELDS]
+    names = [name for name in FIELDS if name.startswith(end.value)]
     if len(end.value) >= SHORTEST_VALUE:
         names += [field for synonym, field in SYNONYMS.items() if synonym.startswith(end.value)]
     return [end.completed("field", f"{name}:", FIELDS[name].sentence) for name in dict.fromkeys(names)]
@@ -181,6 +179,8 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         values = (each for each in periods if dates.read_period(each, today=today) and each.startswith(end.value))
     elif kind.name == "tag":
         values = _tags(end.value, viewer)
+    elif kind.name == "album":
+        values = _albums(end.value, viewer)
     elif kind.name == "by":
         values = _people(end.value, _latest(viewer), viewer)
     elif kind.name == "camera":
@@ -199,6 +199,12 @@ def _tags(prefix: str, viewer: Viewer) -> list[str]:
     count = Counter(key for key, _ in rows)
     names = dict(rows)
     return [names[key] for key in sorted(count, key=lambda key: (-count[key], key))[:MOST]]
+
+
+def _albums(prefix: str, viewer: Viewer) -> list[str]:
+    """Titles of albums listed for the viewer that begin with what is typed; the last changed first."""
+    found = Album.objects.listed_for(viewer).filter(key__startswith=folded(prefix)).order_by("-updated_at")
+    return list(dict.fromkeys(found.values_list("title", flat=True)[:MOST]))
 
 
 def _people(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:

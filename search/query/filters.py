@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from gallery.models import ImageTag, Viewer, Visibility
+from gallery.models import Album, AlbumImage, ImageTag, Viewer, Visibility
 from gallery.names import folded
 from search.query import fulltext
 from search.query.terms import Filter
@@ -51,13 +51,18 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
         "is": lambda: STATES[part.value.lower()],
         "tag": lambda: Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(part.value)))),
+        "album": lambda: _album(part.value, viewer),
         "text": lambda: fulltext.readable(part.value),
         "before": lambda: _taken(*part.days),
         "after": lambda: _taken(*part.days),
         "on": lambda: _taken(*part.days),
     }
-    # The other fields are for what no picture has yet.
-    return meanings.get(part.field, lambda: NOTHING)()
+    return meanings[part.field]()
+
+
+def _album(title: str, viewer: Viewer) -> Q:
+    albums = Album.objects.listed_for(viewer).filter(key=folded(title))
+    return Q(Exists(AlbumImage.objects.filter(image=OuterRef("pk"), album__in=albums)))
 
 
 def _by(name: str, viewer: Viewer) -> Q:

@@ -13,7 +13,8 @@ from PIL import Image as PILImage
 from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import services, stages
-from gallery.models import Image, ImageTag, Rendition, Stage, Tag, User, Visibility
+from gallery.albums import album_create
+from gallery.models import Album, AlbumImage, Image, ImageTag, Rendition, Stage, Tag, User, Visibility
 from gallery.tags import images_tag
 from reading.models import Reading
 from search import services as search_services
@@ -35,6 +36,7 @@ MODELS = [
     Rendition,
     Stage,
     Tag,
+    Album,
     Caption,
     ModelVersion,
     Embedding,
@@ -43,7 +45,7 @@ MODELS = [
     Judgement,
     Reading,
 ]
-NOT_LISTED = {ImageTag, SavedSearch, Look, NearDuplicate}
+NOT_LISTED = {AlbumImage, ImageTag, SavedSearch, Look, NearDuplicate}
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -71,6 +73,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     picture = PILImage.new("RGB", (64, 48), "red")
     services.renditions_create(image=image, picture=picture)
     images_tag(owner=image.owner, images=Image.objects.all(), names=["sun"])
+    album_create(owner=image.owner, title="Sunsets")
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
     CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)

@@ -11,6 +11,7 @@ from PIL import Image as PILImage
 
 from captioning.services import captions_write
 from gallery import services
+from gallery.albums import album_add, album_create
 from gallery.models import Image, User, Visibility
 from search.versions import model_version_ensure
 
@@ -35,6 +36,8 @@ PAGES = {
     "duplicates": (302, 200),
     "duplicates-keep": (405, 405),
     "duplicates-delete": (405, 405),
+    "albums": (302, 200),
+    "album-create": (405, 405),
     "tags": (302, 200),
     "tag-rename": (405, 405),
     "tag-delete": (405, 405),
@@ -59,6 +62,13 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-visibility": {"visibility": "public"},
     "image-tags": {"add": "beach"},
     "image-delete": {},
+}
+# of an album, name -> what the owner sends; nobody else may look or send
+ALBUM_PAGES = ["album", "album-arrange", "album-delete"]
+ALBUM_POSTS: dict[str, dict[str, str]] = {
+    "album-rename": {"title": "Theirs"},
+    "album-arrange": {"do": "out"},
+    "album-delete": {},
 }
 VIEWERS = ["a stranger", "somebody else", "the owner"]
 
@@ -100,7 +110,9 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 
 def test_no_address_is_missing_from_these_tables() -> None:
-    assert sorted(url_names(get_resolver().url_patterns)) == sorted([*PAGES, *SHOWN_TO, *OWNER_POSTS])
+    assert sorted(url_names(get_resolver().url_patterns)) == sorted(
+        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *ALBUM_PAGES, *ALBUM_POSTS}
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -161,6 +173,25 @@ def test_what_is_absent_looks_like_what_is_not_yours(
     assert absent.status_code in (302, 404)
 
 
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_albums_are_their_owners(sign_in: Callable[[str], Client], picture: Image, viewer: str) -> None:
+    album = album_create(owner=picture.owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    client = sign_in(viewer)
+    for uuid in (album.uuid, uuid4()):
+        is_shown = viewer == "the owner" and uuid == album.uuid
+        refused = 302 if viewer == "a stranger" else 404
+        pages = {client.get(reverse(name, args=[uuid])).status_code for name in ALBUM_PAGES}
+        assert pages == {200 if is_shown else refused}
+        for name, said in ALBUM_POSTS.items():
+            response = client.post(reverse(name, args=[uuid]), {"image": picture.uuid, **said})
+            assert response.status_code == (302 if is_shown else refused)
+            if viewer == "a stranger":
+                assert response["Location"] == f"{reverse('sign-in')}?next={reverse('album', args=[uuid])}"
+    if viewer != "the owner":
+        assert picture.albums.get().title == "Iceland"
+
+
 def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client], picture: Image) -> None:
     services.image_set_visibility(image=picture, visibility=Visibility.PUBLIC)
     url = address("image-delete", picture.uuid)
@@ -182,6 +213,7 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
         "search-forget",
         "duplicates-keep",
         "duplicates-delete",
+        "album-create",
         "tag-rename",
         "tag-delete",
         "sign-out",

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from gallery.albums import album_add, album_create
 from gallery.models import Image, User
 from gallery.tags import images_tag
 from search.query.filters import condition
@@ -27,6 +28,8 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         Image.objects.filter(pk=image.pk).update(**{"width": 50, "height": 50} | values)
     images_tag(owner=image.owner, images=Image.objects.exclude(file_name="old"), names=["New  York", "Straße"])
     theirs = make_image("blue", name="theirs", owner=other_user, visibility="public")
+    for owner in (image.owner, other_user):  # nobody sees the albums of others
+        album_add(album=album_create(owner=owner, title="Ísland 2024"), images=Image.objects.exclude(file_name="july"))
     Image.objects.filter(pk=theirs.pk).update(
         sort_date=datetime(2024, 1, 1, tzinfo=UTC), width=5, height=5, camera_model="X-T3", text_in_picture="THE\nHÔTEL"
     )
@@ -67,7 +70,10 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         ("tag:STRASSE -tag:dog", {"july", "august"}),
         ("-tag:straße", {"old", "theirs"}),
         ("tag:new", set()),
-        ("album:Iceland", set()),
+        ('album:"ísland 2024"', {"old", "august"}),
+        ('album:"ísland 2024" album:none', {"old", "august"}),
+        ('-album:"ÍSLAND 2024"', {"july", "theirs"}),
+        ("album:ísland", set()),
         ("a dog", {"old", "july", "august", "theirs"}),
     ],
 )

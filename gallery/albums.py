@@ -1,0 +1,110 @@
+"""Albums: people's own pictures in an order of their own. A picture may be in several, and stays when an album goes.
+
+Everything that changes the order of an album locks its row first, so that no two pictures come to share a position.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import BigIntegerField, Count, Max, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User, Viewer
+from gallery.names import folded, tidy
+from gallery.selectors import ImagePage
+
+
+@dataclass(frozen=True)
+class ListedAlbum:
+    """An album as lists show it: its number of `pictures`, and the one in `front`: the cover, else the first."""
+
+    album: Album
+    pictures: int
+    front: Image | None
+
+
+def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
+    """The albums that the viewer may see, the last changed first. Three SQL statements."""
+    first = AlbumImage.objects.filter(album=OuterRef("pk")).order_by("position").values("image")[:1]
+    front = Coalesce("cover", Subquery(first), output_field=BigIntegerField())
+    albums = Album.objects.listed_for(viewer).annotate(pictures=Count("images"), front_id=front)
+    rows: list[Any] = list(albums.order_by("-updated_at", "-pk"))
+    fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
+    return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
+
+
+def album_page(*, album: Album, after: int, size: int) -> ImagePage:
+    """The pictures behind position `after`, in the album's order, with their renditions and stages prefetched."""
+    places = AlbumImage.objects.filter(album=album, position__gt=after).select_related("image").order_by("position")
+    found = list(places.prefetch_related("image__renditions", "image__stages")[: size + 1])
+    shown = found[:size]
+    return ImagePage([place.image for place in shown], str(shown[-1].position) if len(found) > size else None)
+
+
+def album_create(*, owner: User, title: str) -> Album:
+    """A new album, without pictures. Two albums may have one title."""
+    return Album.objects.create(owner=owner, title=tidy(title), key=folded(title))
+
+
+def album_rename(*, album: Album, title: str) -> None:
+    """Gives an album another title."""
+    album.title, album.key = tidy(title), folded(title)
+    album.save(update_fields=["title", "key"])
+
+
+def album_delete(*, album: Album) -> None:
+    """Deletes an album; its pictures stay."""
+    album.delete()
+
+
+def album_add(*, album: Album, images: ImageQuerySet) -> int:
+    """Puts pictures of the album's owner at its end, the oldest first; others' and those that it has are left out.
+
+    How many were put in.
+    """
+    with transaction.atomic():
+        _lock(album)
+        # locked, so that none is deleted before it is in the album
+        new = images.filter(owner=album.owner_id).exclude(albumimage__album=album)
+        found = list(Image.objects.filter(pk__in=new.values("pk")).select_for_update().order_by("sort_date", "pk"))
+        last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
+        places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(found, start=1)]
+        AlbumImage.objects.bulk_create(places)
+    return len(found)
+
+
+def album_remove(*, album: Album, images: ImageQuerySet) -> int:
+    """Takes pictures out of an album, the cover too; how many. They stay in the library."""
+    with transaction.atomic():
+        _lock(album)
+        Album.objects.filter(pk=album.pk, cover__in=images).update(cover=None)
+        number, _ = AlbumImage.objects.filter(album=album, image__in=images).delete()
+    return number
+
+
+def album_set_cover(*, album: Album, image: Image) -> None:
+    """Lets a picture of the album stand for it; one that isn't in the album changes nothing."""
+    Album.objects.filter(pk=album.pk, images=image).update(cover=image)
+
+
+def album_move(*, album: Album, image: Image, earlier: bool) -> None:
+    """Lets a picture change places with the one before it (`earlier`) or behind it, where there is one."""
+    with transaction.atomic():
+        _lock(album)
+        places = AlbumImage.objects.filter(album=album)
+        place = places.filter(image=image).first()
+        if place is None:
+            return
+        before = places.filter(position__lt=place.position).order_by("-position")
+        behind = places.filter(position__gt=place.position).order_by("position")
+        other = (before if earlier else behind).first()
+        if other is not None:
+            place.position, other.position = other.position, place.position
+            AlbumImage.objects.bulk_update([place, other], ["position"])
+
+
+def _lock(album: Album) -> None:
+    """By the change of its row, which on every database waits for whoever changes it."""
+    Album.objects.filter(pk=album.pk).update(updated_at=timezone.now())

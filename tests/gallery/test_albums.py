@@ -1,0 +1,122 @@
+"""Albums: what is in them, in which order, and that they go with their people and never with their pictures."""
+
+import pytest
+
+from gallery.albums import (
+    ListedAlbum,
+    album_add,
+    album_create,
+    album_delete,
+    album_move,
+    album_page,
+    album_remove,
+    album_rename,
+    album_set_cover,
+    albums_listed,
+)
+from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
+from gallery.services import images_delete, users_delete
+from tests.gallery.test_selectors import add
+
+EVERY = Image.objects.all()
+
+
+@pytest.fixture
+def album(user: User) -> Album:
+    return album_create(owner=user, title="  Iceland\t2024 ")
+
+
+def only(*images: Image) -> ImageQuerySet:
+    return Image.objects.filter(pk__in=[image.pk for image in images])
+
+
+def inside(album: Album) -> list[Image]:
+    return album_page(album=album, after=0, size=50).images
+
+
+def listed(user: User) -> list[ListedAlbum]:
+    return albums_listed(viewer=user)
+
+
+def test_titles_are_tidied(album: Album) -> None:
+    assert (album.title, album.key) == ("Iceland 2024", "iceland 2024")
+    album_rename(album=album, title=" ÍSLAND")
+    album.refresh_from_db()
+    assert (album.title, album.key) == ("ÍSLAND", "ísland")
+
+
+def test_own_pictures_are_put_at_the_end_once(album: Album, user: User, other_user: User) -> None:
+    first, second, third = add(user), add(user), add(user)
+    add(other_user)
+    assert album_add(album=album, images=only(third)) == 1
+    assert album_add(album=album, images=EVERY) == 2
+    assert album_add(album=album, images=EVERY) == 0
+    assert inside(album) == [third, first, second]
+
+
+def test_a_picture_may_be_in_several_and_stays_when_they_go(album: Album, user: User) -> None:
+    image = add(user)
+    other = album_create(owner=user, title="Iceland 2024")
+    for each in (album, other):
+        album_add(album=each, images=EVERY)
+    album_delete(album=album)
+    assert list(image.albums.all()) == [other]
+
+
+def test_pictures_change_places(album: Album, user: User) -> None:
+    first, second, third = add(user), add(user), add(user)
+    album_add(album=album, images=EVERY)
+    album_remove(album=album, images=only(second))
+    album_add(album=album, images=only(second))
+    album_move(album=album, image=second, earlier=True)
+    assert inside(album) == [first, second, third]
+    album_move(album=album, image=first, earlier=False)
+    assert inside(album) == [second, first, third]
+    album_move(album=album, image=second, earlier=True)
+    album_move(album=album, image=third, earlier=False)
+    album_move(album=album, image=add(user), earlier=True)  # which isn't in it
+    assert inside(album) == [second, first, third]
+
+
+def test_pages_of_an_album(album: Album, user: User) -> None:
+    images = [add(user) for _ in range(5)]
+    album_add(album=album, images=EVERY)
+    album_remove(album=album, images=only(images[2]))
+    first = album_page(album=album, after=0, size=2)
+    second = album_page(album=album, after=int(first.next_cursor or 0), size=2)
+    assert (first.images, second.images, second.next_cursor) == (images[:2], images[3:], None)
+
+
+def test_the_cover_else_the_first_stands_in_front(album: Album, user: User) -> None:
+    first, second = add(user), add(user)
+    assert [(each.pictures, each.front) for each in listed(user)] == [(0, None)]
+    album_add(album=album, images=EVERY)
+    assert [(each.pictures, each.front) for each in listed(user)] == [(2, first)]
+    album_set_cover(album=album, image=add(user))  # which isn't in it
+    assert listed(user)[0].front == first
+    album_set_cover(album=album, image=second)
+    assert listed(user)[0].front == second
+    album_remove(album=album, images=only(second))
+    assert listed(user)[0].front == first
+
+
+def test_the_last_changed_comes_first_and_others_are_not_listed(album: Album, user: User, other_user: User) -> None:
+    newer = album_create(owner=user, title="Newer")
+    album_create(owner=other_user, title="Theirs")
+    assert [each.album for each in listed(user)] == [newer, album]
+    add(user)
+    album_add(album=album, images=EVERY)
+    assert [each.album for each in listed(user)] == [album, newer]
+
+
+@pytest.mark.usefixtures("told")
+def test_pictures_and_people_are_deleted_with_their_places(album: Album, user: User) -> None:
+    first, second = add(user), add(user)
+    album_add(album=album, images=EVERY)
+    album_set_cover(album=album, image=first)
+    images_delete(images=[first])
+    album.refresh_from_db()
+    assert (inside(album), album.cover) == ([second], None)
+    users_delete(users=[user])
+    assert not Album.objects.exists()
+    assert not AlbumImage.objects.exists()
