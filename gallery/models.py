@@ -257,3 +257,16 @@ class AlbumImage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} in {self.album_id}"
+
+
+class Favourite(models.Model):
+    """A person likes a picture, their own or somebody else's; nobody else knows. See gallery.favourites."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites")
+    image = models.ForeignKey(Image, on_delete=models.CASCADE)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["person", "image"], name="favourite_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} of {self.person_id}"

@@ -12,6 +12,7 @@ urlpatterns = [
     path("i/<uuid:uuid>/retry/", images.image_retry, name="image-retry"),
     path("i/<uuid:uuid>/visibility/", images.image_visibility, name="image-visibility"),
     path("i/<uuid:uuid>/delete/", images.image_delete, name="image-delete"),
+    path("i/<uuid:uuid>/favourite/", images.image_favourite, name="image-favourite"),
     path("i/<uuid:uuid>/tags/", tags.image_tags, name="image-tags"),
     path("tags/", tags.tags, name="tags"),
     path("tags/rename/", tags.rename, name="tag-rename"),

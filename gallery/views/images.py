@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -12,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery import services, stages
+from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm
 from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.permissions import may_change, reachable_image
@@ -37,6 +39,7 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = {
         "image": image,
         "work": image_work(image),
+        "is_favourite": is_favourite(viewer=request.user, image=image),
         "tags": image.tags.order_by("key"),
         "own_tags": tags_of(image.owner) if is_owner else [],
         "is_owner": is_owner,
@@ -118,6 +121,17 @@ def _rendition_json(image: Image, rendition: Rendition | None) -> dict[str, Any]
         return None
     url = reverse("rendition", args=[image.uuid, rendition.kind])
     return {"url": url, "width": rendition.width, "height": rendition.height}
+
+
+@require_POST
+def image_favourite(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Puts one's heart on a picture, with `heart`, or takes it off."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse("image", args=[uuid]))
+    image = reachable_image(viewer=request.user, uuid=uuid)
+    change = favourites_add if request.POST.get("heart") else favourites_remove
+    change(person=request.user, images=Image.objects.filter(pk=image.pk))
+    return redirect(image)
 
 
 @require_POST

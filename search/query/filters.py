@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from gallery.models import Album, AlbumImage, ImageTag, Viewer, Visibility
+from gallery.models import Album, AlbumImage, Favourite, ImageTag, Viewer, Visibility
 from gallery.names import folded
 from search.query import fulltext
 from search.query.terms import Filter
@@ -49,7 +49,7 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
         "by": lambda: _by(part.value, viewer),
         "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
-        "is": lambda: STATES[part.value.lower()],
+        "is": lambda: _is(part.value.lower(), viewer),
         "tag": lambda: Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(part.value)))),
         "album": lambda: _album(part.value, viewer),
         "text": lambda: fulltext.readable(part.value),
@@ -63,6 +63,12 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
 def _album(title: str, viewer: Viewer) -> Q:
     albums = Album.objects.listed_for(viewer).filter(key=folded(title))
     return Q(Exists(AlbumImage.objects.filter(image=OuterRef("pk"), album__in=albums)))
+
+
+def _is(state: str, viewer: Viewer) -> Q:
+    if state == "favourite":
+        return Q(Exists(Favourite.objects.filter(image=OuterRef("pk"), person_id=viewer.pk)))
+    return STATES[state]
 
 
 def _by(name: str, viewer: Viewer) -> Q:

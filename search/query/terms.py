@@ -47,7 +47,7 @@ FIELDS = {
         FieldKind(
             "is",
             "Unsure: the caption may be wrong. Shared: by link",
-            ("unsure", "animated", "private", "shared", "public"),
+            ("unsure", "animated", "favourite", "private", "shared", "public"),
         ),
         FieldKind("text", "Words that can be read in the picture"),
     )

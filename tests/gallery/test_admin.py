@@ -14,7 +14,7 @@ from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import services, stages
 from gallery.albums import album_create
-from gallery.models import Album, AlbumImage, Image, ImageTag, Rendition, Stage, Tag, User, Visibility
+from gallery.models import Album, AlbumImage, Favourite, Image, ImageTag, Rendition, Stage, Tag, User, Visibility
 from gallery.tags import images_tag
 from reading.models import Reading
 from search import services as search_services
@@ -45,7 +45,7 @@ MODELS = [
     Judgement,
     Reading,
 ]
-NOT_LISTED = {AlbumImage, ImageTag, SavedSearch, Look, NearDuplicate}
+NOT_LISTED = {AlbumImage, Favourite, ImageTag, SavedSearch, Look, NearDuplicate}
 ADDABLE = [User, Caption, ModelVersion]
 
 
@@ -93,7 +93,7 @@ def act(client: Client, model: Any, action: str, *objects: Any, **more: str) -> 
 
 
 def test_every_model_of_ours_is_there() -> None:
-    """But for what people looked for and which of their pictures are alike, which is theirs alone, and mere links."""
+    """But for what people looked for or like, which of their pictures are alike, which is theirs alone, and for links."""
     from django.contrib.admin import site
 
     ours = {

@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from captioning.services import captions_write
 from gallery import services
 from gallery.albums import album_add, album_create
-from gallery.models import Image, User, Visibility
+from gallery.models import Favourite, Image, User, Visibility
 from search.versions import model_version_ensure
 
 MakeImage = Callable[..., Image]
@@ -63,6 +63,8 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-tags": {"add": "beach"},
     "image-delete": {},
 }
+# name -> what whoever has signed in and may reach it sends
+POSTS = {"image-favourite": {"heart": "on"}}
 # of an album, name -> what the owner sends; nobody else may look or send
 ALBUM_PAGES = ["album", "album-arrange", "album-delete"]
 ALBUM_POSTS: dict[str, dict[str, str]] = {
@@ -111,7 +113,7 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 def test_no_address_is_missing_from_these_tables() -> None:
     assert sorted(url_names(get_resolver().url_patterns)) == sorted(
-        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *ALBUM_PAGES, *ALBUM_POSTS}
+        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS}
     )
 
 
@@ -161,16 +163,32 @@ def test_what_owners_do(
 
 
 @pytest.mark.parametrize("viewer", VIEWERS)
-@pytest.mark.parametrize("name", [*SHOWN_TO, *OWNER_POSTS])
+@pytest.mark.parametrize("name", [*SHOWN_TO, *OWNER_POSTS, *POSTS])
 def test_what_is_absent_looks_like_what_is_not_yours(
     sign_in: Callable[[str], Client], make_image: MakeImage, other_user: User, name: str, viewer: str
 ) -> None:
     theirs = make_image("blue", owner=User.objects.create_user("alan"))
     client = sign_in(viewer)
-    method = client.post if name in OWNER_POSTS else client.get
+    method = client.get if name in SHOWN_TO else client.post
     absent, foreign = (method(address(name, uuid)) for uuid in (uuid4(), theirs.uuid))
     assert absent.status_code == foreign.status_code
     assert absent.status_code in (302, 404)
+
+
+@pytest.mark.parametrize("visibility", Visibility.values)
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("name", POSTS)
+def test_what_people_do(
+    sign_in: Callable[[str], Client], picture: Image, name: str, viewer: str, visibility: str
+) -> None:
+    services.image_set_visibility(image=picture, visibility=visibility)
+    response = sign_in(viewer).post(address(name, picture.uuid), POSTS[name])
+    if viewer == "a stranger":
+        assert response["Location"] == f"{reverse('sign-in')}?next={picture.get_absolute_url()}"
+    else:
+        is_open = viewer == "the owner" or visibility != Visibility.PRIVATE
+        assert response.status_code == (302 if is_open else 404)
+        assert Favourite.objects.exists() == is_open
 
 
 @pytest.mark.parametrize("viewer", VIEWERS)
@@ -204,6 +222,7 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
     "name",
     [
         *OWNER_POSTS,
+        *POSTS,
         "upload",
         "describe",
         "describe-keep",
@@ -225,7 +244,7 @@ def test_forms_need_their_token(user: User, picture: Image, name: str) -> None:
     client = Client(enforce_csrf_checks=True)
     if name not in ("sign-in", "sign-up"):
         client.force_login(user)
-    url = address(name, picture.uuid) if name in OWNER_POSTS else reverse(name)
+    url = address(name, picture.uuid) if name in {**OWNER_POSTS, **POSTS} else reverse(name)
     response = client.post(url)
     assert response.status_code == 403
     assert "That form has expired" in response.content.decode()

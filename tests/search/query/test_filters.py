@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from gallery.albums import album_add, album_create
+from gallery.favourites import favourites_add
 from gallery.models import Image, User
 from gallery.tags import images_tag
 from search.query.filters import condition
@@ -35,7 +36,16 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
     )
 
 
-@pytest.mark.usefixtures("pictures")
+@pytest.fixture
+def hearts(pictures: None, user: User, other_user: User) -> None:
+    """Of both people; nobody's searches know those of others."""
+    favourites_add(person=user, images=Image.objects.filter(file_name__in=["july", "theirs"]))
+    Image.objects.filter(file_name="old").update(visibility="public")
+    favourites_add(person=other_user, images=Image.objects.filter(file_name="old"))
+    Image.objects.filter(file_name="old").update(visibility="private")
+
+
+@pytest.mark.usefixtures("hearts")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -53,6 +63,8 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
         ("orientation:square", {"august", "theirs"}),
         ("is:unsure", {"august"}),
         ("is:animated", {"august"}),
+        ("is:favourite", {"july", "theirs"}),
+        ("-is:favourite", {"old", "august"}),
         ("is:public", {"theirs"}),
         ("-is:public", {"old", "july", "august"}),
         ("by:me", {"old", "july", "august"}),
@@ -82,7 +94,8 @@ def test_what_is_let_through(user: User, text: str, expected: set[str]) -> None:
     assert set(Image.objects.filter(where).values_list("file_name", flat=True)) == expected
 
 
-def test_nobody_is_me_to_a_stranger(make_image: Callable[..., Image]) -> None:
-    make_image("red")
-    where = condition(parse("by:me", today=TODAY).filters, viewer=AnonymousUser())
+@pytest.mark.usefixtures("hearts")
+@pytest.mark.parametrize("text", ["by:me", "is:favourite", 'album:"Ísland 2024"'])
+def test_a_stranger_has_nothing_of_their_own(text: str) -> None:
+    where = condition(parse(text, today=TODAY).filters, viewer=AnonymousUser())
     assert not Image.objects.filter(where).exists()
