@@ -93,7 +93,7 @@ def act(client: Client, model: Any, action: str, *objects: Any, **more: str) -> 
 
 
 def test_every_model_of_ours_is_there() -> None:
-    """But for what people looked for or like, which of their pictures are alike, which is theirs alone, and for links."""
+    """But for what people looked for or like, which of their pictures are alike, all theirs alone, and for links."""
     from django.contrib.admin import site
 
     ours = {
