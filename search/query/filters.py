@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from gallery.models import Album, AlbumImage, Favourite, ImageTag, Viewer, Visibility
@@ -50,7 +50,7 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
         "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
         "is": lambda: _is(part.value.lower(), viewer),
-        "tag": lambda: Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(part.value)))),
+        "tag": lambda: Q(pk__in=ImageTag.objects.filter(tag__key=folded(part.value)).values("image")),
         "album": lambda: _album(part.value, viewer),
         "text": lambda: fulltext.readable(part.value),
         "before": lambda: _taken(*part.days),
@@ -62,12 +62,12 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
 
 def _album(title: str, viewer: Viewer) -> Q:
     albums = Album.objects.listed_for(viewer).filter(key=folded(title))
-    return Q(Exists(AlbumImage.objects.filter(image=OuterRef("pk"), album__in=albums)))
+    return Q(pk__in=AlbumImage.objects.filter(album__in=albums).values("image"))
 
 
 def _is(state: str, viewer: Viewer) -> Q:
     if state == "favourite":
-        return Q(Exists(Favourite.objects.filter(image=OuterRef("pk"), person_id=viewer.pk)))
+        return Q(pk__in=Favourite.objects.filter(person_id=viewer.pk).values("image"))
     return STATES[state]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 
 from gallery.albums import album_add, album_create
 from gallery.favourites import favourites_add
@@ -99,3 +100,13 @@ def test_what_is_let_through(user: User, text: str, expected: set[str]) -> None:
 def test_a_stranger_has_nothing_of_their_own(text: str) -> None:
     where = condition(parse(text, today=TODAY).filters, viewer=AnonymousUser())
     assert not Image.objects.filter(where).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what the table holds")
+@pytest.mark.parametrize(
+    "text", ["on:2023-07", "camera:fuji", "orientation:portrait", "is:unsure", "is:animated", "-is:public", "-by:me"]
+)
+def test_plain_filters_read_one_index_and_not_the_table(user: User, text: str) -> None:
+    images = Image.objects.listed_for(user).filter(condition(parse(text, today=TODAY).filters, viewer=user))
+    assert "COVERING INDEX image_newest_filtered" in images.values("pk").explain()
+    assert "ORDER BY" not in images.newest_first().explain()
