@@ -86,6 +86,22 @@ class TestRapidOCR:
         assert not logging.getLogger("RapidOCR").isEnabledFor(logging.ERROR)
 
 
+@pytest.mark.parametrize(
+    ("line", "words", "spaced"),
+    [
+        ("GRANDHOTEL", ["GRAND", "HOTEL"], "GRAND HOTEL"),
+        ("at anyTIME", ["at", "any", "TIME"], "at any TIME"),
+        ("S A L E", ["S", "A", "L", "E"], "S A L E"),
+        ("SALE", ["S", "A", "L", "E"], "SALE"),
+        ("東京Tokyo Tower", ["東京", "Tokyo", "Tower"], "東京Tokyo Tower"),
+        ("one two", ["one"], "one two"),
+        ("", [], ""),
+    ],
+)
+def test_words_that_lie_apart_are_told_apart(line: str, words: list[str], spaced: str) -> None:
+    assert rapidocr._spaced(line, words) == spaced
+
+
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rapidocr, "find_spec", lambda package: None if package == "onnxruntime" else object())
     with pytest.raises(ModelNotFound, match=r"and onnxruntime is not installed; run `pip install .*\.\[text\]'`"):
