@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
 from django.conf import settings
 from PIL.Image import Image as Picture
 
@@ -20,7 +18,7 @@ from search.exceptions import ModelChanged
 from search.models import ModelVersion
 from search.query.cutoff import Background
 
-QUERIES_REMEMBERED = 1_024
+QUERIES_REMEMBERED = 256
 
 
 def configured_encoder() -> ImageTextEncoder:
@@ -39,9 +37,10 @@ def encoder_of(version: ModelVersion) -> ImageTextEncoder:
     return _encoder(version.name, version.key)
 
 
-def encode_query(text: str, *, version: ModelVersion) -> npt.NDArray[np.float32]:
-    """The vector of a text, (d,), L2-normalised, read-only. Raises ModelChanged, or an error of ml.errors."""
-    return _query_vector(version.name, version.key, text)
+def encode_query(texts: Sequence[str], *, version: ModelVersion) -> Embeddings:
+    """The vectors of all texts of a query, (n, d), in their order, read-only; remembered, since who turns the page asks
+    again. Raises ModelChanged, or an error of ml.errors."""
+    return _query_vectors(version.name, version.key, tuple(texts))
 
 
 def encode_pictures(pictures: Sequence[Picture], *, version: ModelVersion) -> Embeddings:
@@ -91,7 +90,7 @@ def describe() -> str:
 
 def forget_queries() -> None:
     """Forget the vectors of texts that were asked for, and of the background queries."""
-    _query_vector.cache_clear()
+    _query_vectors.cache_clear()
     backgrounds.forget()
 
 
@@ -103,8 +102,7 @@ def _encoder(name: str, key: str) -> ImageTextEncoder:
 
 
 @lru_cache(maxsize=QUERIES_REMEMBERED)
-def _query_vector(name: str, key: str, text: str) -> npt.NDArray[np.float32]:
-    vectors = _encoder(name, key).encode_texts([text])
-    vector: npt.NDArray[np.float32] = vectors[0]
-    vector.flags.writeable = False  # shared by all who ask for the same text
-    return vector
+def _query_vectors(name: str, key: str, texts: tuple[str, ...]) -> Embeddings:
+    vectors = _encoder(name, key).encode_texts(texts)
+    vectors.flags.writeable = False  # shared by all who ask for the same texts
+    return vectors

@@ -67,8 +67,8 @@ def heat_map(asked: Question) -> npt.NDArray[np.float32]:
     encoder = engine.encoder_of(asked.version)
     if not isinstance(encoder, SpatialEncoder):
         raise NoHeat("The search model can't tell where it sees something.")
-    vectors = [text.weight * engine.encode_query(text.words, version=asked.version) for text in asked.texts]
-    together = np.sum(vectors, axis=0)
+    vectors = engine.encode_query([text.words for text in asked.texts], version=asked.version)
+    together = np.array([text.weight for text in asked.texts]) @ vectors
     texts = np.asarray([together / np.linalg.norm(together)], dtype=np.float32)
     if background := engine.background(asked.version):
         texts = distinct(texts, background.vectors)

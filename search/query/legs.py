@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +55,7 @@ WEIGHTS = {leg.name: leg.weight for leg in LEGS.values()}
 UNDESCRIBED = 1 + WEIGHTS[MEANING] / WEIGHTS[LOOKS]
 
 Vector = npt.NDArray[np.float32]
+Meant = Text | Like
 
 
 @dataclass(frozen=True)
@@ -95,26 +95,27 @@ def looks(query: Query, *, version: ModelVersion, viewer: Viewer, picture: Pictu
 
     Raises ModelChanged, or an error of ml.errors.
     """
-    parts: list[Text | Like] = [*query.texts, *query.pictures]
+    parts: list[Meant] = [*query.texts, *query.pictures]
     if picture is None and all(part.sign == "-" for part in parts):
         return None
-    pictures = _vectors_of(query.pictures, version=version, viewer=viewer)
+    vectors = _vectors_of_texts(query.texts, version) | _vectors_of_pictures(query.pictures, version, viewer)
     total = np.zeros(version.dimension, np.float32)
     if picture is not None:
         total += engine.encode_pictures([picture], version=version)[0]
     for part in parts:
-        if isinstance(part, Text):
-            vector = engine.encode_query(part.words, version=version)
-        elif part.picture in pictures:
-            vector = pictures[part.picture]
-        else:
-            continue
-        total += vector * part.weight * (-REPULSION if part.sign == "-" else 1.0)
+        if part in vectors:
+            total += vectors[part] * part.weight * (-REPULSION if part.sign == "-" else 1.0)
     length = float(np.linalg.norm(total))
     return total / length if length > 0 else None
 
 
-def _vectors_of(pictures: tuple[Like, ...], *, version: ModelVersion, viewer: Viewer) -> dict[UUID, Vector]:
+def _vectors_of_texts(texts: tuple[Text, ...], version: ModelVersion) -> dict[Meant, Vector]:
+    if not texts:
+        return {}
+    return dict(zip(texts, engine.encode_query([text.words for text in texts], version=version), strict=True))
+
+
+def _vectors_of_pictures(pictures: tuple[Like, ...], version: ModelVersion, viewer: Viewer) -> dict[Meant, Vector]:
     if not pictures:
         return {}
     stored = Embedding.objects.filter(
@@ -122,10 +123,11 @@ def _vectors_of(pictures: tuple[Like, ...], *, version: ModelVersion, viewer: Vi
         vector__isnull=False,
         image__in=Image.objects.reachable_by(viewer).filter(uuid__in=[part.picture for part in pictures]),
     )
+    known = dict(stored.values_list("image__uuid", "vector"))
     return {
-        uuid: unpack(vector, dimension=version.dimension).astype(np.float32)
-        for uuid, vector in stored.values_list("image__uuid", "vector")
-        if vector is not None
+        part: unpack(vector, dimension=version.dimension).astype(np.float32)
+        for part in pictures
+        if (vector := known.get(part.picture)) is not None
     }
 
 

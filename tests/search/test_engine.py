@@ -26,30 +26,29 @@ def asked(encoders: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[str
 
 
 def test_a_query_is_encoded_once(version: ModelVersion, asked: list[str]) -> None:
-    first = engine.encode_query("red", version=version)
-    assert engine.encode_query("red", version=version) is first
-    engine.encode_query("blue", version=version)
+    first = engine.encode_query(["red", "blue"], version=version)
+    assert first.shape == (2, version.dimension)
+    assert engine.encode_query(["red", "blue"], version=version) is first
     assert asked == ["red", "blue"]
 
 
 def test_nobody_can_spoil_a_remembered_query(version: ModelVersion) -> None:
-    vector = engine.encode_query("red", version=version)
-    assert vector.shape == (version.dimension,)
+    vectors = engine.encode_query(["red"], version=version)
     with pytest.raises(ValueError, match="read-only"):
-        vector[0] = 1.0
+        vectors[0] = 1.0
 
 
 def test_queries_are_remembered_for_each_version_apart(version: ModelVersion, encoders: dict[str, Any]) -> None:
-    of_fake = engine.encode_query("red", version=version)
+    of_fake = engine.encode_query(["red"], version=version)
     info = OtherEncoder.info
     other = ModelVersion(key=info.key, name="other", dimension=64)
-    assert not np.allclose(engine.encode_query("red", version=other), of_fake)
+    assert not np.allclose(engine.encode_query(["red"], version=other), of_fake)
 
 
 def test_a_replaced_model_is_not_used_for_old_vectors(version: ModelVersion, encoders: dict[str, Any]) -> None:
     encoders["fake"] = OtherEncoder()
     with pytest.raises(ModelChanged):
-        engine.encode_query("red", version=version)
+        engine.encode_query(["red"], version=version)
     with pytest.raises(ModelChanged):
         engine.encode_pictures([PILImage.new("RGB", (8, 8))], version=version)
 
@@ -58,7 +57,8 @@ def test_pictures_come_back_in_their_order(version: ModelVersion) -> None:
     pictures = [PILImage.new("RGB", (8, 8), color) for color in ("red", "blue")]
     vectors = engine.encode_pictures(pictures, version=version)
     assert vectors.shape == (2, version.dimension)
-    assert vectors[0] @ engine.encode_query("red", version=version) > vectors[0] @ vectors[1]
+    (red,) = engine.encode_query(["red"], version=version)
+    assert vectors[0] @ red > vectors[0] @ vectors[1]
 
 
 def test_warming_up_encodes_a_text_and_the_background(version: ModelVersion, asked: list[str]) -> None:

@@ -57,7 +57,7 @@ class TestFollowing:
         self, version: ModelVersion, embedded: Embedded, embed: Any
     ) -> None:
         image, other = embedded("red"), embedded("green")
-        query = engine.encode_query("blue", version=version)
+        (query,) = engine.encode_query(["blue"], version=version)
         live()
         embed(image, "blue")
         assert live().search(query, limit=1).hits[0].key == image.pk
@@ -210,7 +210,7 @@ class TestOtherConnections:
             try:
                 while not stop.is_set():
                     held = live()
-                    hit = held.search(engine.encode_query(color, version=held.version), limit=1).hits[0]
+                    hit = held.search(engine.encode_query([color], version=held.version)[0], limit=1).hits[0]
                     if hit.key != images[color].pk or hit.score < 0.9:
                         wrong.append((held.version, hit))
             finally:

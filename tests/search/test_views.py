@@ -116,7 +116,7 @@ def test_a_missing_model_says_why(
 
     broken = registry.Registry("encoder", named={"fake": missing}, families={})
     monkeypatch.setattr(registry, "encoders", broken)
-    engine._query_vector.cache_clear()
+    engine.forget_queries()
     client.force_login(user)
     page = search(client, q="elephant")
     assert "The search is not ready" in page

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from gallery.models import Image, User
 from search import engine, index
-from search.backends.base import Hit
+from search.backends.base import Filter, Hit
 from search.backends.exceptions import IndexUnavailable
+from search.changes import listed_for
 from search.live import LiveIndex
 from search.models import Embedding, ModelVersion
 from search.query import enough
@@ -93,7 +94,7 @@ class TestSearches:
     ) -> None:
         image = embedded("red")
         engine.warm()
-        looks = engine.encode_query("submarine", version=version)
+        (looks,) = engine.encode_query(["submarine"], version=version)
 
         def least() -> float | None:
             return enough.least_cosine(
@@ -114,23 +115,26 @@ class TestSearches:
 
 class TestHowManyWereSearched:
     @pytest.fixture
-    def live(self, embedded: Embedded) -> index.Indexes:
+    def live(self, embedded: Embedded, other_user: User) -> index.Indexes:
         for color in ("red", "green", "blue"):
             embedded(color)
+        embedded("yellow", owner=other_user)
         live = index.get_indexes()
         assert live is not None
         return live
 
-    def test_as_many_as_were_found(self, live: index.Indexes) -> None:
-        assert enough.searched([Hit(1, 0.5)], live) == 1
+    def test_as_many_as_were_found(self, live: index.Indexes, user: User) -> None:
+        assert enough.searched([Hit(1, 0.5)], live, listed_for(user)) == 1
 
-    def test_all_where_a_leg_is_full(self, live: index.Indexes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_that_may_be_found_where_a_leg_is_full(
+        self, live: index.Indexes, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(enough, "DEPTH", 2)
         hits = [Hit(1, 0.5), Hit(2, 0.4)]
-        assert enough.searched(hits, live) == 3
+        assert enough.searched(hits, live, listed_for(user)) == 3, "other people's pictures make no best hit better"
 
-        def count(self: LiveIndex) -> int:
+        def count(self: LiveIndex, where: Filter) -> int:
             raise IndexUnavailable("no answer")
 
         monkeypatch.setattr(LiveIndex, "count", count)
-        assert enough.searched(hits, live) == 2
+        assert enough.searched(hits, live, listed_for(user)) == 2

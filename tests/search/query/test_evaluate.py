@@ -86,7 +86,7 @@ class TestRanksByLooks:
             for each in Embedding.objects.all()
         }
         for number, text in enumerate(queries):
-            vector = engine.encode_query(text, version=version).astype(np.float64)
+            vector = engine.encode_query([text], version=version)[0].astype(np.float64)
             order = sorted(vectors, key=lambda pk, vector=vector: (-round(float(vectors[pk] @ vector), 9), -pk))
             expected = sorted(order.index(image.pk) + 1 for image in images[number :: len(queries)])
             assert found[text] == tuple(expected)
