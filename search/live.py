@@ -54,9 +54,9 @@ class LiveIndex:
         """See VectorIndex.search. The vector must come from the encoder of `self.version`."""
         return Answer(self.points.search(vector, limit=limit, where=where))
 
-    def count(self) -> int:
-        """How many pictures can be found."""
-        return self.points.count()
+    def count(self, where: Filter | None = None) -> int:
+        """How many pictures can be found, of those that the filter lets through."""
+        return self.points.count(where)
 
     def follow(self, last_seq: int) -> None:
         """Take in the changes up to `last_seq`, which was just read from the table, at least."""

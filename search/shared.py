@@ -56,11 +56,11 @@ class SharedIndex:
                 raise
             return self._fall_back(self.own, vector, limit, where, DOWN)
 
-    def count(self) -> int:
-        """How many pictures can be found. Raises IndexUnavailable where there is nothing to fall back on."""
+    def count(self, where: Filter | None = None) -> int:
+        """See LiveIndex. Raises IndexUnavailable where there is nothing to fall back on."""
         if self.own is not None:
-            return self.own.count()
-        return self._breaker.call(self._server.count)
+            return self.own.count(where)
+        return self._breaker.call(partial(self._server.count, where))
 
     def follow(self, last_seq: int) -> None:
         """Keep the process's own index level; the server's is `search.pushing`'s."""

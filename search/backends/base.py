@@ -143,8 +143,9 @@ class VectorIndex(ABC):
         """
 
     @abstractmethod
-    def count(self) -> int:
-        """How many points there are."""
+    def count(self, where: Filter | None = None) -> int:
+        """How many points there are that the filter lets through. With one, as in a search, a server is asked once, and
+        may estimate."""
 
     @abstractmethod
     def scroll(self, *, after: int = -1, limit: int) -> list[Point]:

@@ -146,9 +146,11 @@ class FaissIndex(VectorIndex):
                 return scores, rows
             wanted *= 2
 
-    def count(self) -> int:
+    def count(self, where: Filter | None = None) -> int:
         with self._lock.reading():
-            return len(self._keys)
+            if where is None:
+                return len(self._keys)
+            return int(np.count_nonzero(self._payload.mask(where, self._keys.rows_of)))
 
     def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
         with self._lock.reading():

@@ -152,11 +152,15 @@ class QdrantIndex(VectorIndex):
         if limit < 1:
             return []
         wanted = offset + limit
+        hits = self._in_time(partial(self._best, query, wanted, qdrant_filter(where)))
+        return sorted(hits, key=lambda hit: (-hit.score, hit.key))[offset:wanted]
+
+    def _in_time(self, ask: Callable[[], T]) -> T:
+        """What is asked for a search, which waits no longer. Raises IndexUnavailable."""
         try:
-            hits = within(self._search_timeout, partial(self._best, query, wanted, qdrant_filter(where)))
+            return within(self._search_timeout, ask)
         except TimeoutError as error:
             raise IndexUnavailable(f"Qdrant didn't answer within {self._search_timeout:g} s.") from error
-        return sorted(hits, key=lambda hit: (-hit.score, hit.key))[offset:wanted]
 
     def _best(self, query: list[float], wanted: int, where: models.Filter | None) -> list[Hit]:
         """The best hits, with all that tie with the last one wanted (LONGEST_TIE at most): Qdrant breaks ties as it
@@ -183,8 +187,15 @@ class QdrantIndex(VectorIndex):
         )
         return [Hit(_key(point.id), point.score) for point in answer.points]
 
-    def count(self) -> int:
-        return self._connection.insist(lambda client: client.count(self.collection, exact=True)).count
+    def count(self, where: Filter | None = None) -> int:
+        among, exact = qdrant_filter(where), where is None
+
+        def counted(client: QdrantClient) -> int:
+            return client.count(self.collection, count_filter=among, exact=exact).count
+
+        if where is None:
+            return self._connection.insist(counted)
+        return self._in_time(partial(self._connection.ask, counted))
 
     def scroll(self, *, after: int = -1, limit: int) -> list[Point]:
         points: list[Point] = []

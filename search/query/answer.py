@@ -233,7 +233,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
     least = enough.least_cosine(
         at.looks,
         answer.hits[: cutoff.BEST],
-        among=enough.searched(answer.hits, live),
+        among=enough.searched(answer.hits, live, among.filter),
         version=live.version,
         background=at.background,
         floor=at.floor,

@@ -12,7 +12,7 @@ from contextlib import suppress
 import numpy as np
 
 from search import engine
-from search.backends.base import Hit
+from search.backends.base import Filter, Hit
 from search.backends.exceptions import IndexUnavailable
 from search.index import Indexes
 from search.models import Embedding, ModelVersion
@@ -53,9 +53,9 @@ def least_cosine(
     return cutoff.least_cosine(looks, scores, pictures=pictures, texts=background, among=among)
 
 
-def searched(hits: Sequence[Hit], live: Indexes) -> int:
-    """How many pictures these are the hits of: at least so many where a server doesn't say."""
+def searched(hits: Sequence[Hit], live: Indexes, where: Filter) -> int:
+    """How many pictures these are the hits of, under the filter: at least so many where a server doesn't say."""
     if len(hits) >= DEPTH:
         with suppress(IndexUnavailable):
-            return live.pictures.count()
+            return live.pictures.count(where)
     return len(hits)

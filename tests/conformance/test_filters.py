@@ -54,6 +54,7 @@ class TestValues:
     )
     def test_only_what_the_filter_lets_through(self, index: VectorIndex, where: Filter, expected: set[int]) -> None:
         assert found(index, where) == expected
+        assert index.count(where) == len(expected)
 
     def test_the_limit_counts_after_the_filter(self, index: VectorIndex) -> None:
         index.upsert([point(key, axis(0, 2.0), owner=9) for key in range(100, 200)])

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from search.backends.base import Hit, Match, Point
+from search.backends.base import All, Hit, Match, Point
 from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import CircuitOpen, IndexBusy, IndexRefused, IndexUnavailable
 from search.backends.qdrant import QdrantIndex
@@ -121,6 +121,8 @@ class TestSearches:
         server.fault = Slow(60)
         with pytest.raises(IndexUnavailable, match=r"within 0\.2 s"):
             index.search(QUERY, limit=5)
+        with pytest.raises(IndexUnavailable, match=r"within 0\.2 s"):
+            index.count(where=All(()))
         index.close()
 
     def test_how_long_to_wait_is_heard(self, index: QdrantIndex, server: QdrantServer) -> None:
