@@ -1,14 +1,15 @@
 """What encoders make of the background queries that searches are judged against; see search.query.cutoff.
 
 Encoding them takes a second or more, which no search waits for: whoever loads an encoder for searches prepares them,
-when a process starts and before a version is activated. Their vectors lie beside the indexes' snapshots, for the
-other processes and the next start. A search that finds none is judged by the encoder's match floor.
+when a process starts and before a version is activated. Their vectors lie beside the indexes' snapshots, where all
+processes on that disk find them. A search that finds none is judged by the encoder's match floor.
 """
 
 import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,25 +29,20 @@ logger = logging.getLogger(__name__)
 
 
 def prepared(key: str) -> Background | None:
-    """What the encoder of a version, by the version's key, makes of them; None where it tells too little, or nothing
-    was prepared."""
+    """What the encoder of a version, by the version's key, makes of them; None where it tells too little, or nobody has
+    prepared them yet, in this process or another one on the same disk."""
+    if key not in _prepared:
+        _read(key)
     return _prepared.get(key)
 
 
 def prepare(key: str, encode: Encode) -> None:
     """Have them for the searches of this process, and of others. Raises what `encode` raises."""
     with _preparing:
-        if key in _prepared or _read(key):
-            return
-        vectors = encode(background_texts())
-        _prepared[key] = Background.of(vectors)
-        _write(key, vectors)
-
-
-def read(key: str) -> None:
-    """Have them for the searches of this process if another one prepared them. Waits for nobody who is at it."""
-    if key not in _prepared:
-        _read(key)
+        if prepared(key) is None:
+            vectors = encode(background_texts())
+            _prepared[key] = Background.of(vectors)
+            _write(key, vectors)
 
 
 def forget() -> None:
@@ -54,16 +50,17 @@ def forget() -> None:
     _prepared.clear()
 
 
-def _read(key: str) -> bool:
+def _read(key: str) -> None:
+    # setdefault: whoever prepares them meanwhile knows better
     try:
         vectors = read_arrays(_path(key))["vectors"]
     except FileNotFoundError:
-        return False
+        return
     except IndexCorrupt as error:
-        logger.warning("%s The background queries are encoded anew.", error)
-        return False
-    _prepared[key] = Background.of(np.asarray(vectors, dtype=np.float32))
-    return True
+        logger.warning("%s The background queries are encoded anew at the next start.", error)
+        _prepared.setdefault(key, None)
+        return
+    _prepared.setdefault(key, Background.of(np.asarray(vectors, dtype=np.float32)))
 
 
 def _write(key: str, vectors: Embeddings) -> None:
@@ -77,9 +74,14 @@ def _write(key: str, vectors: Embeddings) -> None:
 
 
 def _path(key: str) -> Path:
+    return Path(settings.INDEX_DIR) / _name(key)
+
+
+@cache
+def _name(key: str) -> str:
     """Another one for other texts."""
     digest = hashlib.sha256("\n".join([key, *background_texts()]).encode()).hexdigest()
-    return Path(settings.INDEX_DIR) / f"{digest[:32]}{SUFFIX}"
+    return f"{digest[:32]}{SUFFIX}"
 
 
 _preparing = threading.Lock()

@@ -67,7 +67,6 @@ def prepare(version: ModelVersion) -> None:
     """Load the model of a version that a search waits for. One that can't be loaded is for the searches to tell."""
     with suppress(ModelError):
         encoder_of(version)
-    backgrounds.read(version.key)
 
 
 def warm(version: ModelVersion | None = None) -> None:

@@ -49,7 +49,6 @@ class TestPreparing:
         backgrounds.prepare("one", encode)
         first = backgrounds.prepared("one")
         next_process()
-        assert backgrounds.prepared("one") is None
         backgrounds.prepare("one", encode)
         again = backgrounds.prepared("one")
         assert len(encode.asked) == 1
@@ -62,12 +61,12 @@ class TestPreparing:
         backgrounds.prepare("two", encode)
         assert len(encode.asked) == 2
 
-    def test_reading_encodes_nothing(self, encode: Encoder, next_process: Callable[[], None]) -> None:
-        backgrounds.read("one")
+    def test_a_process_that_prepares_nothing_has_what_another_one_prepared(
+        self, encode: Encoder, next_process: Callable[[], None]
+    ) -> None:
         assert backgrounds.prepared("one") is None
         backgrounds.prepare("one", encode)
         next_process()
-        backgrounds.read("one")
         assert backgrounds.prepared("one") is not None
 
     def test_an_encoder_that_tells_texts_apart_badly(self, next_process: Callable[[], None]) -> None:
@@ -81,14 +80,18 @@ class TestPreparing:
 @pytest.mark.django_db
 class TestFiles:
     def test_a_damaged_one_is_written_anew(
-        self, encode: Encoder, next_process: Callable[[], None], settings: Any
+        self, encode: Encoder, next_process: Callable[[], None], settings: Any, caplog: Any
     ) -> None:
         backgrounds.prepare("one", encode)
         (path,) = Path(settings.INDEX_DIR).glob(f"*{backgrounds.SUFFIX}")
         path.write_bytes(path.read_bytes()[:-100])
+        next_process()
         for _ in range(2):
-            next_process()
+            assert backgrounds.prepared("one") is None
+        assert caplog.text.count("is damaged") == 1, "searches go on, and don't fill the log"
+        for _ in range(2):
             backgrounds.prepare("one", encode)
+            next_process()
         assert backgrounds.prepared("one") is not None
         assert len(encode.asked) == 2
 
