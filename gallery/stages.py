@@ -28,6 +28,8 @@ DIED = "The worker stopped while working on this picture, {attempts} times."
 REPLACED = "No longer needed: another model does this now."
 # Pictures that get their missing stages in one sweep; bounds its time and its transaction.
 OPENED_PER_SWEEP = 5_000
+# Stages that wait for a model together; bounds the transaction.
+POSTPONED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,16 @@ def postpone(claimed: Collection[Stage], error: str, *, delay: float) -> None:
     """What the work needs is not there now; try again in `delay` seconds. The attempt does not count."""
     due_at = timezone.now() + timedelta(seconds=delay)
     _held(claimed).update(**_pending(due_at=due_at, error=error), attempts=F("attempts") - 1)
+
+
+def postpone_due(*, step: str, model: str, error: str, delay: float) -> None:
+    """The same for POSTPONED_AT_ONCE others that wait for this model, rather than have each claimed for nothing."""
+    now = timezone.now()
+    due = Stage.objects.filter(_waiting(now), step=step, model=model).order_by("priority", "due_at", "id")
+    with transaction.atomic():
+        free = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:POSTPONED_AT_ONCE])
+        postponed = _pending(due_at=now + timedelta(seconds=delay), error=error)
+        Stage.objects.filter(_waiting(now), pk__in=free).update(**postponed)
 
 
 def release(claimed: Collection[Stage]) -> None:

@@ -265,6 +265,19 @@ def test_postponed_work_says_why_and_does_not_use_up_its_attempts(user: User) ->
     assert set(Stage.objects.values_list("state", "error", "attempts")) == {("pending", "The model is not here.", 0)}
 
 
+def test_work_that_waits_for_the_same_model_is_postponed_too(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "POSTPONED_AT_ONCE", 2)
+    add_work(user, pictures=4)
+    running = stages.claim(worker="ada", limit=1, steps=["caption"])
+    stages.postpone_due(step="caption", model="fake", error="The model is not here.", delay=60)
+    later = Stage.objects.filter(due_at__gt=timezone.now())
+    assert set(later.values_list("step", "state", "error", "attempts")) == {
+        ("caption", "pending", "The model is not here.", 0)
+    }
+    assert later.count() == 2
+    assert stages.finish(running) == 1
+
+
 def test_released_work_is_as_it_was(user: User) -> None:
     add_work(user)
     before = list(Stage.objects.order_by("pk").values())
