@@ -16,8 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, ImageQuerySet, Rendition, Stage, User
-from gallery.pictures import flatten, open_picture
-from gallery.storage import StoreUnavailable
+from gallery.renditions import rendition_pixels
 from search import pushing
 from search.backends.base import Match
 from search.backends.exceptions import VectorIndexError
@@ -52,14 +51,14 @@ def compare_some() -> int:
     isn't there now."""
     try:
         return _look() or _compare()
-    except (StoreUnavailable, VectorIndexError) as error:
+    except (OSError, VectorIndexError) as error:  # of the disk, or the place where the pictures lie
         logger.warning("Pictures can't be compared now: %s", error)
         return 0
 
 
 def is_behind() -> bool:
     """Whether pictures could be looked at or compared."""
-    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    version = _active_version()
     return _unseen().exists() or (version is not None and _uncompared(version).exists())
 
 
@@ -67,8 +66,13 @@ def progress_of(owner: User) -> Progress:
     """How far the comparing of somebody's pictures is. Two SQL statements."""
     images = Image.objects.filter(owner=owner)
     compared = Look.objects.filter(image=OuterRef("pk"), is_compared=True)
-    failed = Stage.objects.filter(image=OuterRef("pk"), state=Stage.State.FAILED)
+    failed = Stage.objects.filter(image=OuterRef("pk"), state=Stage.State.FAILED).exclude(priority=Stage.Priority.LATER)
     return Progress(waiting=images.filter(~Exists(compared), ~Exists(failed)).count(), pictures=images.count())
+
+
+def look_again(*, image_ids: Iterable[int]) -> None:
+    """Their thumbnails were just made: those that could not be read before are looked at after all."""
+    Look.objects.filter(image_id__in=image_ids, greys=None).delete()
 
 
 def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
@@ -84,6 +88,10 @@ def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
     return pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).update(is_dismissed=True)
 
 
+def _active_version() -> ModelVersion | None:
+    return ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+
+
 def _look() -> int:
     images = list(_unseen().with_renditions()[:AT_ONCE])
     looks = [_look_at(image.thumbnail) for image in images if image.thumbnail]  # it may have gone since
@@ -95,8 +103,7 @@ def _look() -> int:
 
 def _look_at(thumbnail: Rendition) -> Look:
     try:
-        with thumbnail.file.open("rb") as file:
-            greys = greys_of(flatten(open_picture(file)))
+        greys = greys_of(rendition_pixels(thumbnail))
     except (FileNotFoundError, UploadRefused) as error:
         logger.warning("The %s can't be read: %s", thumbnail, error)
         return Look(image_id=thumbnail.image_id, greys=None, is_compared=True)
@@ -104,10 +111,13 @@ def _look_at(thumbnail: Rendition) -> Look:
 
 
 def _compare() -> int:
-    indexes = get_indexes(wait=True)
-    if indexes is None or pushing.is_behind():  # a server would not tell of all that has been looked at
+    version = _active_version()
+    looks = list(_uncompared(version).select_related("image")[:AT_ONCE]) if version else []
+    if not looks:
         return 0
-    looks = list(_uncompared(indexes.version).select_related("image")[:AT_ONCE])
+    indexes = get_indexes(wait=True)  # after the looks, so that it has the vector of each: two new ones find each other
+    if indexes is None or indexes.version != version or pushing.lags().get(version):
+        return 0
     nearest = _nearest(indexes, looks)
     others = Look.objects.filter(greys__isnull=False, pk__in={pk for near in nearest.values() for pk in near})
     known = {look.pk: look for look in others.select_related("image")}
@@ -160,7 +170,9 @@ def _seconds_between(one: datetime | None, other: datetime | None) -> float | No
 def _unseen() -> ImageQuerySet:
     """Pictures with a thumbnail that nobody has looked at."""
     thumbnail = Rendition.objects.filter(image=OuterRef("pk"), kind=Rendition.Kind.THUMBNAIL)
-    return Image.objects.filter(Exists(thumbnail), look=None).order_by("pk")
+    seen = Look.objects.filter(image=OuterRef("pk"))
+    # in this order: SQLite answers for 100,000 pictures that all were seen in half of the time (20 ms)
+    return Image.objects.filter(~Exists(seen), Exists(thumbnail)).order_by("pk")
 
 
 def _uncompared(version: ModelVersion) -> QuerySet[Look]:

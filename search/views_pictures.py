@@ -13,6 +13,7 @@ from PIL.Image import Image as Picture
 from gallery.models import Image, Viewer
 from gallery.permissions import reachable_image
 from gallery.pictures import flatten, open_picture, shrink
+from gallery.renditions import rendition_pixels
 from gallery.selectors import image_work
 from gallery.validators import clean_file_name, digest_upload
 from search.forms import Box
@@ -56,8 +57,7 @@ def part_of_picture(*, viewer: Viewer, uuid: UUID, box: Box | None) -> Example:
     image = reachable_image(viewer=viewer, uuid=uuid)
     if image.preview is None:
         raise NotReady(f"{image.file_name} is still being worked on. Try again in a moment.")
-    with image.preview.file.open("rb") as file:
-        whole = flatten(open_picture(file))
+    whole = rendition_pixels(image.preview)
     left, top, width, height = box or (0.0, 0.0, 1.0, 1.0)
     (x1, x2), (y1, y2) = _span(left, width, whole.width), _span(top, height, whole.height)
     part = whole.crop((x1, y1, x2, y2))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -130,6 +131,21 @@ def test_pages_newest_first_in_few_statements(user: User, images: list[Image], m
     for number in (2, 7):
         last = page(user, number)
         assert ([group.best for group in last.groups], last.number) == ([a], 2)
+
+
+def test_a_picture_deleted_meanwhile_takes_its_group_along(
+    user: User, images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair(images[0], images[1])
+    find = duplicate_groups._best_first
+
+    def delete_after(*args: Any) -> list[int]:
+        found = find(*args)
+        images[1].delete()
+        return found
+
+    monkeypatch.setattr(duplicate_groups, "_best_first", delete_after)
+    assert page(user).groups == []
 
 
 def test_no_pairs_no_groups(user: User) -> None:

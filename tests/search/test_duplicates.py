@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 from gallery import services
 from gallery.models import Image, Stage, User
 from mmsite import pipeline, worker
-from search import duplicates
+from search import duplicates, pushing
 from search import services as search_services
 from search.backends.exceptions import IndexUnavailable
 from search.duplicates import compare_some, is_behind, near_duplicates_dismiss, progress_of
@@ -146,6 +146,12 @@ def test_a_picture_that_failed_is_not_waited_for(add: Add, user: User) -> None:
     assert progress_of(user).waiting == 0
 
 
+def test_a_picture_whose_text_failed_is_waited_for(user: User) -> None:
+    image = take_in(photograph(0), user)
+    Stage.objects.create(image=image, step="text", state=Stage.State.FAILED, priority=Stage.Priority.LATER)
+    assert progress_of(user).waiting == 1
+
+
 def test_a_thumbnail_that_is_lost_holds_nobody_up(add: Add, user: User) -> None:
     lost = add(photograph(0))
     default_storage.delete(lost.renditions.get(kind="thumbnail").file.name)
@@ -153,6 +159,63 @@ def test_a_thumbnail_that_is_lost_holds_nobody_up(add: Add, user: User) -> None:
     compare()
     assert not is_behind()
     assert Look.objects.get(image=lost).greys is None
+
+
+def test_a_thumbnail_that_is_made_anew_is_looked_at(version: ModelVersion, user: User) -> None:
+    original, lost = take_in(photograph(0), user), take_in(photograph(0), user, quality=30)
+    default_storage.delete(lost.renditions.get(kind="thumbnail").file.name)
+    compare()
+    assert Look.objects.get(image=lost).greys is None
+    worker.work_until_idle()
+    assert pairs() == {(original.pk, lost.pk): Kind.COPY}
+
+
+def test_a_disk_that_fails_is_waited_for(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(photograph(0))
+    with monkeypatch.context() as failing:
+
+        def fail(rendition: Any) -> None:
+            raise PermissionError(13, "Not yours")
+
+        failing.setattr(duplicates, "rendition_pixels", fail)
+        assert compare_some() == 0
+        assert is_behind()
+    compare()
+    assert not is_behind()
+
+
+def test_two_that_get_their_vectors_at_the_last_moment_find_each_other(
+    version: ModelVersion, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = photograph(0)
+    both = [take_in(picture, user), take_in(picture, user, quality=30)]
+    assert compare_some() == 2  # looked at
+    find = duplicates._uncompared
+
+    def embed_first(*args: Any) -> Any:
+        ids = [image.pk for image in both]
+        search_services.embeddings_write(version=version, image_ids=ids, pictures=[picture, picture])
+        return find(*args)
+
+    monkeypatch.setattr(duplicates, "_uncompared", embed_first)
+    assert compare_some() == 2
+    assert pairs() == {(both[0].pk, both[1].pk): Kind.COPY}
+
+
+def test_only_the_server_that_is_searched_has_to_be_level(
+    version: ModelVersion, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    building = ModelVersion.objects.create(
+        key="next", name="next", revision="1", weights_hash="", preprocessing="", dimension=64
+    )
+    lags = {version: 1, building: 0}
+    monkeypatch.setattr(pushing, "lags", lambda: lags)
+    add(photograph(0))
+    compare()
+    assert is_behind()
+    lags |= {version: 0, building: 1}
+    compare()
+    assert not is_behind()
 
 
 def test_an_index_that_is_away_is_waited_for(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
