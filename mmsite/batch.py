@@ -14,6 +14,7 @@ from functools import partial
 from django.conf import settings
 from PIL.Image import Image as Picture
 
+from captioning import engine as captioning_engine
 from captioning import services as captioning_services
 from captioning.exceptions import CaptioningError
 from gallery import services as gallery_services
@@ -26,8 +27,11 @@ from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
 from ml.errors import ModelError
 from mmsite import pipeline
+from reading import engine as reading_engine
 from reading import services as reading_services
 from reading.exceptions import ReadingError
+from search import duplicates
+from search import engine as search_engine
 from search import services as search_services
 from search.exceptions import SearchError
 from search.models import ModelVersion
@@ -57,7 +61,7 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     wanted = set(pipeline.steps())
     replaced = [stage for stage in claimed if Step(stage.step, stage.model) not in wanted]
     stages.skip(replaced, stages.REPLACED)
-    todo = [stage for stage in claimed if stage not in replaced]
+    todo = _with_their_model([stage for stage in claimed if stage not in replaced])
 
     pictures = _store_renditions(todo, should_stop)
     for step, write in WRITERS.items():
@@ -67,6 +71,24 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
                 stages.release(group)
             else:
                 _do(partial(write, pictures), [stage for stage in group if stage.image_id in pictures])
+
+
+def _with_their_model(todo: Sequence[Stage]) -> list[Stage]:
+    """Those whose model is here, or that need none; the others wait or fail before their pictures are decoded."""
+    ready: list[Stage] = []
+    for step, model in dict.fromkeys((stage.step, stage.model) for stage in todo):
+        group = [stage for stage in todo if (stage.step, stage.model) == (step, model)]
+        try:
+            if step in LOADERS:
+                LOADERS[step](model)
+        except ModelError as error:
+            _await_model(group, error)
+        except Exception as error:  # noqa: BLE001 -- as in _do
+            for stage in group:
+                _report(stage, error)
+        else:
+            ready += group
+    return ready
 
 
 def _store_renditions(todo: Sequence[Stage], should_stop: Callable[[], bool]) -> dict[int, Picture]:
@@ -115,7 +137,7 @@ def _do(work: Work, group: Sequence[Stage]) -> None:
     try:
         work(group)
     except ModelError as error:
-        stages.postpone(group, str(error), delay=settings.STAGE_POSTPONE_SECONDS)
+        _await_model(group, error)
     except Exception as error:  # noqa: BLE001 -- a boundary: one picture must not stop the others; logged and recorded
         if len(group) == 1:
             _report(group[0], error)
@@ -126,11 +148,19 @@ def _do(work: Work, group: Sequence[Stage]) -> None:
         stages.finish(group)
 
 
+def _await_model(group: Sequence[Stage], error: ModelError) -> None:
+    """These stages, all of one step and model, wait for it, and so do others."""
+    delay = settings.STAGE_POSTPONE_SECONDS
+    stages.postpone(group, str(error), delay=delay)
+    stages.postpone_due(step=group[0].step, model=group[0].model, error=str(error), delay=delay)
+
+
 def _write_renditions(made: list[Made] | Exception, group: Sequence[Stage]) -> None:
     if isinstance(made, Exception):
         raise made
     for stage in group:
         gallery_services.renditions_store(image=stage.image, made=made)
+    duplicates.look_again(image_ids=[stage.image_id for stage in group])
 
 
 def _write_captions(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> None:
@@ -153,6 +183,15 @@ def _write_texts(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> Non
     )
 
 
+def _load_encoder(model: str) -> None:
+    search_engine.encoder_of(ModelVersion.objects.get(key=model))
+
+
+LOADERS: dict[str, Callable[[str], object]] = {
+    pipeline.CAPTION: lambda _: captioning_engine.get_captioner(),
+    pipeline.EMBEDDING: _load_encoder,
+    pipeline.TEXT: lambda _: reading_engine.get_reader(),
+}
 WRITERS = {pipeline.CAPTION: _write_captions, pipeline.EMBEDDING: _write_embeddings, pipeline.TEXT: _write_texts}
 
 

@@ -41,7 +41,8 @@ def should_stop() -> bool:
 def work_until_idle(steps: Collection[str] | None = None) -> None:
     """Do what is due (of these steps), batch by batch, and send vectors to their server, for at most
     `WORK_SLICE_SECONDS`; what is left then gets another wake-up. Of the captions that people wrote, a batch is embedded
-    first, since somebody may wait for it, and the others once the pictures are done. Last, pictures are compared."""
+    first, since somebody may wait for it. Once pictures are ready, the other captions, and near-duplicates, take turns
+    with the steps that come later, which may take hours."""
     if steps is None or pipeline.CAPTION in steps:
         warm_models()
     embed_captions = captions.embed_due if pipeline.embeds(steps) else lambda: 0
@@ -49,9 +50,10 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
     embed_captions()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
-        found_work = work_batch(steps)
+        claimed = work_batch(steps)
         sent = pushing.push()
-        if not (found_work or sent or embed_captions() or compare_pictures()):
+        is_waited_for = any(stage.priority != Stage.Priority.LATER for stage in claimed)
+        if not (is_waited_for or embed_captions() or compare_pictures() or claimed or sent):
             return
     if (
         stages.any_due(steps=steps)
@@ -62,8 +64,8 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
         pipeline.wake()
 
 
-def work_batch(steps: Collection[str] | None = None) -> bool:
-    """Claim the next batch (of these steps) and do it; False when nothing is due."""
+def work_batch(steps: Collection[str] | None = None) -> list[Stage]:
+    """Claim the next batch (of these steps) and do it; [] when nothing is due."""
     name = f"{socket.gethostname()}:{os.getpid()}"[-80:]
     claimed = stages.claim(worker=name, limit=settings.STAGE_BATCH, steps=steps)
     if claimed:
@@ -73,7 +75,7 @@ def work_batch(steps: Collection[str] | None = None) -> bool:
         except KeyboardInterrupt:
             stages.release(claimed)  # somebody at a terminal had enough; the pictures are not to blame
             raise
-    return bool(claimed)
+    return claimed
 
 
 @functools.cache

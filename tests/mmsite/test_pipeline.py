@@ -20,7 +20,7 @@ from ml.errors import ModelNotFound
 from ml.interfaces import CaptionResult, TextLine
 from ml.readers.fake import FakeReader
 from mmsite import batch, pipeline, worker
-from search import versions
+from search import duplicates, versions
 from search.models import Embedding, ModelVersion
 
 MakeImage = Callable[..., Image]
@@ -44,7 +44,7 @@ def use_captioner(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 
 
 def go() -> bool:
-    return worker.work_batch()
+    return bool(worker.work_batch())
 
 
 def states() -> Counter[tuple[str, str]]:
@@ -62,9 +62,9 @@ def test_every_picture_gets_renditions_a_caption_and_a_vector(make_image: MakeIm
     assert not go(), "nothing is left"
 
 
-def test_a_picture_is_decoded_once_for_all_steps(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for colour in COLOURS:
-        make_image(colour)
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file is opened from now on."""
     opened: Counter[str] = Counter()
     real = default_storage._wrapped.open  # type: ignore[attr-defined]
 
@@ -73,6 +73,13 @@ def test_a_picture_is_decoded_once_for_all_steps(make_image: MakeImage, monkeypa
         return real(name, mode)
 
     monkeypatch.setattr(default_storage._wrapped, "open", count)  # type: ignore[attr-defined]
+    return opened
+
+
+def test_a_picture_is_decoded_once_for_all_steps(make_image: MakeImage, opened: Counter[str]) -> None:
+    for colour in COLOURS:
+        make_image(colour)
+    opened.clear()
     assert go()
     assert opened == {image.original.name: 1 for image in Image.objects.all()}
 
@@ -226,6 +233,37 @@ def test_text_that_cannot_be_read_leaves_the_picture_ready(
     assert (failed.state, failed.error) == ("failed", "The reader gave a line without text.")
     work = image_work(image)
     assert (work.state, work.can_retry) == ("ready", True)
+
+
+def test_without_the_reader_no_picture_is_decoded_and_all_wait_for_it(
+    make_image: MakeImage, settings: Any, opened: Counter[str]
+) -> None:
+    settings.TEXT_READER = "nobody/has-this"
+    for colour in COLOURS:
+        make_image(colour)
+    assert go()
+    opened.clear()
+    assert go()
+    assert not opened
+    assert not stages.any_due(), "one was tried, and none is due"
+    waiting = Stage.objects.filter(step="text")
+    assert set(waiting.values_list("state", "attempts")) == {("pending", 0)}
+    assert all("nobody/has-this" in error for error in waiting.values_list("error", flat=True))
+
+
+@pytest.mark.usefixtures("reads")
+def test_near_duplicates_do_not_wait_for_text(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread: list[int] = []
+
+    def compare() -> int:
+        unread.append(Stage.objects.filter(step="text", state="pending").count())
+        return 0
+
+    monkeypatch.setattr(duplicates, "compare_some", compare)
+    for colour in COLOURS:
+        make_image(colour)
+    worker.work_until_idle()
+    assert unread == [3, 2, 1, 0, 0], "after each that was read, but not after those that somebody waits for"
 
 
 def test_the_sweep_has_text_read_once_there_is_a_reader(make_image: MakeImage, settings: Any) -> None:
