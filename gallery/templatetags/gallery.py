@@ -1,10 +1,13 @@
 """How pictures and their work are put into words and marks."""
 
+from collections.abc import Iterable
+from functools import cache
+
 from django import template
 from django.template.context import RequestContext
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gallery.models import Image, Stage
@@ -23,6 +26,7 @@ STATE_WORDS = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A picture of static/icons.svg, hidden from screen readers: words always stand beside it."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
@@ -41,6 +45,13 @@ def nav_link(context: RequestContext, url_name: str, label: str) -> SafeString:
 def alt_text(image: Image) -> str:
     """What the picture shows in words: its caption, else its file name."""
     return image.description or image.file_name
+
+
+@register.filter
+def marked(pieces: Iterable[tuple[str, bool]]) -> SafeString:
+    """A text that comes in pieces, each with whether it is to be marked."""
+    written = (format_html("<mark>{}</mark>", piece) if is_marked else piece for piece, is_marked in pieces)
+    return format_html_join("", "{}", ((piece,) for piece in written))
 
 
 @register.filter

@@ -1,5 +1,7 @@
 """What a person has said of the pictures that a search found."""
 
+from typing import NamedTuple
+
 from django import template
 from django.template.context import RequestContext
 
@@ -8,6 +10,13 @@ from search import golden
 from search.query.answer import SearchResult
 
 register = template.Library()
+
+
+class Verdict(NamedTuple):
+    """What a person has said of a picture: neither, where nothing."""
+
+    is_right: bool
+    is_wrong: bool
 
 
 @register.simple_tag(takes_context=True)
@@ -25,7 +34,6 @@ def judged_hits(context: RequestContext, result: SearchResult | None) -> dict[in
 
 
 @register.filter
-def verdict(judged: dict[int, bool], image_id: int) -> str:
-    """ "right", "wrong" or "" where nothing was said."""
+def verdict(judged: dict[int, bool], image_id: int) -> Verdict:
     said = judged.get(image_id)
-    return "" if said is None else "right" if said else "wrong"
+    return Verdict(is_right=said is True, is_wrong=said is False)
