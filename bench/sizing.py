@@ -25,9 +25,10 @@ UPPER_LEVELS = 1.1  # the levels above the lowest hold about one point in m each
 POINT = 64  # Qdrant: the point's numbers there and back, its version, its entries in the indexes of two fields
 PAYLOAD_ON_DISK = 100
 # Measured on PostgreSQL 15 with 20,000 pictures, after VACUUM FULL: the row of a vector beside the vector, with its
-# three indexes; and all other rows of a picture (itself, two renditions, three stages, a caption) with theirs.
+# three indexes; and all other rows of a picture with theirs: itself, two renditions, four stages, a caption, its text
+# (of one in twenty), and its look, whose greys (search.likeness) are 2,860 of them.
 SQL_VECTOR_ROW = 270
-SQL_PICTURE = 2_480
+SQL_PICTURE = 5_900
 
 
 @dataclass(frozen=True)
