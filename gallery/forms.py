@@ -1,6 +1,7 @@
 """What people fill in: accounts, uploads, who may see a picture, its tags, albums."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
@@ -17,8 +18,10 @@ PICTURE_TYPES = (
 
 if TYPE_CHECKING:  # generic for the type checker alone
     _UserCreationForm = UserCreationForm[User]
+    _AlbumField = forms.ModelChoiceField[Album]
 else:
     _UserCreationForm = UserCreationForm
+    _AlbumField = forms.ModelChoiceField
 
 
 class SignUpForm(_UserCreationForm):
@@ -64,6 +67,23 @@ class VisibilityForm(forms.Form):
 
     def clean_visibility(self) -> Visibility:
         return Visibility(self.cleaned_data["visibility"])
+
+
+class UuidsField(forms.Field):
+    """Every value of its name, as UUIDs; at most so many."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, most: int, required: bool = True) -> None:
+        super().__init__(required=required)
+        self.most = most
+
+    def to_python(self, value: Any) -> list[UUID]:
+        texts = value or []
+        if len(texts) > self.most:
+            raise forms.ValidationError(f"At most {self.most} pictures at once.", code="many")
+        one = forms.UUIDField()
+        return [one.clean(text) for text in texts]
 
 
 class TagNamesField(forms.CharField):
@@ -123,6 +143,18 @@ class AlbumForm(forms.Form):
     )
 
 
+class OwnAlbumField(_AlbumField):
+    """An album by its uuid, of those that the form allows; none where nothing is said."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Album.objects.none(),
+            to_field_name="uuid",
+            required=False,
+            error_messages={"invalid_choice": "There is no such album."},
+        )
+
+
 class ArrangeForm(forms.Form):
     """A picture of an album, and what is to be done with it."""
 
@@ -130,6 +162,37 @@ class ArrangeForm(forms.Form):
 
     image = forms.UUIDField()
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
+
+
+class SelectionForm(forms.Form):
+    """Pictures of a grid, and what is to be done with all of them. `within`: the album whose grid it is."""
+
+    MOST = 500
+    DEEDS = ("tag", "album", "favourite", "out", "delete")
+
+    do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
+    image = UuidsField(most=MOST, required=False)
+    tags = TagNamesField(required=False, max_length=1000)
+    album = OwnAlbumField()
+    title = forms.CharField(required=False, max_length=Album.LONGEST_TITLE)
+    within = OwnAlbumField()
+    sure = forms.BooleanField(required=False)
+
+    def __init__(self, data: Any, *, owner: User) -> None:
+        super().__init__(data)
+        for name in ("album", "within"):
+            self.fields[name].queryset = Album.objects.filter(owner=owner)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        missing = {
+            "tag": not said.get("tags") and "Say at least one tag.",
+            "album": not (said.get("album") or said.get("title")) and "Choose an album, or name a new one.",
+            "out": not said.get("within") and "There is no such album.",
+        }
+        if not self.errors and (sentence := missing.get(said["do"])):
+            raise forms.ValidationError(sentence, code="required")
+        return said
 
 
 def mistakes(form: forms.Form) -> str:

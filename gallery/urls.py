@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gallery.views import accounts, albums, images, library, media, tags, upload
+from gallery.views import accounts, albums, images, library, media, selection, tags, upload
 
 urlpatterns = [
     path("", library.library, name="library"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("tags/", tags.tags, name="tags"),
     path("tags/rename/", tags.rename, name="tag-rename"),
     path("tags/delete/", tags.delete, name="tag-delete"),
+    path("selection/", selection.selection, name="selection"),
     path("albums/", albums.albums, name="albums"),
     path("albums/new/", albums.create, name="album-create"),
     path("albums/<uuid:uuid>/", albums.album, name="album"),

@@ -1,9 +1,8 @@
 """Where on the page of near-duplicates somebody is, and the pictures that they ticked there."""
 
-from typing import Any
-
 from django import forms
 
+from gallery.forms import UuidsField
 from search.duplicate_groups import MOST_IN_GROUP
 
 
@@ -17,19 +16,9 @@ class PlaceForm(forms.Form):
         return self.cleaned_data["page"] or 1
 
 
-class UuidsField(forms.Field):
-    """Every value of its name, as UUIDs."""
-
-    widget = forms.MultipleHiddenInput
-
-    def to_python(self, value: Any) -> list[Any]:
-        one = forms.UUIDField()
-        return [one.clean(each) for each in (value or [])[:MOST_IN_GROUP]]
-
-
 class GroupForm(PlaceForm):
     """A group of the page: its pictures, those that are ticked, and whether somebody is sure."""
 
-    group = UuidsField()
-    image = UuidsField(required=False)
+    group = UuidsField(most=MOST_IN_GROUP)
+    image = UuidsField(most=MOST_IN_GROUP, required=False)
     sure = forms.BooleanField(required=False)

@@ -27,7 +27,7 @@ from gallery.forms import AlbumForm, ArrangeForm, mistakes
 from gallery.models import Album, Image
 from gallery.permissions import owned_album
 from gallery.views.access import SignedInRequest
-from gallery.views.library import PAGE_SIZE
+from gallery.views.library import PAGE_SIZE, selection_context
 
 View = Callable[[SignedInRequest, Album], HttpResponse]
 
@@ -64,7 +64,7 @@ def create(request: HttpRequest) -> HttpResponse:
 @require_safe
 @_of_album
 def album(request: SignedInRequest, album: Album) -> HttpResponse:
-    return render(request, "gallery/album.html", _page(request, album))
+    return render(request, "gallery/album.html", _page(request, album) | selection_context(request.user))
 
 
 @require_POST

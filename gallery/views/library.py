@@ -1,11 +1,14 @@
 """Grids of pictures, newest first."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery.models import Image, ImageQuerySet, Visibility
+from gallery.models import Album, Image, ImageQuerySet, User, Visibility
 from gallery.selectors import images_page
+from gallery.tags import tags_of
 
 PAGE_SIZE = 60
 
@@ -14,7 +17,8 @@ PAGE_SIZE = 60
 def library(request: HttpRequest) -> HttpResponse:
     """One's own pictures; for strangers the public ones and an invitation."""
     if request.user.is_authenticated:
-        return _grid(request, Image.objects.filter(owner=request.user), heading="Your library", is_library=True)
+        images = Image.objects.filter(owner=request.user)
+        return _grid(request, images, heading="Your library", is_library=True, **selection_context(request.user))
     return public(request)
 
 
@@ -24,12 +28,17 @@ def public(request: HttpRequest) -> HttpResponse:
     return _grid(request, Image.objects.filter(visibility=Visibility.PUBLIC), heading="Public pictures")
 
 
-def _grid(request: HttpRequest, images: ImageQuerySet, *, heading: str, is_library: bool = False) -> HttpResponse:
+def selection_context(owner: User) -> dict[str, Any]:
+    """What a grid of the owner's pictures offers to do with those that are selected: see gallery.views.selection."""
+    albums = Album.objects.filter(owner=owner).order_by("-updated_at", "-pk")
+    return {"is_selectable": True, "own_tags": tags_of(owner), "own_albums": albums}
+
+
+def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpResponse:
     cursor = request.GET.get("after")
     page = images_page(images=images, cursor=cursor, size=PAGE_SIZE)
     context = {
-        "heading": heading,
-        "is_library": is_library,
+        **more,
         "is_later_page": cursor is not None,
         "images": page.images,
         "next_cursor": page.next_cursor,

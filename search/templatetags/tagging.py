@@ -13,6 +13,11 @@ register = template.Library()
 
 MOST = 5
 SHORTEST = 3
+# Besides those that say nothing of a picture, words that captions are full of and nobody tags with.
+VAGUE = frozenset(
+    """one two three four five several many some couple pair group front back side top next near large small big little
+    young old standing sitting lying looking wearing holding""".split()  # noqa: SIM905  shorter
+)
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -27,6 +32,6 @@ def suggested_tags(image: Image, tags: Iterable[Tag], own_tags: Iterable[Tag]) -
     found: dict[str, str] = {}
     for word in _WORD.findall(image.description.lower()):
         root = stem(word)
-        if len(word) >= SHORTEST and word not in STOP_WORDS and root not in taken:
+        if len(word) >= SHORTEST and word not in STOP_WORDS | VAGUE and root not in taken:
             found.setdefault(root, own.get(root, word))
     return [found[root] for root in sorted(found, key=lambda root: root not in own)][:MOST]

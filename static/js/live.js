@@ -54,7 +54,7 @@ function renew(element, state) {
   if (element.matches(".card")) {
     const fresh = parse(state.card).querySelector("li");
     fresh.dataset.mark = mark;
-    fresh.append(...element.querySelectorAll(".score, .more, .where")); // known to the page alone
+    fresh.append(...element.querySelectorAll(".score, .more, .where, .pick")); // known to the page alone
     const focused = element.contains(document.activeElement);
     element.replaceWith(fresh);
     if (focused) fresh.querySelector("a").focus();

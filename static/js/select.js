@@ -1,0 +1,91 @@
+// Selecting many pictures: Shift for a range, a press anywhere on a card while one selects, a count, and deeds that
+// leave the page as it is. Without this module the checkboxes and buttons do the same with a page load.
+
+const form = document.querySelector("[data-selection]");
+const count = document.querySelector("[data-selection-count]");
+const status = document.querySelector("[data-selection-status]");
+let last = null; // where a range begins
+
+const boxes = () => [...document.querySelectorAll(".pick input")];
+const selected = () => boxes().filter((box) => box.checked);
+const isSelecting = () => document.querySelector("[data-selecting]").checked || selected().length > 0;
+
+document.addEventListener("click", (event) => {
+  const box = event.target.closest(".card")?.querySelector(".pick input");
+  if (!box || event.ctrlKey || event.metaKey) return;
+  if (!event.target.closest(".pick")) {
+    if (!isSelecting()) return;
+    event.preventDefault(); // not to the picture's page
+    box.checked = !box.checked;
+  } else if (event.target !== box) {
+    return; // its label: the box gets a click of its own
+  }
+  if (event.shiftKey && last?.isConnected) {
+    const [from, to] = [boxes().indexOf(last), boxes().indexOf(box)].sort((a, b) => a - b);
+    for (const each of boxes().slice(from, to + 1)) each.checked = box.checked;
+  }
+  last = box;
+  tell();
+});
+
+document.addEventListener("keydown", (event) => {
+  const panel = event.target.closest(".selection-panel");
+  if (event.key === "Enter" && event.target.matches(".selection-panel input")) {
+    event.preventDefault(); // the form's first button is not the one beside this field
+    panel.querySelector("button").click();
+  } else if (event.key === "Escape" && (panel || selected().length)) {
+    if (panel) panel.closest("details").open = false;
+    else form.reset();
+  }
+});
+
+form.addEventListener("reset", () => setTimeout(clear));
+
+form.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  const isNewAlbum = button?.value === "album" && !form.elements.album?.value; // which the next page then offers
+  if (!button || button.value === "delete" || isNewAlbum || button.dataset.failed) return;
+  event.preventDefault();
+  try {
+    await send(button);
+  } catch {
+    button.dataset.failed = "yes"; // offline, or an error of the server: as without JavaScript, so that people see it
+    form.requestSubmit(button);
+  }
+});
+
+async function send(button) {
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form, button),
+    credentials: "same-origin",
+    headers: { Accept: "application/json" },
+  });
+  const { message } = await response.json();
+  if (response.ok) {
+    if (button.value === "out") for (const box of selected()) box.closest(".card").remove();
+    form.reset();
+    clear();
+  }
+  status.textContent = message;
+  status.classList.toggle("wrong", !response.ok);
+}
+
+function clear() {
+  last = null;
+  for (const each of form.querySelectorAll("details")) each.open = false;
+  tell();
+}
+
+function tell() {
+  const number = selected().length;
+  count.textContent = number ? `${number} selected` : "";
+  if (number) status.textContent = "";
+}
+
+// One panel at a time.
+for (const each of form.querySelectorAll("details")) {
+  each.addEventListener("toggle", () => {
+    if (each.open) for (const other of form.querySelectorAll("details")) if (other !== each) other.open = false;
+  });
+}

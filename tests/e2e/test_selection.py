@@ -1,0 +1,77 @@
+"""Selecting many: a press, a range, tags and an album without leaving the page, deleting after being asked."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as PILImage
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from bench.browser import DESKTOP
+from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import patiently
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+
+def cards(browser: Chrome) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, ".grid .card")
+
+
+def says(browser: Chrome, sentence: str) -> None:
+    patiently(browser, 10).until(lambda page: sentence in page.find_element(By.TAG_NAME, "main").text)
+
+
+def pick(browser: Chrome, *numbers: int) -> None:
+    """Begin to select, by keyboard, and press cards."""
+    browser.find_element(By.CSS_SELECTOR, "[data-selecting]").send_keys(Keys.SPACE)
+    for number in numbers:
+        cards(browser)[number].click()
+
+
+def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
+    """Open a panel of the bar, and type into it."""
+    browser.find_element(By.XPATH, f"//form[@id='selection']//summary[contains(., '{panel}')]").click()
+    browser.find_element(By.NAME, field).send_keys(text, Keys.ENTER)
+
+
+@pytest.mark.parametrize("browser", [DESKTOP], indirect=True, ids=["desktop"])
+def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
+    sign_up(browser, site, "tidier")
+    for number in range(4):
+        PILImage.new("RGB", (64, 48), (60 * number, 90, 120)).save(tmp_path / f"{number}.png")
+    browser.get(f"{site}/upload/")
+    browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(tmp_path / f"{n}.png") for n in range(4)))
+    patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
+    browser.get(f"{site}/")
+    bar = browser.find_element(By.ID, "selection")
+    assert not bar.is_displayed()
+
+    pick(browser, 0)
+    ActionChains(browser).key_down(Keys.SHIFT).click(cards(browser)[2]).key_up(Keys.SHIFT).perform()
+    assert "3 selected" in bar.text
+    assert not overflows(browser)
+    fill(browser, "Tag", "tags", "beach")
+    says(browser, "3 pictures tagged: beach.")
+    assert not browser.find_elements(By.CSS_SELECTOR, ".pick :checked")
+
+    pick(browser, 1, 2)
+    fill(browser, "Album", "title", "Iceland")
+    says(browser, "2 pictures added to “Iceland”.")
+    browser.find_element(By.LINK_TEXT, "Albums").click()
+    browser.find_element(By.PARTIAL_LINK_TEXT, "Iceland").click()
+    patiently(browser, 10).until(lambda page: len(cards(page)) == 2)
+    pick(browser, 0)
+    browser.find_element(By.CSS_SELECTOR, "[value=out]").click()
+    says(browser, "1 picture taken out of “Iceland”.")
+    assert len(cards(browser)) == 1
+
+    pick(browser, 0)
+    browser.find_element(By.CSS_SELECTOR, "[value=delete]").click()
+    says(browser, "Delete this picture?")
+    browser.find_element(By.CSS_SELECTOR, ".danger.solid").click()
+    says(browser, "1 picture deleted.")
+    browser.get(f"{site}/search/?q=tag:beach")
+    assert len(cards(browser)) == 2

@@ -1,0 +1,149 @@
+"""What is done with many pictures at once: to one's own alone, and deleting only after asking."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from gallery.albums import album_add, album_create
+from gallery.forms import SelectionForm
+from gallery.models import Album, Favourite, Image, User, Visibility
+from gallery.services import image_describe
+from tests.gallery.test_selectors import add
+from tests.gallery.test_views_library import page_of
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def images(client: Client, user: User) -> list[Image]:
+    client.force_login(user)
+    return [add(user), add(user)]
+
+
+@pytest.fixture
+def theirs(other_user: User) -> Image:
+    return add(other_user, visibility=Visibility.PUBLIC)
+
+
+def send(client: Client, images: list[Image], do: str, **said: Any) -> Any:
+    """The answer as a script gets it, always of the pictures and one that isn't there."""
+    uuids = [*(image.uuid for image in images), "00000000-0000-4000-8000-000000000000"]
+    return client.post("/selection/", {"image": uuids, "do": do, **said}, headers=JSON)
+
+
+def test_tagging(client: Client, images: list[Image], theirs: Image) -> None:
+    response = send(client, [*images, theirs], "tag", tags="beach, Dog")
+    assert response.json() == {"message": "2 pictures tagged: beach, Dog."}
+    assert {tag.name: tag.images.count() for tag in images[0].owner.tags.all()} == {"beach": 2, "Dog": 2}
+
+
+def test_adding_to_albums(client: Client, images: list[Image], theirs: Image) -> None:
+    response = send(client, [*images, theirs], "album", title="Iceland")
+    assert response.json() == {"message": "2 pictures added to “Iceland”."}
+    album = Album.objects.get()
+    assert album.images.count() == 2
+    response = send(client, images, "album", album=album.uuid, title="ignored")
+    assert response.json() == {"message": "All of them were in “Iceland” already."}
+
+
+def test_taking_out_of_an_album(client: Client, images: list[Image]) -> None:
+    album = album_create(owner=images[0].owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    response = send(client, images[:1], "out", within=album.uuid)
+    assert response.json() == {"message": "1 picture taken out of “Iceland”."}
+    assert list(album.images.all()) == images[1:]
+
+
+def test_favourites(client: Client, images: list[Image], theirs: Image) -> None:
+    assert send(client, [*images, theirs], "favourite").json() == {"message": "2 pictures among your favourites."}
+    assert set(Favourite.objects.values_list("image", flat=True)) == {image.pk for image in images}
+
+
+def test_deleting_asks_first(client: Client, images: list[Image], theirs: Image) -> None:
+    image_describe(image_id=images[0].pk, text="a dog", unsure=False, by_person=True)
+    asked = send(client, [images[0], theirs], "delete").content.decode()
+    assert "Delete this picture?" in asked
+    assert "Captions that a person wrote go too: of 1 picture." in asked
+    assert str(theirs.uuid) not in asked
+    assert Image.objects.count() == 3
+    assert send(client, [images[0], theirs], "delete", sure="on").json() == {"message": "1 picture deleted."}
+    assert set(Image.objects.all()) == {images[1], theirs}
+
+
+@pytest.mark.parametrize(
+    ("do", "said", "sentence"),
+    [
+        ("tag", {"tags": " , "}, "Say at least one tag."),
+        ("tag", {"tags": "x" * 51}, "A tag has at most 50 characters."),
+        ("album", {}, "Choose an album, or name a new one."),
+        ("album", {"album": "00000000-0000-4000-8000-000000000000"}, "There is no such album."),
+        ("album", {"album": "nonsense"}, "“nonsense” is not a valid UUID."),
+        ("out", {}, "There is no such album."),
+    ],
+)
+def test_what_cannot_be_done_gets_a_sentence(
+    client: Client, images: list[Image], do: str, said: dict[str, str], sentence: str
+) -> None:
+    response = send(client, images, do, **said)
+    assert (response.status_code, response.json()) == (400, {"message": sentence})
+
+
+def test_albums_of_others_are_absent(client: Client, images: list[Image], other_user: User) -> None:
+    album = album_create(owner=other_user, title="Theirs")
+    for response in (send(client, images, "album", album=album.uuid), send(client, images, "out", within=album.uuid)):
+        assert (response.status_code, response.json()) == (400, {"message": "There is no such album."})
+    assert not album.images.exists()
+
+
+def test_pictures_of_others_alone_are_none(client: Client, images: list[Image], theirs: Image) -> None:
+    for sent in ([], [theirs]):
+        response = send(client, sent, "delete", sure="on")
+        assert response.json() == {"message": "Select some pictures of yours first."}
+    assert Image.objects.filter(pk=theirs.pk).exists()
+
+
+def test_there_are_so_many_at_most(client: Client, images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    response = client.post("/selection/", {"image": [images[0].uuid] * (SelectionForm.MOST + 1), "do": "favourite"})
+    assert "At most 500 pictures at once." in client.get(response["Location"]).content.decode()
+    assert not Favourite.objects.exists()
+
+
+def test_more_pictures_take_no_more_statements(client: Client, images: list[Image], user: User) -> None:
+    album = album_create(owner=user, title="Iceland")
+    counts = []
+    for number in range(3):
+        more = [add(user) for _ in range(number + 1)]
+        with CaptureQueriesContext(connection) as queries:
+            send(client, more, "tag", tags=f"tag {number}")
+            send(client, more, "album", album=album.uuid)
+            send(client, more, "favourite")
+            send(client, more, "delete")
+            send(client, more, "out", within=album.uuid)
+        counts.append(len(queries))
+    assert len(set(counts)) == 1, counts
+
+
+def test_without_a_script_the_grid_comes_back_with_the_sentence(client: Client, images: list[Image]) -> None:
+    album = album_create(owner=images[0].owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    for url, said in (("/", {}), (album.get_absolute_url(), {"within": album.uuid})):
+        page = page_of(client, url)
+        assert f'value="{images[0].uuid}" form="selection"' in page
+        assert ('value="out"' in page) == bool(said)
+        response = client.post("/selection/", {"image": images[0].uuid, "do": "favourite", **said})
+        assert response["Location"] == url
+        assert "1 picture among your favourites." in page_of(client, url)
+
+
+def test_strangers_are_asked_to_sign_in(client: Client, user: User) -> None:
+    add(user, visibility=Visibility.PUBLIC)
+    assert client.post("/selection/")["Location"] == f"{reverse('sign-in')}?next=/"
+    assert send(client, [], "favourite").status_code == 401
+    for url in ("/", "/public/"):
+        assert 'form="selection"' not in page_of(client, url)
+    client.force_login(user)
+    assert 'form="selection"' not in page_of(client, "/public/")
