@@ -33,7 +33,8 @@ Near = Mapping[int, Mapping[int, Kind]]
 
 @dataclass(frozen=True)
 class Group:
-    """The picture to keep, and those that resemble it, the best first, with what each is to it."""
+    """The picture to keep, and those that resemble it, the best first, with what each is to it; their renditions, tags
+    and albums prefetched."""
 
     best: Image
     others: list[tuple[Image, Kind]]
@@ -51,14 +52,18 @@ class GroupPage:
 
 def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPage:
     """A page of the groups of somebody's pictures, by pairs of these kinds; the last one where there are fewer pages.
-    Four SQL statements."""
+    Six SQL statements."""
     pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
     near = _near(pairs)
     groups = sorted(_groups(_best_first(pairs), near), key=max, reverse=True)
     pages = max(1, -(-len(groups) // GROUPS_A_PAGE))
     number = min(number, pages)
     shown = groups[(number - 1) * GROUPS_A_PAGE : number * GROUPS_A_PAGE]
-    images = Image.objects.with_renditions().in_bulk([pk for group in shown for pk in group])
+    images = (
+        Image.objects.with_renditions()
+        .prefetch_related("tags", "albums")
+        .in_bulk([pk for group in shown for pk in group])
+    )
     whole = [ids for ids in shown if images.keys() >= set(ids)]  # but for those deleted between the statements
     return GroupPage([_group(ids, near, images) for ids in whole], len(groups), number, pages)
 

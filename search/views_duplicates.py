@@ -1,6 +1,6 @@
 """Somebody's pictures that are nearly the same, side by side, to be cleaned up."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Any, cast
@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.models import Image
+from gallery.models import Album, Image, Tag
 from gallery.services import images_delete
 from gallery.templatetags.gallery import camera
 from gallery.views.access import SignedInRequest
@@ -101,7 +101,8 @@ def duplicates_delete(request: SignedInRequest, form: GroupForm) -> HttpResponse
 
 def _own(request: SignedInRequest, uuids: Collection[UUID]) -> list[Image]:
     """Those of the pictures that are there and the caller's."""
-    return list(Image.objects.filter(owner=request.user, uuid__in=uuids).with_renditions().order_by("pk"))
+    images = Image.objects.filter(owner=request.user, uuid__in=uuids).with_renditions()
+    return list(images.prefetch_related("tags", "albums").order_by("pk"))
 
 
 def _bytes(image: Image) -> int:
@@ -150,8 +151,14 @@ def _facts(image: Image) -> dict[str, str]:
         "Camera": camera(image) or "unknown",
         "Seen by": image.get_visibility_display(),
         "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not written by a person",
+        "Tags": _names(image.tags.all()),
+        "Albums": _names(image.albums.all()),
         "File": image.file_name,
     }
+
+
+def _names(of: Iterable[Tag | Album]) -> str:
+    return ", ".join(sorted(map(str, of))) or "none"
 
 
 def _moment(moment: datetime) -> str:

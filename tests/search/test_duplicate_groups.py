@@ -125,7 +125,7 @@ def test_pages_newest_first_in_few_statements(user: User, images: list[Image], m
         connection,
     ) as statements:
         first = page(user, 1)
-    assert len(statements) == 4
+    assert len(statements) == 6
     assert [group.best for group in first.groups] == [e, c]
     assert (first.total, first.pages) == (3, 2)
     for number in (2, 7):
