@@ -319,6 +319,19 @@ def test_a_later_step_waits_for_all_other_work_and_is_claimed_alone(user: User) 
     assert claims == [*quick, [(first, "text")], [(second, "text")], [(new, "text")]]
 
 
+def test_a_later_step_that_kills_its_worker_fails_alone(user: User) -> None:
+    todays_steps.append(Step("text", "reader", later=True))
+    poisoned, other = add_work(user, pictures=2)
+    stages.finish(claim())
+    for _ in range(3):
+        (killed,) = claim()
+        assert killed.image == poisoned
+        kill([killed])
+    stages.finish(claim())
+    assert states(step="text", image=other) == states(step="caption", image=poisoned) == {"done": 1}
+    assert states(step="text", image=poisoned) == {"failed": 1}
+
+
 def test_a_later_step_stays_so_whoever_asks_for_it_again(user: User) -> None:
     todays_steps.append(Step("text", "reader", later=True))
     (image,) = add_work(user)
