@@ -11,3 +11,7 @@ class BadCaption(CaptioningError):
 
 class NoLooks(CaptioningError):
     """Nobody can say where a caption's words are in the picture."""
+
+
+class CaptionChanged(CaptioningError):
+    """The picture's caption is no longer the one that a person saw when they decided."""

@@ -1,6 +1,6 @@
 """Approved captions as a data set, so that the loop closes: correct captions, fine-tune, evaluate, serve.
 
-Approved is what a person said: the current caption of a picture, where a person wrote it or kept the model's words.
+Approved is what a person said: the current caption of a picture, where a person wrote it or approved a model's.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def split_of(image: Image, seed: int) -> Split:
 
 
 def _approved(owners: Sequence[User]) -> QuerySet[Caption]:
-    approved = Caption.objects.filter(is_current=True, source=Caption.Source.PERSON)
+    approved = Caption.objects.by_person().filter(is_current=True)
     if owners:
         approved = approved.filter(image__owner__in=owners)
     return approved.select_related("image").prefetch_related("image__renditions").order_by("image_id")

@@ -1,6 +1,6 @@
 """Captions: what models and people say of pictures."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -10,12 +10,29 @@ from django.utils import timezone
 from gallery.models import Image
 
 
+class CaptionQuerySet(models.QuerySet["Caption"]):
+    def by_person(self) -> Self:
+        """Those that a person vouches for: who wrote them, or approved what a model wrote."""
+        return self.filter(Q(source=Caption.Source.PERSON) | Q(review=Caption.Review.APPROVED))
+
+    def to_review(self) -> Self:
+        """What models say of pictures now, where nobody has judged it yet."""
+        return self.filter(is_current=True, source=Caption.Source.MODEL, review=Caption.Review.OPEN)
+
+
 class Caption(models.Model):
-    """One description of a picture. Exactly one of a picture's captions is current; it is the picture's alt text."""
+    """One description of a picture. At most one of a picture's captions is current; it is the picture's alt text."""
 
     class Source(models.TextChoices):
         MODEL = "model"
         PERSON = "person"
+
+    class Review(models.TextChoices):
+        OPEN = "open", "not judged"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+
+    LONGEST = 2_000
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="captions")
     text = models.TextField()
@@ -26,6 +43,13 @@ class Caption(models.Model):
     unsure = models.BooleanField(default=False, help_text="Below the model's own threshold: not to be stated as fact.")
     is_current = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
+    review = models.CharField(max_length=10, choices=Review.choices, default=Review.OPEN)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CaptionQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -34,6 +58,19 @@ class Caption(models.Model):
             ),
             models.UniqueConstraint(fields=["image"], condition=Q(is_current=True), name="caption_one_current"),
         ]
+        indexes: ClassVar = [
+            # the queue of captions to check, unsure ones first
+            models.Index(
+                fields=["source", "review", "-unsure", "-image"],
+                condition=Q(is_current=True),
+                name="caption_to_review",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def is_by_person(self) -> bool:
+        """See `CaptionQuerySet.by_person`."""
+        return self.source == self.Source.PERSON or self.review == self.Review.APPROVED

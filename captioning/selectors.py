@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from PIL.Image import Image as Picture
 
 from captioning import engine
@@ -26,6 +27,21 @@ def picture_describe(*, picture: Picture) -> Description:
     captioner = engine.get_captioner()
     (result,) = captioner.caption([picture])
     return Description(result.text, result.confidence, unsure=result.confidence < captioner.unsure_below)
+
+
+def captions_of(image: Image) -> QuerySet[Caption]:
+    """Everything that was said of the picture, the current caption first, then the newest; one statement."""
+    return image.captions.select_related("author", "reviewed_by").order_by("-is_current", "-created_at", "-pk")
+
+
+def caption_by_describer(image: Image) -> Caption | None:
+    """What a model said last of the picture, of what nobody rejected."""
+    return next(filter(is_of_describer, captions_of(image).order_by("-created_at", "-pk")), None)
+
+
+def is_of_describer(caption: Caption) -> bool:
+    """Whether a picture can be given back this caption of a model."""
+    return caption.source == Caption.Source.MODEL and caption.review != Caption.Review.REJECTED
 
 
 def caption_looks(*, image: Image) -> tuple[Look, ...]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from PIL.Image import Image as Picture
 
 from captioning import engine
-from captioning.exceptions import BadCaption
+from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery.models import Image, User
@@ -41,58 +41,130 @@ def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture]) -> 
 def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, unsure: bool) -> Caption:
     """Keep what a model said, once for each picture and model; said again, it replaces what that model said before.
 
-    It becomes the current caption unless a person's is. Raises Image.DoesNotExist, or BadCaption.
+    It becomes the current caption unless a person's is, or one that a person approved. What a person approved of the
+    same model stays as it is, and so does what they rejected, when the model says the same again.
+    Raises Image.DoesNotExist, or BadCaption.
     """
     _check(result)
     with transaction.atomic():
         _lock_captions_of(image_id)
-        current = Caption.objects.filter(image_id=image_id, is_current=True).first()
-        becomes_current = current is None or current.source == Caption.Source.MODEL
-        if becomes_current:
-            _retire_current(image_id)
-        caption, _ = Caption.objects.update_or_create(
-            image_id=image_id,
-            source=Caption.Source.MODEL,
-            model=info.key,
-            defaults={
-                "text": result.text,
-                "confidence": result.confidence,
-                "unsure": unsure,
-                "is_current": becomes_current,
-                "created_at": timezone.now(),
-            },
-        )
-        if becomes_current:
-            gallery_services.image_describe(image_id=image_id, text=result.text, unsure=unsure, by_person=False)
+        caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=info.key).first()
+        if caption is None:
+            caption = Caption(image_id=image_id, model=info.key)
+        elif _stays_judged(caption, result.text):
+            return caption
+        caption.text, caption.confidence, caption.unsure = result.text, result.confidence, unsure
+        caption.created_at = timezone.now()
+        _judge(caption, Caption.Review.OPEN)
+        if Caption.objects.by_person().filter(image_id=image_id, is_current=True).exists():
+            caption.is_current = False
+            caption.save()
+        else:
+            _make_current(caption)
     return caption
 
 
-def caption_write_by_person(*, image_id: int, author: User, text: str) -> Caption:
+def caption_write_by_person(*, image_id: int, author: User, text: str, before: str | None = None) -> Caption:
     """Keep what a person says of a picture, as its current caption; what was said before stays in its history.
 
-    The same text by the same person again changes nothing. Raises Image.DoesNotExist, or BadCaption.
+    The same text by the same person again changes nothing; a model's words, left as they are, are approved.
+    `before` is the caption that the person saw. Raises Image.DoesNotExist, BadCaption, or CaptionChanged.
     """
-    text = " ".join(text.split())
+    text = tidy(text)
     if not text:
         raise BadCaption("A caption needs words.")
     with transaction.atomic():
-        _lock_captions_of(image_id)
-        same = Caption.objects.filter(image_id=image_id, is_current=True, author=author, text=text).first()
-        if same is not None:
-            return same
-        _retire_current(image_id)
-        caption = Caption.objects.create(image_id=image_id, text=text, source=Caption.Source.PERSON, author=author)
-        gallery_services.image_describe(image_id=image_id, text=text, unsure=False, by_person=True)
+        _lock_captions_of(image_id, before=before)
+        current = Caption.objects.filter(image_id=image_id, is_current=True, text=text).first()
+        if current is not None and current.source == Caption.Source.MODEL:
+            _judge(current, Caption.Review.APPROVED, author)
+            _make_current(current)
+            return current
+        if current is not None and current.author == author:
+            return current
+        caption = Caption(image_id=image_id, text=text, source=Caption.Source.PERSON, author=author)
+        _make_current(caption)
     return caption
 
 
-def _lock_captions_of(image_id: int) -> None:
-    """Let no other transaction change the picture's captions until this one ends. Raises Image.DoesNotExist."""
-    Image.objects.select_for_update().only("pk").get(pk=image_id)
+def caption_choose(*, caption: Caption, person: User, before: str | None = None) -> None:
+    """Make a caption of the history current again. A model's is thereby approved: no model replaces it.
+
+    `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
+    """
+    with transaction.atomic():
+        _lock_captions_of(caption.image_id, before=before)
+        caption.refresh_from_db()  # its model may have said something else
+        if caption.source == Caption.Source.MODEL:
+            _judge(caption, Caption.Review.APPROVED, person)
+        _make_current(caption)
 
 
-def _retire_current(image_id: int) -> None:
-    Caption.objects.filter(image_id=image_id, is_current=True).update(is_current=False)
+def caption_reject(*, caption: Caption, person: User, before: str | None = None) -> None:
+    """Take a model's caption away from its picture, which has none until a person or another model gives one.
+
+    `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
+    """
+    with transaction.atomic():
+        _lock_captions_of(caption.image_id, before=before)
+        caption.refresh_from_db()  # its model may have said something else
+        _judge(caption, Caption.Review.REJECTED, person)
+        if caption.is_current:
+            caption.is_current = False
+            gallery_services.image_describe(image_id=caption.image_id, text="", unsure=False, by_person=False)
+        caption.save()
+
+
+def caption_reopen(*, caption: Caption, before: str | None = None) -> None:
+    """Make a model's caption current again as if nobody had judged it: whatever models say next replaces it.
+
+    `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
+    """
+    with transaction.atomic():
+        _lock_captions_of(caption.image_id, before=before)
+        caption.refresh_from_db()  # its model may have said something else
+        _judge(caption, Caption.Review.OPEN)
+        _make_current(caption)
+
+
+def tidy(text: str) -> str:
+    """A caption in one line, as people's are kept."""
+    return " ".join(text.split())
+
+
+def _lock_captions_of(image_id: int, *, before: str | None = None) -> None:
+    """Let no other transaction change the picture's captions until this one ends.
+
+    Raises Image.DoesNotExist, or CaptionChanged where its caption is not what it was `before`.
+    """
+    image = Image.objects.select_for_update().only("description").get(pk=image_id)
+    if before is not None and tidy(image.description) != tidy(before):
+        raise CaptionChanged("The caption has changed meanwhile.")
+
+
+def _judge(caption: Caption, review: Caption.Review, person: User | None = None) -> None:
+    caption.review, caption.reviewed_by = review, person
+    caption.reviewed_at = timezone.now() if person else None
+
+
+def _make_current(caption: Caption) -> None:
+    """Save it as the picture's only current caption."""
+    Caption.objects.filter(image_id=caption.image_id, is_current=True).exclude(pk=caption.pk).update(is_current=False)
+    caption.is_current = True
+    caption.save()
+    gallery_services.image_describe(
+        image_id=caption.image_id,
+        text=caption.text,
+        unsure=caption.unsure and not caption.is_by_person,
+        by_person=caption.is_by_person,
+    )
+
+
+def _stays_judged(caption: Caption, text: str) -> bool:
+    """Whether a model may not say `text` in place of what it said before."""
+    return caption.review == Caption.Review.APPROVED or (
+        caption.review == Caption.Review.REJECTED and caption.text == text
+    )
 
 
 def _check(result: CaptionResult) -> None:

@@ -4,4 +4,6 @@ from captioning import views
 
 urlpatterns = [
     path("i/<uuid:uuid>/looks/", views.looks, name="looks"),
+    path("i/<uuid:uuid>/caption/", views.edit, name="caption-edit"),
+    path("i/<uuid:uuid>/caption/choose/", views.choose, name="caption-choose"),
 ]

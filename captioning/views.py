@@ -1,18 +1,79 @@
-"""What a caption's words stand for in the picture."""
+"""The caption of a picture: writing it, choosing among those that there were, and what its words stand for."""
 
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from django.http import JsonResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from captioning.exceptions import NoLooks
-from captioning.selectors import caption_looks
+from captioning import services
+from captioning.exceptions import CaptionChanged, CaptioningError, NoLooks
+from captioning.forms import CaptionForm, ChoiceForm
+from captioning.models import Caption
+from captioning.selectors import caption_by_describer, caption_looks
+from gallery.forms import mistakes
+from gallery.models import Image
 from gallery.permissions import reachable_image
-from gallery.views.access import SignedInRequest, sign_in_required
+from gallery.views.access import SignedInRequest, owner_page, sign_in_required
 from ml.errors import ModelError
+
+CONFLICT = 409
+
+
+@require_POST
+@owner_page
+def edit(request: SignedInRequest, image: Image) -> HttpResponse:
+    """Says what a picture shows. Where its caption is no longer what the page showed, both are, to choose from."""
+    form = CaptionForm(request.POST)
+    text = request.POST.get("text", "")
+    if not form.is_valid():
+        return _edit_again(request, image, text, mistakes(form))
+    said = form.cleaned_data
+    try:
+        services.caption_write_by_person(
+            image_id=image.pk, author=request.user, text=said["text"], before=said["before"]
+        )
+    except CaptionChanged as problem:
+        image.refresh_from_db(fields=["description"])
+        return _edit_again(request, image, text, str(problem), status=CONFLICT)
+    messages.success(request, "The caption is saved.")
+    return redirect(image)
+
+
+def _edit_again(request: SignedInRequest, image: Image, text: str, problem: str, status: int = 200) -> HttpResponse:
+    context = {
+        "image": image,
+        "text": text,
+        "problem": problem,
+        "is_changed": status == CONFLICT,
+        "longest": Caption.LONGEST,
+    }
+    return render(request, "captioning/edit.html", context, status=status)
+
+
+@require_POST
+@owner_page
+def choose(request: SignedInRequest, image: Image) -> HttpResponse:
+    """Makes a caption of the history current again, or the describer's latest."""
+    form = ChoiceForm(request.POST)
+    form.fields["caption"].queryset = image.captions.all()  # type: ignore[attr-defined]
+    if not form.is_valid():
+        raise Http404("No such caption.")
+    chosen, before = form.cleaned_data["caption"], form.cleaned_data["before"]
+    try:
+        if chosen is not None:
+            services.caption_choose(caption=chosen, person=request.user, before=before)
+            messages.success(request, "The picture has that caption now.")
+        elif (by_describer := caption_by_describer(image)) is not None:
+            services.caption_reopen(caption=by_describer, before=before)
+            messages.success(request, "The picture has the describer's caption now.")
+    except CaptioningError as problem:
+        messages.error(request, f"{problem} Look at it again.")
+    return redirect(image)
 
 
 @require_safe

@@ -1,6 +1,6 @@
 """What migrations make of rows that are there already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection
@@ -16,6 +16,14 @@ def migrate(name: str) -> None:
     MigrationExecutor(connection).migrate([("captioning", name)])
 
 
+@pytest.fixture
+def _back_to_the_latest() -> Iterator[None]:
+    yield
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes("captioning"))
+
+
+@pytest.mark.usefixtures("_back_to_the_latest")
 @pytest.mark.django_db(transaction=True)
 def test_pictures_that_people_described_say_so(make_image: Callable[..., Image], user: User) -> None:
     person, corrected, model = (make_image(color) for color in ("red", "green", "blue"))

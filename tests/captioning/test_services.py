@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 
 import ml
 from captioning import selectors, services
-from captioning.exceptions import BadCaption
+from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery.models import Image, User
@@ -176,6 +176,99 @@ class TestByPerson:
     def test_of_a_picture_that_is_gone(self, user: User) -> None:
         with pytest.raises(ObjectDoesNotExist):
             services.caption_write_by_person(image_id=404, author=user, text="Rex")
+
+    def test_what_was_said_meanwhile_is_not_lost(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        say(image, "a dog")
+        with pytest.raises(CaptionChanged):
+            services.caption_write_by_person(image_id=image.pk, author=user, text="Rex", before="")
+        assert alt_text(image) == ("a dog", False)
+        services.caption_write_by_person(image_id=image.pk, author=user, text="Rex", before="a dog ")
+        assert alt_text(image) == ("Rex", False)
+
+    def test_a_models_words_left_as_they_are_are_approved(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        said = say(image, "a dog", unsure=True)
+        assert services.caption_write_by_person(image_id=image.pk, author=user, text="a dog") == said
+        assert Caption.objects.get().reviewed_by == user
+        assert alt_text(image) == ("a dog", False)
+
+
+class TestReview:
+    def test_an_approved_caption_is_a_persons_word(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        said = say(image, "a dog", ONE, unsure=True)
+        services.caption_choose(caption=said, person=user)
+        assert alt_text(image) == ("a dog", False)
+        assert list(Image.objects.described_by_person()) == [image]
+        say(image, "a brown dog", ONE)
+        say(image, "a poodle", TWO)
+        assert alt_text(image) == ("a dog", False)
+        assert set(Caption.objects.values_list("text", flat=True)) == {"a dog", "a poodle"}
+
+    def test_a_rejected_caption_is_shown_no_more(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        services.caption_reject(caption=say(image, "a dog", ONE, unsure=True), person=user)
+        assert alt_text(image) == ("", False)
+        say(image, "a dog", ONE)
+        assert alt_text(image) == ("", False)
+        assert not Caption.objects.to_review().exists()
+        say(image, "a cat", ONE, unsure=True)
+        assert alt_text(image) == ("a cat", True)
+        assert Caption.objects.to_review().exists()
+
+    def test_another_model_may_say_what_was_rejected_of_one(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        services.caption_reject(caption=say(image, "a dog", ONE), person=user)
+        say(image, "a dog", TWO)
+        assert alt_text(image) == ("a dog", False)
+
+    def test_what_is_rejected_may_have_been_replaced_before(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        old = say(image, "a dog", ONE)
+        say(image, "a poodle", TWO)
+        services.caption_reject(caption=old, person=user)
+        assert alt_text(image) == ("a poodle", False)
+
+    @pytest.mark.parametrize("judge", [services.caption_choose, services.caption_reject])
+    def test_judging_can_be_undone(self, make_image: MakeImage, user: User, judge: Callable[..., None]) -> None:
+        image = make_image()
+        said = say(image, "a dog", unsure=True)
+        judge(caption=said, person=user)
+        services.caption_reopen(caption=said)
+        assert alt_text(image) == ("a dog", True)
+        assert list(Caption.objects.to_review()) == [said]
+        assert Caption.objects.get().reviewed_by is None
+        say(image, "a poodle", TWO)
+        assert alt_text(image) == ("a poodle", False)
+
+    def test_a_correction_can_be_undone(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        said = say(image, "a dog")
+        services.caption_write_by_person(image_id=image.pk, author=user, text="Rex")
+        services.caption_reopen(caption=said)
+        assert alt_text(image) == ("a dog", False)
+        assert not Image.objects.described_by_person().exists()
+
+    def test_what_a_person_said_before_can_be_had_again(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        rex = services.caption_write_by_person(image_id=image.pk, author=user, text="Rex")
+        services.caption_write_by_person(image_id=image.pk, author=user, text="Fido")
+        services.caption_choose(caption=rex, person=user)
+        assert alt_text(image) == ("Rex", False)
+        assert Caption.objects.get(is_current=True) == rex
+
+    @pytest.mark.parametrize("judge", [services.caption_choose, services.caption_reject, services.caption_reopen])
+    def test_only_of_what_the_person_saw(self, make_image: MakeImage, user: User, judge: Callable[..., None]) -> None:
+        image = make_image()
+        said = say(image, "a dog")
+        say(image, "a cat")
+        person = {} if judge is services.caption_reopen else {"person": user}
+        with pytest.raises(CaptionChanged):
+            judge(caption=said, before="a dog", **person)
+        assert alt_text(image) == ("a cat", False)
+        judge(caption=said, before="a cat", **person)
+        assert Caption.objects.get().text == "a cat"
 
 
 def test_describing_keeps_nothing(db: None) -> None:

@@ -62,6 +62,9 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-retry": {},
     "image-visibility": {"visibility": "public"},
     "image-tags": {"add": "beach"},
+    "image-words": {"title": "Evening"},
+    "caption-edit": {"text": "my boat", "before": "a mostly red picture"},
+    "caption-choose": {"before": "a mostly red picture"},
     "image-delete": {},
 }
 # name -> what whoever has signed in and may reach it sends
