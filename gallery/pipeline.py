@@ -33,7 +33,7 @@ class Pipeline(Protocol):
         """Tell the workers that work is due. May be lost or doubled without harm."""
 
     def described(self) -> None:
-        """A person said what a picture shows; called in the transaction that records it."""
+        """A person said what a picture shows, or takes it back; called in the transaction that records it."""
 
     def changed(self, *, image_ids: Collection[int]) -> None:
         """Owner or visibility of these pictures changed; called in the transaction that changed them."""

@@ -118,10 +118,10 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
 
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
     """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
-    Image.objects.filter(pk=image_id).update(
-        description=text, description_unsure=unsure, description_by_person=by_person
-    )
-    if by_person:
+    image = Image.objects.filter(pk=image_id)
+    is_news = by_person or image.filter(description_by_person=True).exists()  # nobody says any more what somebody said
+    image.update(description=text, description_unsure=unsure, description_by_person=by_person)
+    if is_news:
         get_pipeline().described()
 
 

@@ -52,7 +52,8 @@ def wake() -> None:
     """
     for queue in queues.names():
         try:
-            if steps_of(queue) is None or _is_work_due(queue):
+            steps = steps_of(queue)
+            if steps is None or is_work_due(steps):
                 queues.wake(queue)
         except DatabaseError:
             logger.warning("Nobody could look whether work is due; the next sweep will.", exc_info=True)
@@ -64,12 +65,22 @@ def embeds(steps: Collection[str] | None) -> bool:
 
 
 def compares(steps: Collection[str] | None) -> bool:
-    """Whether those who do these steps, None for all, look for near-duplicates too."""
+    """Whether those who do these steps, None for all, look for near-duplicates too, and are woken for a server's index
+    that is behind."""
     return steps is None or RENDITIONS in steps
 
 
+def is_work_due(steps: Collection[str] | None = None) -> bool:
+    """Whether those who do these steps, None for all, have anything to do now. What is slowest to tell is last."""
+    return (
+        stages.any_due(steps=steps)
+        or (embeds(steps) and captions.any_due())
+        or (compares(steps) and (pushing.is_behind() or duplicates.is_behind()))
+    )
+
+
 def described() -> None:
-    """A person said what a picture shows: search knows what that means."""
+    """A person said what a picture shows, or takes it back: search knows what that means."""
     search_services.captions_said()
     transaction.on_commit(wake, robust=True)
 
@@ -95,21 +106,11 @@ def sweep() -> stages.SweepReport:
     report = stages.sweep()
     captions.look_again()
     versions.model_version_activate_when_covered()
-    if stages.any_due() or captions.any_due() or duplicates.is_behind():
+    if is_work_due():
         wake()
     pushing.sweep()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report
-
-
-def _is_work_due(queue: str) -> bool:
-    steps = steps_of(queue)
-    return (
-        stages.any_due(steps=steps)
-        or (queue == queues.DEFAULT and pushing.is_behind())
-        or (embeds(steps) and captions.any_due())
-        or (compares(steps) and duplicates.is_behind())
-    )
 
 
 def _push_soon() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
 from captioning import services as captioning_services
@@ -17,6 +19,7 @@ from search import captions, index, services, versions
 from search.backends.base import Match
 from search.changes import OWNER, VISIBILITY
 from search.models import CaptionEmbedding, ModelVersion
+from search.query.answer import search_images
 from search.services import EmbeddedCaption
 from search.vectors import unpack
 from tests.search.lifecycle import go_missing, record, states
@@ -73,6 +76,8 @@ class TestDue:
     def test_what_a_model_says_is_not(self, make_image: MakeImage) -> None:
         image = make_image()
         gallery_services.image_describe(image_id=image.pk, text="a boat", unsure=False, by_person=False)
+        assert not captions.any_due()
+        captions.look_again()
         embed_all()
         assert not CaptionEmbedding.objects.exists()
 
@@ -86,7 +91,7 @@ class TestDue:
 
     def test_what_nobody_says_any_more_is_forgotten(self, said: Image) -> None:
         gallery_services.image_describe(image_id=said.pk, text="a mast", unsure=False, by_person=False)
-        captions.look_again()
+        assert captions.any_due()
         embed_all()
         assert list(CaptionEmbedding.objects.values_list("vector", "text")) == [(None, "")]
         assert not captions.any_due()
@@ -164,6 +169,32 @@ class TestIndex:
         assert found() == [said.pk, other.pk]
         gallery_services.images_delete(images=[said])
         assert found() == [other.pk]
+
+    def test_a_table_that_went_back_in_time_is_followed(
+        self, said: Image, say: Any, make_image: MakeImage, version: ModelVersion
+    ) -> None:
+        """As after restoring yesterday's backup below a running process."""
+        before = ModelVersion.objects.get().last_seq
+        later = make_image("green")
+        say(later, "a blue car")
+        embed_all()
+        assert set(found()) == {said.pk, later.pk}
+        CaptionEmbedding.objects.filter(seq__gt=before).delete()
+        ModelVersion.objects.update(last_seq=before)
+        assert found() == [said.pk]
+
+    def test_a_search_asks_the_database_nothing_more(self, library: list[Image], user: User, say: Any) -> None:
+        def statements() -> int:
+            search_images(viewer=user, query="a boat")
+            with CaptureQueriesContext(connection) as captured:
+                search_images(viewer=user, query="a boat")
+            return len(captured)
+
+        before = statements()
+        for image in library:
+            say(image, "a blue boat")
+        embed_all()
+        assert statements() == before
 
     def test_it_filters_by_owner_and_visibility(self, said: Image, other_user: User) -> None:
         public = Match(VISIBILITY, ("public",))
