@@ -69,6 +69,13 @@ class VisibilityForm(forms.Form):
         return Visibility(self.cleaned_data["visibility"])
 
 
+class WordsForm(forms.Form):
+    """The title of a picture, and the notes on it."""
+
+    title = forms.CharField(required=False, max_length=200)
+    notes = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4}))
+
+
 class UuidsField(forms.Field):
     """Every value of its name, as UUIDs; at most so many."""
 

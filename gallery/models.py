@@ -92,6 +92,8 @@ class Image(models.Model):
     latitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
     longitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
 
+    title = models.CharField(max_length=200, blank=True, help_text="The owner's; whoever sees the picture sees it.")
+    notes = models.TextField(blank=True, help_text="The owner's; whoever sees the picture sees them.")
     description = models.TextField(blank=True, help_text="The current caption: the alt text (see captioning).")
     description_unsure = models.BooleanField(default=False, help_text="The captioner was not sure of it.")
     description_by_person = models.BooleanField(default=False, help_text="A person wrote it, not a model.")

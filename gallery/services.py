@@ -116,6 +116,11 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     return image
 
 
+def image_set_words(*, image: Image, title: str, notes: str) -> None:
+    """Sets a picture's title and the notes on it, both seen by whoever sees the picture; "" for none."""
+    Image.objects.filter(pk=image.pk).update(title=title, notes=notes)
+
+
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
     """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
     image = Image.objects.filter(pk=image_id)

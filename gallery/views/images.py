@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import services, stages
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
-from gallery.forms import VisibilityForm
+from gallery.forms import VisibilityForm, WordsForm, mistakes
 from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
@@ -48,6 +48,7 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "back_url": reverse("library" if is_owner else "public"),
         "back_label": "Back to your library" if is_owner else "Back to the public pictures",
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
+        "words_form": WordsForm(initial={"title": image.title, "notes": image.notes}),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }
     return render(request, "gallery/image.html", context)
@@ -139,6 +140,18 @@ def image_favourite(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def image_retry(request: SignedInRequest, image: Image) -> HttpResponse:
     stages.retry(image=image)
     messages.success(request, "It will be tried again in a moment.")
+    return redirect(image)
+
+
+@require_POST
+@owner_page
+def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
+    form = WordsForm(request.POST)
+    if form.is_valid():
+        services.image_set_words(image=image, **form.cleaned_data)
+        messages.success(request, "Title and notes are saved.")
+    else:
+        messages.error(request, mistakes(form))
     return redirect(image)
 
 

@@ -193,3 +193,20 @@ def test_deleting_asks_first(client: Client, image: Image, django_capture_on_com
     assert "sunset.jpg is deleted." in response.content.decode()
     assert not Image.objects.exists()
     assert client.get(image.get_absolute_url()).status_code == 404
+
+
+def test_title_and_notes_are_the_owners_to_write_and_everybodys_to_read(
+    client: Client, make_image: MakeImage, user: User, other_user: User
+) -> None:
+    image = make_image("red", visibility=Visibility.PUBLIC)
+    client.force_login(user)
+    url = reverse("image-words", args=[image.uuid])
+    page = client.post(url, {"title": " Evening <1> ", "notes": "On the\nterrace"}, follow=True).content.decode()
+    assert "Title and notes are saved." in page
+    page = client.post(url, {"title": "x" * 201}, follow=True).content.decode()
+    assert 'class="message error"' in page
+    client.force_login(other_user)
+    page = page_of(client, image)
+    assert "Evening &lt;1&gt;" in page
+    assert "On the<br>terrace" in page
+    assert url not in page
