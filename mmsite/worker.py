@@ -55,12 +55,7 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
         is_waited_for = any(stage.priority != Stage.Priority.LATER for stage in claimed)
         if not (is_waited_for or embed_captions() or compare_pictures() or claimed or sent):
             return
-    if (
-        stages.any_due(steps=steps)
-        or pushing.is_behind()
-        or (pipeline.embeds(steps) and captions.any_due())
-        or (pipeline.compares(steps) and duplicates.is_behind())
-    ):
+    if pipeline.is_work_due(steps):
         pipeline.wake()
 
 
