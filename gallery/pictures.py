@@ -54,6 +54,9 @@ _UPRIGHT = {
 # Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns in this process.
 _LARGE_PIXELS = 25_000_000
 _large = threading.Lock()
+# Pixels on the longer side that renditions and models work from. The largest rendition needs them, no model needs more;
+# it keeps a batch of 16 below 130 MB.
+WORKING_SIDE = 1_600
 _SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
 _IMPERCEPTIBLE = 2  # of 255
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}

@@ -21,7 +21,7 @@ from gallery import services as gallery_services
 from gallery import stages
 from gallery.exceptions import GalleryError, UploadRefused
 from gallery.models import Stage
-from gallery.pictures import flatten, open_picture
+from gallery.pictures import WORKING_SIDE, flatten, open_picture
 from gallery.pipeline import Step
 from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
@@ -41,9 +41,6 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
-# Pixels on the longer side that the steps work from. The largest rendition needs them, no model needs more; it keeps a
-# batch of 16 below 130 MB.
-WORKING_SIDE = 1_600
 STORE_AWAY = "The place where the pictures lie doesn't answer."
 
 

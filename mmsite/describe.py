@@ -9,10 +9,9 @@ from PIL.Image import Image as Picture
 
 from captioning.selectors import picture_describe
 from gallery.models import Viewer
-from gallery.pictures import flatten, open_picture, shrink
+from gallery.pictures import WORKING_SIDE, flatten, open_picture, shrink
 from gallery.validators import digest_upload
 from ml.errors import ModelError
-from mmsite.batch import WORKING_SIDE
 from search.query.answer import SearchHit, images_like_picture
 
 NEAREST = 5

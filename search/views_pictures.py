@@ -12,15 +12,14 @@ from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
 from gallery.permissions import reachable_image
-from gallery.pictures import flatten, open_picture, shrink
+from gallery.pictures import WORKING_SIDE, flatten, open_picture, shrink
 from gallery.renditions import rendition_pixels
 from gallery.selectors import image_work
 from gallery.validators import clean_file_name, digest_upload
 from search.forms import Box
 from search.query.terms import Like, Query, write
 
-# Pixels on the longer side: what a picture is embedded from (as in the library), and what of it comes back in the page.
-WORKING_SIDE = 1_600
+# Pixels on the longer side of what comes back in the page.
 SENT_BACK_SIDE = 512
 SMALLEST_SIDE = 8
 
