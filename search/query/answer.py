@@ -69,7 +69,8 @@ class SearchResult:
     `no_match`: even the best is rather not what was meant; the nearest are listed all the same, to be shown as such.
     `empty_library`: the viewer has no picture to search in. `not_ready`: `sentence` says why there can be no answer.
     `notice`: a sentence for people where the search works, but not as it should. `is_total_exact`: False where there
-    may be more than could be counted. `is_last`: nothing follows.
+    may be more than could be counted. `is_judged`: False where nothing tells which pictures really match, and all count
+    as matches. `is_last`: nothing follows.
     """
 
     state: Literal["ok", "no_match", "empty_library", "not_ready"]
@@ -79,6 +80,7 @@ class SearchResult:
     query: Query = field(default_factory=Query)
     total: int = 0
     is_total_exact: bool = True
+    is_judged: bool = True
     is_last: bool = True
 
     @property
@@ -106,13 +108,14 @@ class _Aim:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the legs found: pictures by leg, best first; cosines; which match, and whether these are all; whether
-    filters let all of them through, or are still to be asked; and what people should know."""
+    """What the legs found: pictures by leg, best first; cosines; which match, whether these are all, and whether any
+    might not; whether filters let all of them through, or are still to be asked; and what people should know."""
 
     ids: dict[str, list[int]]
     scores: dict[int, float] = field(default_factory=dict)
     matching: set[int] = field(default_factory=set)
     is_all: bool = True
+    is_judged: bool = True
     is_filtered: bool = True
     problem: str = ""
     notice: str = ""
@@ -197,6 +200,7 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         found.matching | {hit.image_id for hit in hits if hit.is_whole},
         # Those that hold all of the words come first.
         is_all=found.is_all and not any(len(some) == DEPTH and some[-1].is_whole for some in by_source.values()),
+        is_judged=found.is_judged,
         is_filtered=found.is_filtered,
         problem=found.problem,
         notice=f"{found.problem} {WORDS_ALONE}" if found.problem else found.notice,
@@ -245,6 +249,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
         {hit.key: hit.score for hit in answer.hits},
         alike | meant,
         is_all=max(len(alike), len(meant)) < limit,
+        is_judged=least is not None,
         is_filtered=among.is_exact,
         notice=answer.notice,
     )
@@ -272,6 +277,7 @@ def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int
         query=asked,
         total=len(matches),
         is_total_exact=found.is_all,
+        is_judged=found.is_judged,
         is_last=offset + limit >= len(order),
     )
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image, User, Visibility
 from ml import registry
+from ml.encoders.fake import FakeEncoder
 from ml.errors import ModelNotFound
 from mmsite import worker
 from search import engine, index
@@ -85,6 +86,18 @@ def test_what_rather_does_not_match_stands_apart_below(client: Client, user: Use
     assert "1 match for “red”" in matches
     assert listed(matches) == [str(library["red"].uuid)]
     assert len(listed(others)) == 2
+
+
+def test_where_all_would_match_none_are_counted(
+    client: Client, user: User, library: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(user)
+    counted = re.compile(r"\d+ match(es)? for")
+    assert counted.search(search(client, q="red"))
+    monkeypatch.setattr(FakeEncoder, "match_floor", None)
+    page = search(client, q="red")
+    assert "“red”, nearest first" in page
+    assert not counted.search(page)
 
 
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}])

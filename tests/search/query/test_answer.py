@@ -114,8 +114,10 @@ class TestStates:
         self, embedded: Embedded, user: User, encoders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         embedded("red")
+        assert search_images(viewer=user, query="blue").is_judged
         monkeypatch.setattr(encoders["fake"], "match_floor", None, raising=False)
-        assert search_images(viewer=user, query="blue").state == "ok"
+        result = search_images(viewer=user, query="blue")
+        assert (result.state, result.is_judged) == ("ok", False)
 
     @pytest.mark.parametrize("query", ["", "  \n "])
     def test_no_words_match_nothing(self, version: ModelVersion, user: User, query: str) -> None:
