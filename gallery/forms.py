@@ -171,7 +171,24 @@ class ArrangeForm(forms.Form):
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
 
 
-class SelectionForm(forms.Form):
+class OwnAlbumsForm(forms.Form):
+    """A form whose albums are those of one person."""
+
+    def __init__(self, data: Any, *, owner: User) -> None:
+        super().__init__(data)
+        for field in self.fields.values():
+            if isinstance(field, OwnAlbumField):
+                field.queryset = Album.objects.filter(owner=owner)
+
+
+class ImageAlbumsForm(OwnAlbumsForm):
+    """An album to put a picture in, and one to take it out of."""
+
+    album = OwnAlbumField()
+    out = OwnAlbumField()
+
+
+class SelectionForm(OwnAlbumsForm):
     """Pictures of a grid, and what is to be done with all of them. `within`: the album whose grid it is."""
 
     MOST = 500
@@ -184,11 +201,6 @@ class SelectionForm(forms.Form):
     title = forms.CharField(required=False, max_length=Album.LONGEST_TITLE)
     within = OwnAlbumField()
     sure = forms.BooleanField(required=False)
-
-    def __init__(self, data: Any, *, owner: User) -> None:
-        super().__init__(data)
-        for name in ("album", "within"):
-            self.fields[name].queryset = Album.objects.filter(owner=owner)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data

@@ -13,6 +13,7 @@ urlpatterns = [
     path("i/<uuid:uuid>/visibility/", images.image_visibility, name="image-visibility"),
     path("i/<uuid:uuid>/delete/", images.image_delete, name="image-delete"),
     path("i/<uuid:uuid>/favourite/", images.image_favourite, name="image-favourite"),
+    path("i/<uuid:uuid>/albums/", albums.image_albums, name="image-albums"),
     path("i/<uuid:uuid>/words/", images.image_words, name="image-words"),
     path("i/<uuid:uuid>/tags/", tags.image_tags, name="image-tags"),
     path("tags/", tags.tags, name="tags"),

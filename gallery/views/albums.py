@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.albums import (
+    album_add,
     album_create,
     album_delete,
     album_move,
@@ -23,10 +24,10 @@ from gallery.albums import (
     album_set_cover,
     albums_listed,
 )
-from gallery.forms import AlbumForm, ArrangeForm, mistakes
+from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.models import Album, Image
 from gallery.permissions import owned_album
-from gallery.views.access import SignedInRequest
+from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 
 View = Callable[[SignedInRequest, Album], HttpResponse]
@@ -112,6 +113,22 @@ def delete(request: SignedInRequest, album: Album) -> HttpResponse:
     album_delete(album=album)
     messages.success(request, f"The album “{album}” is deleted; its pictures stayed.")
     return redirect("albums")
+
+
+@require_POST
+@owner_page
+def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
+    """Puts a picture in an album, and takes it out of one."""
+    form = ImageAlbumsForm(request.POST, owner=request.user)
+    if form.is_valid():
+        images = Image.objects.filter(pk=image.pk)
+        if form.cleaned_data["album"]:
+            album_add(album=form.cleaned_data["album"], images=images)
+        if form.cleaned_data["out"]:
+            album_remove(album=form.cleaned_data["out"], images=images)
+    else:
+        messages.error(request, mistakes(form))
+    return redirect(f"{image.get_absolute_url()}#albums")
 
 
 def _page(request: HttpRequest, album: Album) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery import services, stages
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm, WordsForm, mistakes
-from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
+from gallery.models import Album, Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
 from gallery.tags import tags_of
@@ -48,6 +48,8 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "back_url": reverse("library" if is_owner else "public"),
         "back_label": "Back to your library" if is_owner else "Back to the public pictures",
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
+        "albums": image.albums.listed_for(request.user),
+        "other_albums": Album.objects.listed_for(request.user).exclude(images=image) if is_owner else [],
         "words_form": WordsForm(initial={"title": image.title, "notes": image.notes}),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }

@@ -75,6 +75,20 @@ def test_buttons_arrange_and_lead_back_to_the_picture(client: Client, album: Alb
         assert arrange(client, album, image, do) == ""
 
 
+def test_a_picture_goes_in_and_out_on_its_own_page(client: Client, album: Album, other_user: User) -> None:
+    image = add(album.owner)
+    theirs = album_create(owner=other_user, title="Theirs")
+    url = reverse("image-albums", args=[image.uuid])
+    page = page_of(client, image.get_absolute_url())
+    assert f'<option value="{album.uuid}">' in page
+    assert str(theirs.uuid) not in page
+    page = client.post(url, {"album": album.uuid}, follow=True).content.decode()
+    assert f'name="out" value="{album.uuid}"' in page
+    assert "There is no such album." in client.post(url, {"album": theirs.uuid}, follow=True).content.decode()
+    client.post(url, {"out": album.uuid})
+    assert not image.albums.exists()
+
+
 def test_renaming_and_deleting(client: Client, album: Album) -> None:
     fill(album, 1)
     client.post(reverse("album-rename", args=[album.uuid]), {"title": "Ísland"})

@@ -62,6 +62,7 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-retry": {},
     "image-visibility": {"visibility": "public"},
     "image-tags": {"add": "beach"},
+    "image-albums": {},
     "image-words": {"title": "Evening"},
     "caption-edit": {"text": "my boat", "before": "a mostly red picture"},
     "caption-choose": {"before": "a mostly red picture"},
