@@ -1,8 +1,23 @@
 """What people say of captions."""
 
+from typing import TYPE_CHECKING, Any
+
 from django import forms
+from django.db.models import QuerySet
 
 from captioning.models import Caption
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    _CaptionField = forms.ModelChoiceField[Caption]
+else:
+    _CaptionField = forms.ModelChoiceField
+
+
+class OwnCaptionField(_CaptionField):
+    """A caption, of those that the form allows."""
+
+    def __init__(self, *, required: bool = True) -> None:
+        super().__init__(Caption.objects.none(), required=required)
 
 
 class CaptionForm(forms.Form):
@@ -21,5 +36,33 @@ class CaptionForm(forms.Form):
 class ChoiceForm(forms.Form):
     """A caption of a picture's history; none for the describer's latest."""
 
-    caption = forms.ModelChoiceField(Caption.objects.none(), required=False)
+    caption = OwnCaptionField(required=False)
     before = forms.CharField(required=False)
+
+    def __init__(self, data: Any, *, captions: QuerySet[Caption]) -> None:
+        super().__init__(data)
+        self.fields["caption"].queryset = captions  # type: ignore[attr-defined]
+
+
+class PlaceForm(forms.Form):
+    """Where somebody is in their captions to check: `at` one of them, or `after` one; so many are `done`."""
+
+    at = OwnCaptionField(required=False)
+    after = OwnCaptionField(required=False)
+    done = forms.IntegerField(required=False, min_value=0)
+
+    def __init__(self, data: Any, *, captions: QuerySet[Caption]) -> None:
+        super().__init__(data)
+        for name in ("at", "after"):
+            self.fields[name].queryset = captions  # type: ignore[attr-defined]
+
+
+class ReviewForm(ChoiceForm):
+    """What somebody thinks of a caption; approved with another text, it is corrected."""
+
+    DEEDS = ("approve", "reject", "undo")
+
+    caption = OwnCaptionField()
+    text = forms.CharField(required=False, max_length=Caption.LONGEST)
+    do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
+    done = forms.IntegerField(required=False, min_value=0)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from PIL.Image import Image as Picture
 
 from captioning import engine
 from captioning.exceptions import NoLooks
 from captioning.models import Caption
-from gallery.models import Image
+from gallery.models import Image, User
 from gallery.renditions import rendition_pixels
 from ml.interfaces import Look, LookingCaptioner
 
@@ -42,6 +42,34 @@ def caption_by_describer(image: Image) -> Caption | None:
 def is_of_describer(caption: Caption) -> bool:
     """Whether a picture can be given back this caption of a model."""
     return caption.source == Caption.Source.MODEL and caption.review != Caption.Review.REJECTED
+
+
+@dataclass(frozen=True)
+class ReviewStep:
+    """The caption that somebody checks next, the one after it, and how many are left with it."""
+
+    caption: Caption | None
+    following: Caption | None
+    left: int
+
+
+def review_step(*, owner: User, at: Caption | None = None, after: Caption | None = None) -> ReviewStep:
+    """Where to go on in the owner's captions that nobody judged: unsure ones first, then the newest pictures.
+
+    `at` begins with that caption or what comes in its place, `after` behind it. Three statements.
+    """
+    captions = Caption.objects.to_review().filter(image__owner=owner)
+    if at is not None:
+        captions = captions.filter(_behind(at) | Q(image_id=at.image_id))
+    elif after is not None:
+        captions = captions.filter(_behind(after))
+    ordered = captions.order_by("-unsure", "-image_id").select_related("image").prefetch_related("image__renditions")
+    caption, following = [*ordered[:2], None, None][:2]
+    return ReviewStep(caption, following, captions.count())
+
+
+def _behind(caption: Caption) -> Q:
+    return Q(unsure=caption.unsure, image_id__lt=caption.image_id) | Q(unsure__lt=caption.unsure)
 
 
 def caption_looks(*, image: Image) -> tuple[Look, ...]:

@@ -1,9 +1,11 @@
 from django.urls import path
 
-from captioning import views
+from captioning import views, views_review
 
 urlpatterns = [
     path("i/<uuid:uuid>/looks/", views.looks, name="looks"),
     path("i/<uuid:uuid>/caption/", views.edit, name="caption-edit"),
     path("i/<uuid:uuid>/caption/choose/", views.choose, name="caption-choose"),
+    path("review/", views_review.review, name="review"),
+    path("review/judge/", views_review.judge, name="review-judge"),
 ]

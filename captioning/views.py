@@ -59,8 +59,7 @@ def _edit_again(request: SignedInRequest, image: Image, text: str, problem: str,
 @owner_page
 def choose(request: SignedInRequest, image: Image) -> HttpResponse:
     """Makes a caption of the history current again, or the describer's latest."""
-    form = ChoiceForm(request.POST)
-    form.fields["caption"].queryset = image.captions.all()  # type: ignore[attr-defined]
+    form = ChoiceForm(request.POST, captions=image.captions.all())
     if not form.is_valid():
         raise Http404("No such caption.")
     chosen, before = form.cleaned_data["caption"], form.cleaned_data["before"]
