@@ -8,7 +8,7 @@ sweep.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -23,6 +23,8 @@ from search.vectors import pack
 
 # Captions that are embedded at once: half a second of the built-in encoder.
 BATCH = 64
+# An encoder that fails on this fails on everything.
+PLAIN_TEXT = "a photo"
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +54,7 @@ def _embed_due(version: ModelVersion) -> int:
     if not (due or said):  # what was said after `version` was read has a number of its own
         ModelVersion.objects.filter(pk=version.pk).update(captions_seen=version.captions_said)
         return 0
-    try:
-        vectors = _encode(list(said.values()), version) if said else []
-        if any(vectors):  # else it is rather the encoder's fault than the texts', and they wait
-            due |= {
-                image_id: EmbeddedCaption(text, vector)
-                for (image_id, text), vector in zip(said.items(), vectors, strict=True)
-            }
-    except ModelError as error:
-        logger.warning("Captions wait for the model %s: %s", version, error)
+    due |= _embedded(said, version)
     if due:
         with suppress(VersionUnknown):  # removed meanwhile
             services.captions_record(version=version, captions=due)
@@ -80,15 +74,35 @@ def _outdated(version: ModelVersion) -> QuerySet[CaptionEmbedding]:
     return CaptionEmbedding.objects.filter(~Exists(said), model_version_id=version.pk).exclude(text="")
 
 
-def _encode(texts: Sequence[str], version: ModelVersion) -> list[bytes | None]:
-    """The packed vectors of texts, in their order; None for one that the encoder fails on. Raises ModelChanged, or
-    another error of ml.errors."""
+def _embedded(said: Mapping[int, str], version: ModelVersion) -> dict[int, EmbeddedCaption]:
+    """These captions with their vectors; none where the encoder is to blame, so that they wait."""
     try:
-        return [pack(vector, dimension=version.dimension) for vector in engine.encode_texts(texts, version=version)]
+        vectors = _encode(list(said.values()), version) if said else []
+    except ModelError as error:
+        logger.warning("Captions wait for the model %s: %s", version, error)
+        return {}
+    except Exception:  # a boundary: pictures must not wait for captions
+        logger.exception("Captions wait, since %s fails on any text.", version)
+        return {}
+    return {
+        image_id: EmbeddedCaption(text, vector) for (image_id, text), vector in zip(said.items(), vectors, strict=True)
+    }
+
+
+def _encode(texts: Sequence[str], version: ModelVersion) -> list[bytes | None]:
+    """The packed vectors of texts, in their order; None for one that the encoder fails on, though not on others. Raises
+    ModelChanged, another error of ml.errors, or whatever it fails on any text with."""
+    try:
+        return _packed(texts, version)
     except ModelError:
         raise
-    except Exception:  # a boundary: one text must not keep the others waiting
+    except Exception:
+        _packed([PLAIN_TEXT], version)
         if len(texts) == 1:
             logger.exception("%s fails on a caption, which is found by its words alone for now.", version)
             return [None]
         return [vector for text in texts for vector in _encode([text], version)]
+
+
+def _packed(texts: Sequence[str], version: ModelVersion) -> list[bytes | None]:
+    return [pack(vector, dimension=version.dimension) for vector in engine.encode_texts(texts, version=version)]

@@ -22,6 +22,7 @@ from search.models import CaptionEmbedding, ModelVersion
 from search.query.answer import search_images
 from search.services import EmbeddedCaption
 from search.vectors import unpack
+from tests.search.conftest import OtherEncoder
 from tests.search.lifecycle import go_missing, record, states
 
 MakeImage = Callable[..., Image]
@@ -148,8 +149,6 @@ class TestTrouble:
         encoders["fake"] = FailsOnBoats()
         boat, car = make_image("red"), make_image("blue")
         say(boat, "a boat")
-        assert captions.embed_due() == 0
-        assert captions.any_due(), "it may be the encoder's fault"
         say(car, "a car")
         embed_all()
         assert kept() == {car.pk: "a car"}
@@ -158,6 +157,38 @@ class TestTrouble:
         say(boat, "a ship")
         captions.embed_due()
         assert kept()[boat.pk] == "a ship"
+
+    def test_nor_does_it_keep_a_version_from_taking_over(
+        self, said: Image, other: ModelVersion, encoders: dict[str, Any]
+    ) -> None:
+        class FailsOnBoats(OtherEncoder):
+            def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+                assert "a blue boat" not in texts
+                return super().encode_texts(texts)
+
+        encoders["other"] = FailsOnBoats()
+        versions.model_version_build(version=other, activates_itself=True)
+        record(other, [said])
+        captions.look_again()
+        embed_all()
+        versions.model_version_activate_when_covered()
+        assert states() == {"fake": "retired", "other": "active"}
+
+    def test_captions_wait_for_an_encoder_that_fails_on_any_text(
+        self, make_image: MakeImage, say: Any, encoders: dict[str, Any], caplog: Any
+    ) -> None:
+        class Fails(FakeEncoder):
+            def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+                raise ValueError("out of memory")
+
+        working, encoders["fake"] = encoders["fake"], Fails()
+        for color in ("red", "blue"):
+            say(make_image(color), f"a {color} boat")
+        assert captions.embed_due() == 0
+        assert captions.any_due()
+        assert caplog.text.count("fails on any text") == 1
+        encoders["fake"] = working
+        assert captions.embed_due() == 2
 
 
 class TestIndex:
