@@ -211,8 +211,7 @@ def model_version_remove(*, version: ModelVersion) -> None:
         # From here on nobody embeds with it, and a rollback doesn't end on half of it.
         version.state, version.activates_itself, version.activated_at = State.RETIRED, False, None
         version.save(update_fields=["state", "activates_itself", "activated_at"])
-    vectors = Embedding.objects.filter(model_version=version)
-    _delete_in_pieces(vectors)
+    _delete_in_pieces(Embedding.objects.filter(model_version=version))
     _delete_in_pieces(CaptionEmbedding.objects.filter(model_version=version))
     # A step that is done for it would not be done again, should the model come back.
     _delete_in_pieces(Stage.objects.filter(step=selectors.EMBEDDING_STEP, model=version.key))
@@ -222,8 +221,7 @@ def model_version_remove(*, version: ModelVersion) -> None:
             raise VersionRefused(
                 f"Version {version.key} was taken up again meanwhile; the vectors that it had are gone."
             )
-        vectors.delete()  # what a worker that was at it has written since
-        ModelVersion.objects.filter(pk=version.pk).delete()
+        ModelVersion.objects.filter(pk=version.pk).delete()  # with what a worker that was at it has written since
 
 
 # Parts of these
