@@ -65,14 +65,15 @@ def album_add(*, album: Album, images: ImageQuerySet) -> int:
     How many were put in.
     """
     with transaction.atomic():
+        # locked, so that none is deleted before it is in the album; in the order in which all lock pictures
+        own = list(images.filter(owner=album.owner_id).select_for_update().order_by("pk"))
         _lock(album)
-        # locked, so that none is deleted before it is in the album
-        new = images.filter(owner=album.owner_id).exclude(albumimage__album=album)
-        found = list(Image.objects.filter(pk__in=new.values("pk")).select_for_update().order_by("sort_date", "pk"))
+        known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))
+        new = sorted((image for image in own if image.pk not in known), key=lambda image: (image.sort_date, image.pk))
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
-        places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(found, start=1)]
+        places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(new, start=1)]
         AlbumImage.objects.bulk_create(places)
-    return len(found)
+    return len(new)
 
 
 def album_remove(*, album: Album, images: ImageQuerySet) -> int:

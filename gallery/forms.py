@@ -69,10 +69,17 @@ class VisibilityForm(forms.Form):
         return Visibility(self.cleaned_data["visibility"])
 
 
+class NameField(forms.CharField):
+    """A name that people give, as it is kept."""
+
+    def to_python(self, value: Any) -> str:
+        return tidy(super().to_python(value) or "")
+
+
 class WordsForm(forms.Form):
     """The title of a picture, and the notes on it."""
 
-    title = forms.CharField(required=False, max_length=200)
+    title = NameField(required=False, max_length=200)
     notes = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4}))
 
 
@@ -123,7 +130,7 @@ class TagForm(forms.Form):
 class TagNameForm(forms.Form):
     """Another name for a tag."""
 
-    name = forms.CharField(
+    name = NameField(
         max_length=Tag.LONGEST_NAME,
         error_messages={
             "required": "Say what it should be called.",
@@ -132,7 +139,7 @@ class TagNameForm(forms.Form):
     )
 
     def clean_name(self) -> str:
-        name = tidy(self.cleaned_data["name"])
+        name: str = self.cleaned_data["name"]
         if "," in name:
             raise forms.ValidationError("A tag has no comma: commas part tags.")
         return name
@@ -141,7 +148,7 @@ class TagNameForm(forms.Form):
 class AlbumForm(forms.Form):
     """The title of an album."""
 
-    title = forms.CharField(
+    title = NameField(
         max_length=Album.LONGEST_TITLE,
         error_messages={
             "required": "Say what the album should be called.",
@@ -198,7 +205,7 @@ class SelectionForm(OwnAlbumsForm):
     image = UuidsField(most=MOST, required=False)
     tags = TagNamesField(required=False, max_length=1000)
     album = OwnAlbumField()
-    title = forms.CharField(required=False, max_length=Album.LONGEST_TITLE)
+    title = NameField(required=False, max_length=Album.LONGEST_TITLE)
     within = OwnAlbumField()
     sure = forms.BooleanField(required=False)
 

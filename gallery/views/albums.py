@@ -30,6 +30,8 @@ from gallery.permissions import owned_album
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 
+MOST_DIGITS = 9  # of a position
+
 View = Callable[[SignedInRequest, Album], HttpResponse]
 
 
@@ -133,7 +135,7 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
 
 def _page(request: HttpRequest, album: Album) -> dict[str, Any]:
     cursor = request.GET.get("after", "")
-    after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 10 else 0  # noqa: PLR2004
+    after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS else 0
     page = album_page(album=album, after=after, size=PAGE_SIZE)
     return {
         "album": album,

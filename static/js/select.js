@@ -65,7 +65,6 @@ async function send(button) {
   if (response.ok) {
     if (button.value === "out") for (const box of selected()) box.closest(".card").remove();
     form.reset();
-    clear();
   }
   status.textContent = message;
   status.classList.toggle("wrong", !response.ok);

@@ -46,7 +46,7 @@ def test_a_new_album_is_opened_and_one_without_title_refused(client: Client, use
     assert "No albums yet" in page_of(client, "/albums/")
     response = client.post("/albums/new/", {"title": "Rome"})
     assert response["Location"] == Album.objects.get().get_absolute_url()
-    for title in (" ", "x" * 101):
+    for title in (" ", "\x01", "x" * 101):
         assert 'class="message error"' in client.post("/albums/new/", {"title": title}, follow=True).content.decode()
     assert Album.objects.count() == 1
 
