@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, Max, OuterRef, Subquery
+from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -104,6 +104,17 @@ def album_move(*, album: Album, image: Image, earlier: bool) -> None:
         if other is not None:
             place.position, other.position = other.position, place.position
             AlbumImage.objects.bulk_update([place, other], ["position"])
+
+
+def album_place(*, album: Album, image: Image, before: Image) -> None:
+    """Puts a picture of an album before another; where one of them isn't in it, nothing happens."""
+    with transaction.atomic():
+        _lock(album)
+        places = AlbumImage.objects.filter(album=album)
+        target = places.filter(image=before).first()
+        if target is not None and places.filter(image=image).exists():
+            places.filter(position__gte=target.position).update(position=F("position") + 1)
+            places.filter(image=image).update(position=target.position)
 
 
 def _lock(album: Album) -> None:

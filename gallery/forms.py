@@ -170,11 +170,12 @@ class OwnAlbumField(_AlbumField):
 
 
 class ArrangeForm(forms.Form):
-    """A picture of an album, and what is to be done with it."""
+    """A picture of an album, and what is to be done with it. `other`: the picture before which it is to be put."""
 
-    DEEDS = ("earlier", "later", "cover", "out")
+    DEEDS = ("earlier", "later", "before", "cover", "out")
 
     image = forms.UUIDField()
+    other = forms.UUIDField(required=False)
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
 
 

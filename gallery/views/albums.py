@@ -19,6 +19,7 @@ from gallery.albums import (
     album_delete,
     album_move,
     album_page,
+    album_place,
     album_remove,
     album_rename,
     album_set_cover,
@@ -90,19 +91,22 @@ def arrange(request: SignedInRequest, album: Album) -> HttpResponse:
     form = ArrangeForm(request.POST)
     place = ""
     if form.is_valid():
-        image = Image.objects.filter(albumimage__album=album, uuid=form.cleaned_data["image"]).first()
-        if image is not None:
-            _do(form.cleaned_data["do"], album, image)
+        said = form.cleaned_data
+        found = {image.uuid: image for image in album.images.filter(uuid__in=[said["image"], said["other"]])}
+        if image := found.get(said["image"]):
+            _do(said["do"], album, image, found.get(said["other"]))
             place = f"#{image.uuid}"
     return redirect(f"{request.get_full_path()}{place}")
 
 
-def _do(deed: str, album: Album, image: Image) -> None:
+def _do(deed: str, album: Album, image: Image, other: Image | None) -> None:
     if deed == "cover":
         album_set_cover(album=album, image=image)
     elif deed == "out":
         album_remove(album=album, images=Image.objects.filter(pk=image.pk))
-    else:
+    elif deed == "before" and other is not None:
+        album_place(album=album, image=image, before=other)
+    elif deed in ("earlier", "later"):
         album_move(album=album, image=image, earlier=deed == "earlier")
 
 

@@ -9,6 +9,7 @@ from gallery.albums import (
     album_delete,
     album_move,
     album_page,
+    album_place,
     album_remove,
     album_rename,
     album_set_cover,
@@ -76,6 +77,20 @@ def test_pictures_change_places(album: Album, user: User) -> None:
     album_move(album=album, image=third, earlier=False)
     album_move(album=album, image=add(user), earlier=True)  # which isn't in it
     assert inside(album) == [second, first, third]
+
+
+def test_a_picture_is_put_before_another(album: Album, user: User) -> None:
+    first, second, third, fourth = (add(user) for _ in range(4))
+    album_add(album=album, images=EVERY)
+    album_place(album=album, image=fourth, before=second)
+    assert inside(album) == [first, fourth, second, third]
+    album_place(album=album, image=first, before=third)
+    assert inside(album) == [fourth, second, first, third]
+    album_place(album=album, image=second, before=second)
+    elsewhere = add(user)
+    album_place(album=album, image=elsewhere, before=first)
+    album_place(album=album, image=first, before=elsewhere)
+    assert inside(album) == [fourth, second, first, third]
 
 
 def test_pages_of_an_album(album: Album, user: User) -> None:

@@ -26,9 +26,9 @@ def fill(album: Album, number: int) -> list[str]:
     return [str(image.uuid) for image in images]
 
 
-def arrange(client: Client, album: Album, image: str, do: str) -> str:
+def arrange(client: Client, album: Album, image: str, do: str, **said: str) -> str:
     url = f"{reverse('album-arrange', args=[album.uuid])}?after=1"
-    return client.post(url, {"image": image, "do": do})["Location"].removeprefix(url)
+    return client.post(url, {"image": image, "do": do, **said})["Location"].removeprefix(url)
 
 
 def test_an_album_is_made_filled_and_shown(client: Client, album: Album) -> None:
@@ -67,6 +67,9 @@ def test_buttons_arrange_and_lead_back_to_the_picture(client: Client, album: Alb
     assert arrange(client, album, third, "earlier") == f"#{third}"
     arrange(client, album, first, "later")
     assert listed(page_of(client, album.get_absolute_url())) == [third, first, second]
+    arrange(client, album, second, "before", other=third)
+    assert listed(page_of(client, album.get_absolute_url())) == [second, third, first]
+    arrange(client, album, second, "before")  # which?
     arrange(client, album, second, "cover")
     assert second in page_of(client, "/albums/")
     arrange(client, album, second, "out")
