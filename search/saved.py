@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from gallery.models import User, Viewer
@@ -24,24 +24,22 @@ logger = logging.getLogger(__name__)
 def search_record(*, viewer: Viewer, result: SearchResult, page: int = 1) -> SavedSearch | None:
     """Remember a search that found something, if somebody signed in made it; what is kept of it, if anything.
 
-    One SQL statement, and two or three more where something is written. Never fails: where the database is busy, the
-    search goes unrecorded rather than unanswered.
+    One SQL statement, and one transaction of two where something is written. Never fails: where the database is busy,
+    the search goes unrecorded rather than unanswered.
     """
     text = result.query.text
     if not isinstance(viewer, User) or not text:
         return None
     now = timezone.now()
-    kept = list(SavedSearch.objects.filter(owner=viewer).order_by("-last_used_at", "-pk"))
-    known = next((search for search in kept if search.text == text), None)
+    known = SavedSearch.objects.filter(owner=viewer, text=text).first()
     # Not what has pictures in it: as text, nobody would know it again.
     is_worth_it = page == 1 and result.matches and not result.query.pictures and len(text) <= SavedSearch.LONGEST_TEXT
     if is_worth_it and (known is None or known.last_used_at < now - FRESH):
-        past = [search for search in kept if not search.is_saved and search != known]
+        past = SavedSearch.objects.filter(owner=viewer, is_saved=False)
         try:
-            _write(SavedSearch(owner=viewer, text=text, created_at=now, last_used_at=now), ["last_used_at"])
-            if len(past) >= MOST_PAST:
-                surplus = [search.pk for search in past[MOST_PAST - 1 :]]
-                SavedSearch.objects.filter(owner=viewer, is_saved=False, pk__in=surplus).delete()
+            with transaction.atomic():
+                _write(SavedSearch(owner=viewer, text=text, created_at=now, last_used_at=now), ["last_used_at"])
+                past.filter(pk__in=past.order_by("-last_used_at", "-pk")[MOST_PAST:].values("pk")).delete()
         except OperationalError:
             logger.warning("A search was not recorded", exc_info=True)
     return known

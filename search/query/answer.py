@@ -16,6 +16,7 @@ from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, fulltext, legs
 from search.query.filters import condition
 from search.query.fusion import fuse, ranks
+from search.query.ids import columns, one_of
 from search.query.legs import (
     CAPTION,
     CAPTIONER,
@@ -257,10 +258,10 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
 
 def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int) -> SearchResult:
     """The page of the results. What the legs believe is a hint; what may be seen is decided here."""
-    images = Image.objects.listed_for(viewer).filter(pk__in=set().union(*found.ids.values()))
+    images = Image.objects.listed_for(viewer).filter(one_of(set().union(*found.ids.values())))
     if not found.is_filtered:
         images = images.filter(legs.allowed(asked, viewer=viewer))
-    is_described = dict(images.values_list("pk", "description_by_person"))
+    is_described = dict(zip(*columns(images, "pk", "description_by_person"), strict=True))
     # Else those that nobody described, which one leg can't find, would come after all that somebody did.
     undescribed = [pk for pk, by_person in is_described.items() if not by_person] if found.ids.get(MEANING) else []
     fused = fuse(found.ids, weights=WEIGHTS, factors=dict.fromkeys(undescribed, UNDESCRIBED))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, count, groupby, pairwise, takewhile
 from operator import itemgetter
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -22,6 +22,7 @@ from django.db.models.expressions import Combinable, RawSQL
 
 from gallery.models import Image, ImageQuerySet, Viewer
 from search.query.fulltext_schema import PARTS, TEXT, WORDS, Part
+from search.query.ids import columns_selected
 from search.query.stemming import stem
 
 # Of each list, what comes after these counts no more. Nobody types as much; who pastes a page, means its beginning.
@@ -81,8 +82,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class TextHit:
+class TextHit(NamedTuple):
     """A picture that holds the words. `source`: whose words; "caption" stands for people's captions and for file names,
     "captioner" for what the captioner wrote, "text" for what can be read in the picture. `rank` counts from 1 within a
     source. `is_whole`: nothing that was asked for is missing, be it in captions and file name or in the text.
@@ -126,8 +126,10 @@ def find(
     for part in PARTS:
         sources = {kind.source: _score(kind, terms) for kind in _KINDS if kind.part is part}
         found = list[str]()
-        for tier in _tiers(images, part, terms, counts[part.table]):
-            rows = tier.annotate(**sources, whole=_is_whole(part, some, optional)).values("pk", *sources, "whole")
+        for number, tier in enumerate(_tiers(images, part, terms, counts[part.table])):
+            # what holds frequent words alone lacks others
+            whole = _is_whole(part, some, optional) if number == 0 or some else Value(False)
+            rows = tier.annotate(**sources, whole=whole).values("pk", *sources, "whole")
             try:
                 sql, more = rows.query.sql_with_params()
             except EmptyResultSet:
@@ -163,9 +165,8 @@ def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
     if not terms:
         return None
     ids = _ids(terms)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{ids.sql} LIMIT {limit:d}", ids.params)
-        return [image_id for (image_id,) in cursor.fetchall()]
+    (found,) = columns_selected(f"{ids.sql} LIMIT {limit:d}", ids.params)
+    return found
 
 
 def readable(words: str) -> Q:
@@ -332,6 +333,8 @@ def _side_by_side(term: str) -> str:
 
 def _folded(word: str) -> str:
     """In lower case, without the diacritics of Latin letters."""
+    if word.isascii():
+        return word.lower()
     decomposed = (unicodedata.normalize("NFD", char) for char in unicodedata.normalize("NFC", word))
     return _COMBINING.sub("", "".join(each[0] if each[0].isascii() else each for each in decomposed)).lower()
 

@@ -1,6 +1,5 @@
 """The legs of a search: each finds pictures by a measure of its own, under the same filters."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from search.changes import listed_for
 from search.models import Embedding, ModelVersion
 from search.query import fulltext
 from search.query.filters import condition
+from search.query.ids import columns
 from search.query.terms import Like, Query, Text
 from search.vectors import unpack
 
@@ -153,14 +153,14 @@ def among(query: Query, *, viewer: Viewer) -> Among:
         is_exact &= _tell(told, holders, is_left_out=True)
     if query.filters:
         images = Image.objects.listed_for(viewer).filter(condition(query.filters, viewer=viewer))
-        is_exact &= _tell(told, images.values_list("pk", flat=True)[: MOST_KEYS + 1])
+        is_exact &= _tell(told, *columns(images[: MOST_KEYS + 1], "pk"))
     return Among(All(tuple(told)), is_exact)
 
 
-def _tell(told: list[Filter], keys: Iterable[int], *, is_left_out: bool = False) -> bool:
+def _tell(told: list[Filter], keys: list[int], *, is_left_out: bool = False) -> bool:
     """Add the pictures to what the index is told; whether they are few enough."""
-    has_key = HasKey(tuple(keys))
-    if len(has_key.keys) > MOST_KEYS:
+    if len(keys) > MOST_KEYS:
         return False
+    has_key = HasKey(tuple(keys))
     told.append(Not(has_key) if is_left_out else has_key)
     return True

@@ -104,9 +104,19 @@ def test_a_stranger_has_nothing_of_their_own(text: str) -> None:
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what the table holds")
 @pytest.mark.parametrize(
-    "text", ["on:2023-07", "camera:fuji", "orientation:portrait", "is:unsure", "is:animated", "-is:public", "-by:me"]
+    "text",
+    [
+        "on:2023-07",
+        "camera:fuji",
+        "orientation:square",
+        "is:unsure",
+        "is:public",
+        "by:me before:2020",
+        "-by:me",
+        "-is:animated",
+    ],
 )
 def test_plain_filters_read_one_index_and_not_the_table(user: User, text: str) -> None:
     images = Image.objects.listed_for(user).filter(condition(parse(text, today=TODAY).filters, viewer=user))
-    assert "COVERING INDEX image_newest_filtered" in images.values("pk").explain()
+    assert "USING COVERING INDEX image_" in images.values("pk").explain()
     assert "ORDER BY" not in images.newest_first().explain()

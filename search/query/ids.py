@@ -1,0 +1,37 @@
+"""Long lists of pictures' ids, to SQL and back, each as one value: that saves one for each picture."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+from gallery.models import ImageQuerySet
+
+
+def one_of(ids: Collection[int]) -> Q:
+    """The pictures with these ids, as a condition on Image."""
+    if connection.vendor == "postgresql":
+        return Q(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(ids)]))
+    return Q(pk__in=RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))]))
+
+
+def columns(images: ImageQuerySet, *fields: str) -> list[list[Any]]:
+    """The values of each of the fields, in one and the same order, which may be any. One statement."""
+    try:
+        return columns_selected(*images.values(*fields).query.sql_with_params(), count=len(fields))
+    except EmptyResultSet:
+        return [[] for _ in fields]
+
+
+def columns_selected(sql: str, params: Sequence[Any], *, count: int = 1) -> list[list[Any]]:
+    """As `columns`, of what a statement selects."""
+    names = [f"column_{number}" for number in range(count)]
+    aggregate = "array_agg" if connection.vendor == "postgresql" else "json_group_array"
+    aggregates = ", ".join(f"{aggregate}({name})" for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH found ({', '.join(names)}) AS ({sql}) SELECT {aggregates} FROM found", params)  # noqa: S608
+        return [json.loads(values) if isinstance(values, str) else values or [] for values in cursor.fetchone()]
