@@ -57,7 +57,7 @@ def test_text_is_selected_on_the_picture_copied_beside_it_and_found(
     browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", copy)
     copy.click()
     patiently(browser).until(
-        lambda page: page.find_element(By.CSS_SELECTOR, "[data-copy-status]").text == "Text copied"
+        lambda page: page.find_element(By.CSS_SELECTOR, "[data-live=text] [role=status]").text == "Text copied"
     )
     assert browser.execute_script("return navigator.clipboard.readText()") == "GRAND HOTEL\nOPEN UNTIL NINE"
     assert not overflows(browser)
