@@ -15,3 +15,7 @@ class NoLooks(CaptioningError):
 
 class CaptionChanged(CaptioningError):
     """The picture's caption is no longer the one that a person saw when they decided."""
+
+
+class BadTable(CaptioningError):
+    """A file is no table of captions."""

@@ -13,6 +13,7 @@ from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery.models import Image, User
+from gallery.names import tidy
 from ml.interfaces import CaptionResult, ModelInfo
 
 
@@ -125,11 +126,6 @@ def caption_reopen(*, caption: Caption, before: str | None = None) -> None:
         caption.refresh_from_db()  # its model may have said something else
         _judge(caption, Caption.Review.OPEN)
         _make_current(caption)
-
-
-def tidy(text: str) -> str:
-    """A caption in one line, as people's are kept."""
-    return " ".join(text.split())
 
 
 def _lock_captions_of(image_id: int, *, before: str | None = None) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from captioning import views, views_review
+from captioning import views, views_export, views_review
 
 urlpatterns = [
     path("i/<uuid:uuid>/looks/", views.looks, name="looks"),
@@ -8,4 +8,5 @@ urlpatterns = [
     path("i/<uuid:uuid>/caption/choose/", views.choose, name="caption-choose"),
     path("review/", views_review.review, name="review"),
     path("review/judge/", views_review.judge, name="review-judge"),
+    path("captions/export/", views_export.export, name="captions-export"),
 ]

@@ -8,7 +8,7 @@ const { text, before } = form.elements;
 details.addEventListener("toggle", () => {
   if (!details.open) return;
   if (text.value === before.value) {
-    text.value = document.querySelector("[data-live=caption] [data-copy-text]")?.textContent ?? "";
+    text.value = document.querySelector("[data-live=copy] [data-copy-text]")?.textContent ?? "";
     before.value = text.value;
   }
   text.focus();

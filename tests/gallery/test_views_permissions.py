@@ -36,6 +36,7 @@ PAGES = {
     "duplicates": (302, 200),
     "duplicates-keep": (405, 405),
     "duplicates-delete": (405, 405),
+    "captions-export": (302, 200),
     "review": (302, 200),
     "review-judge": (405, 405),
     "selection": (405, 405),

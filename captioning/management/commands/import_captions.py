@@ -1,0 +1,44 @@
+"""Takes in captions that a person has in a table."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from captioning.exceptions import BadTable
+from captioning.tables import captions_import
+from gallery.models import User
+
+
+class Command(BaseCommand):
+    """`manage.py import_captions`"""
+
+    help = (
+        "Takes the captions of a CSV file or of JSON Lines (.jsonl) for the owner's own. Each row has a caption, and "
+        "names a picture by uuid, sha256 or file_name, as export_captions writes it. What a person wrote or approved "
+        "stays, unless --replace; what was said before stays in the history."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--owner", required=True, metavar="NAME", help="whose pictures, and who said it")
+        parser.add_argument("--replace", action="store_true", help="what the owner said otherwise, too")
+
+    def handle(self, *args: Any, file: Path, owner: str, replace: bool, **options: Any) -> None:
+        user = User.objects.filter(username=owner).first()
+        if user is None:
+            raise CommandError(f"There is nobody called {owner}.")
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as table:
+                report = captions_import(owner=user, file=table, is_jsonl=file.suffix == ".jsonl", replace=replace)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from error
+        except BadTable as error:
+            raise CommandError(str(error)) from error
+        for sentence in report.problems:
+            self.stdout.write(sentence)
+        self.stdout.write(
+            f"{report.written:,} captions taken in, {report.same:,} there already, {report.kept:,} left as a person "
+            f"has them, {len(report.problems):,} without a picture."
+        )
