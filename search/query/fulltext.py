@@ -350,7 +350,7 @@ def _spans(word: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
     if stem(_folded(word)) in wanted:
         yield 0, len(word)
         return
-    borders = [0, *(border.start() for border in _PART.finditer(word)), len(word)]
-    for start, stop in pairwise(borders):
+    borders = [border.start() for border in _PART.finditer(word)]
+    for start, stop in pairwise([0, *borders, len(word)] if borders else []):
         if stem(_folded(word[start:stop])) in wanted:
             yield start, stop

@@ -96,6 +96,23 @@ def test_a_busy_database_leaves_the_search_answered(user: User, monkeypatch: pyt
     assert past(user) == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_all_else_is_on_disk_before_it_is_answered(user: User) -> None:
+    setting = "PRAGMA synchronous" if connection.vendor == "sqlite" else "SHOW synchronous_commit"
+
+    def safety() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute(setting)
+            return cursor.fetchone()
+
+    before = safety()
+    with CaptureQueriesContext(connection) as queries:
+        record(user, "dog")
+    assert any("synchronous" in query["sql"] for query in queries)
+    assert safety() == before
+    assert past(user) == ["dog"]
+
+
 def test_saving_keeps_it_and_names_it(user: User) -> None:
     record(user, "dog beach")
     search = search_save(owner=user, text=" dog  beach", name=" By the sea ")
