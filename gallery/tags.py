@@ -3,16 +3,20 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from gallery.models import ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
 
 
 def tags_of(owner: User) -> QuerySet[Tag]:
-    """The owner's tags that any picture has, by name, each with its number of `pictures`."""
-    used = Tag.objects.filter(owner=owner).annotate(pictures=Count("images"))
-    return used.filter(pictures__gt=0).order_by("key")
+    """The owner's tags that any picture has, by name."""
+    return Tag.objects.filter(Exists(ImageTag.objects.filter(tag=OuterRef("pk"))), owner=owner).order_by("key")
+
+
+def tags_counted(owner: User) -> QuerySet[Tag]:
+    """The same, each with its number of `pictures`."""
+    return tags_of(owner).annotate(pictures=Count("images"))
 
 
 def images_tag(*, owner: User, images: ImageQuerySet, names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
-from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_of
+from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_counted
 from gallery.views.access import SignedInRequest, owner_page
 
 View = Callable[[SignedInRequest, Tag, bool], HttpResponse]
@@ -40,7 +40,7 @@ def image_tags(request: SignedInRequest, image: Image) -> HttpResponse:
 @login_required
 def tags(request: SignedInRequest) -> HttpResponse:
     """One's own tags, with their numbers of pictures."""
-    return render(request, "gallery/tags.html", {"tags": tags_of(request.user)})
+    return render(request, "gallery/tags.html", {"tags": tags_counted(request.user)})
 
 
 def _of_tag(view: View) -> Callable[[HttpRequest], HttpResponse]:
