@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, count, groupby, pairwise, takewhile
+from itertools import accumulate, count, groupby, pairwise, takewhile
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, cast
 
@@ -102,7 +102,6 @@ def find(
     *,
     viewer: Viewer,
     words: str,
-    phrases: Iterable[str] = (),
     excluded: Iterable[str] = (),
     required: Iterable[str] = (),
     limit: int,
@@ -111,12 +110,12 @@ def find(
     """The pictures listed for the viewer (and among `where`, a condition on Image that repeats none) that hold the
     words: `limit` of each source; first those that hold all of them, then best first, then newest.
 
-    One of `words` or `phrases` is enough, and more are better. What is `required` has to be said somewhere, in caption,
-    file name or text, and `excluded` nowhere. `phrases`, and whatever of `required` and `excluded` has several words,
-    mean these side by side, and so does a word like "black-and-white". Stop words alone find nothing, and nor does
-    `excluded` alone. On SQLite, only the newest are found of what holds frequent words alone. At most two statements.
+    One of `words` is enough, and more are better. What is `required` has to be said somewhere, in caption, file name or
+    text, and `excluded` nowhere. Whatever of these two has several words means them side by side, and so does a word
+    like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. On SQLite, only the newest are
+    found of what holds frequent words alone. At most two statements.
     """
-    optional, some = _cleaned(chain(phrases, _chunks(words))), _cleaned(required)
+    optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
         return []
     images = Image.objects.listed_for(viewer).filter(where, holding(required=some, excluded=excluded))

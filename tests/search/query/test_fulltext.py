@@ -78,7 +78,7 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("3.5", {}, {"decade"}),
     ("-12", {}, {"tram"}),
     ("tram²", {}, {"tram"}),
-    ("²", {"required": ["①"], "phrases": ["½"]}, set()),
+    ("² ½", {"required": ["①"]}, set()),
     # words in one chunk stand side by side
     ("black-and-white", {}, {"cat"}),
     ("black-white", {}, set()),
@@ -94,24 +94,24 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("", {}, set()),
     ("  \t ", {}, set()),
     ("… — ! 🏖️", {}, set()),
-    ("", {"phrases": ["a"]}, set()),
-    ("", {"phrases": ["of the"], "required": ["the"]}, set()),
+    ("", {"required": ["a"]}, set()),
+    ("", {"required": ["of the", "the"]}, set()),
     ("cat", {"required": ["the"]}, {"cat"}),
     ("cat", {"excluded": ["a"]}, {"cat"}),
     # phrases
-    ("", {"phrases": ["red car"]}, {"red"}),
-    ("", {"phrases": ["red cars"]}, {"red"}),
-    ("", {"phrases": ["car red"]}, set()),
-    ("", {"phrases": ["along the beach"]}, {"dog"}),
-    ("", {"phrases": ["along a beach"]}, set()),
-    ("", {"phrases": ["along beach"]}, set()),
-    ("", {"phrases": ["dog's bowl"]}, {"dogs"}),
-    ("", {"phrases": ["sitting outside", "red roof"]}, {"cafe", "car"}),
-    ("cat", {"phrases": ["red roof"]}, {"cat", "car"}),
-    ("", {"phrases": ["beach house"]}, {"red"}),
+    ("", {"required": ["red car"]}, {"red"}),
+    ("", {"required": ["red cars"]}, {"red"}),
+    ("", {"required": ["car red"]}, set()),
+    ("", {"required": ["along the beach"]}, {"dog"}),
+    ("", {"required": ["along a beach"]}, set()),
+    ("", {"required": ["along beach"]}, set()),
+    ("", {"required": ["dog's bowl"]}, {"dogs"}),
+    ("sitting-outside red-roof", {}, {"cafe", "car"}),
+    ("cat red-roof", {}, {"cat", "car"}),
+    ("", {"required": ["beach house"]}, {"red"}),
     # not from the caption into the file name
-    ("", {"phrases": ["12 tram"]}, set()),
-    ("", {"phrases": ["asleep img"]}, set()),
+    ("", {"required": ["12 tram"]}, set()),
+    ("", {"required": ["asleep img"]}, set()),
     # required: then the words only rank
     ("cat dog", {"required": ["beach"]}, {"dog", "cat", "red"}),
     ("", {"required": ["dog", "beach"]}, {"dog"}),
@@ -143,7 +143,7 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("dog\x00cat", {}, {"dog", "dogs", "cat"}),
     ("dog \x00 cat", {}, {"dog", "dogs", "cat"}),
     ("\ud83d dog", {}, {"dog", "dogs"}),
-    ("quoted", {"phrases": ["\"quoted\" 'it'"]}, {"syntax"}),
+    ("quoted", {"required": ["\"quoted\" 'it'"]}, {"syntax"}),
 ]
 
 
@@ -293,7 +293,7 @@ def test_where_is_one_more_condition(user: User) -> None:
 
 
 def test_the_number_of_statements(library: dict[int, str], user: User) -> None:
-    asked: dict[str, Any] = {"phrases": ["red car"], "excluded": ["cat"], "required": ["beach"]}
+    asked: dict[str, Any] = {"excluded": ["cat"], "required": ["red car"]}
     with CaptureQueriesContext(
         connection,
     ) as found:
@@ -311,8 +311,8 @@ def test_no_text_is_an_error(library: dict[int, str], user: User) -> None:
     pieces += "NEAR AND OR NOT NEAR( dog the é e\u0301 ß 狗 ǅ ² ① ﬁ ا 한 description: rowid <-> <2> :*".split()  # noqa: SIM905
     pieces += ["%s", "%(a)s", "{0}", "--", "/*", "1e9"]
     for _ in range(400):
-        texts = ["".join(chance.choices(pieces, k=chance.randint(0, 12))) for _ in range(4)]
-        asked: dict[str, Any] = {"phrases": texts[1:2], "excluded": texts[2:3], "required": texts[3:]}
+        texts = ["".join(chance.choices(pieces, k=chance.randint(0, 12))) for _ in range(3)]
+        asked: dict[str, Any] = {"excluded": texts[1:2], "required": texts[2:]}
         find(viewer=user, words=texts[0], limit=5, **asked)
         storable = texts[0].replace("\x00", "").encode(errors="ignore").decode()
         image = make_row(storable, owner=user, name=storable[:255])
@@ -337,7 +337,7 @@ def test_no_text_is_an_error(library: dict[int, str], user: User) -> None:
 )
 def test_long_texts(library: dict[int, str], user: User, text: str) -> None:
     find(viewer=user, words=text, limit=5)
-    for kind in ("phrases", "required", "excluded"):
+    for kind in ("required", "excluded"):
         terms = [text, *text.split()]
         find(viewer=user, words="dog", limit=5, **{kind: terms})
     make_row(text.replace("\x00", ""), owner=user)
