@@ -12,8 +12,8 @@ from gallery.models import Image
 
 class CaptionQuerySet(models.QuerySet["Caption"]):
     def by_person(self) -> Self:
-        """Those that a person vouches for: who wrote them, or approved what a model wrote."""
-        return self.filter(Q(source=Caption.Source.PERSON) | Q(review=Caption.Review.APPROVED))
+        """Those that a person vouches for: who wrote them, here or into the file, or approved what a model wrote."""
+        return self.filter(~Q(source=Caption.Source.MODEL) | Q(review=Caption.Review.APPROVED))
 
     def to_review(self) -> Self:
         """What models say of pictures now, where nobody has judged it yet."""
@@ -26,6 +26,7 @@ class Caption(models.Model):
     class Source(models.TextChoices):
         MODEL = "model"
         PERSON = "person"
+        FILE = "file", "in the file"
 
     class Review(models.TextChoices):
         OPEN = "open", "not judged"
@@ -73,4 +74,4 @@ class Caption(models.Model):
     @property
     def is_by_person(self) -> bool:
         """See `CaptionQuerySet.by_person`."""
-        return self.source == self.Source.PERSON or self.review == self.Review.APPROVED
+        return self.source != self.Source.MODEL or self.review == self.Review.APPROVED

@@ -65,11 +65,19 @@ def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, uns
     return caption
 
 
-def caption_write_by_person(*, image_id: int, author: User, text: str, before: str | None = None) -> Caption:
+def caption_write_by_person(
+    *,
+    image_id: int,
+    author: User,
+    text: str,
+    before: str | None = None,
+    source: Caption.Source = Caption.Source.PERSON,
+) -> Caption:
     """Keep what a person says of a picture, as its current caption; what was said before stays in its history.
 
     The same text by the same person again changes nothing; a model's words, left as they are, are approved.
-    `before` is the caption that the person saw. Raises Image.DoesNotExist, BadCaption, or CaptionChanged.
+    `before` is the caption that the person saw; the source says whether it was written here or into the picture's file.
+    Raises Image.DoesNotExist, BadCaption, or CaptionChanged.
     """
     text = tidy(text)
     if not text:
@@ -83,7 +91,7 @@ def caption_write_by_person(*, image_id: int, author: User, text: str, before: s
             return current
         if current is not None and current.author == author:
             return current
-        caption = Caption(image_id=image_id, text=text, source=Caption.Source.PERSON, author=author)
+        caption = Caption(image_id=image_id, text=text, source=source, author=author)
         _make_current(caption)
     return caption
 

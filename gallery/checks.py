@@ -57,7 +57,7 @@ def check_pipeline(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         pipeline = get_pipeline()
     except ImportError as error:
         return [Error(f"{settings.GALLERY_PIPELINE} can't be imported: {error}", hint, id="gallery.E003")]
-    functions = ("steps", "wake", "described", "changed", "forget")
+    functions = ("steps", "wake", "captioned", "described", "changed", "forget")
     missing = [name for name in functions if not callable(getattr(pipeline, name, None))]
     if missing:
         return [Error(f"{settings.GALLERY_PIPELINE} lacks {', '.join(missing)}.", hint, id="gallery.E003")]

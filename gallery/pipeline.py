@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 from django.conf import settings
 
+from gallery.models import Image
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,6 +33,9 @@ class Pipeline(Protocol):
 
     def wake(self) -> None:
         """Tell the workers that work is due. May be lost or doubled without harm."""
+
+    def captioned(self, *, image: Image, text: str) -> None:
+        """The file of a new picture says what it shows; called in the transaction that records the picture."""
 
     def described(self) -> None:
         """A person said what a picture shows, or takes it back; called in the transaction that records it."""

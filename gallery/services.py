@@ -91,6 +91,8 @@ def _image_store(
         with transaction.atomic():
             image.save(force_insert=True)
             stages.open_for(images=[image], priority=priority)
+            if facts.caption:
+                get_pipeline().captioned(image=image, text=facts.caption)
             # The wake-up is a convenience: the sweep finds the stages without it.
             transaction.on_commit(get_pipeline().wake, robust=True)
     return image

@@ -10,6 +10,7 @@ from typing import IO, NamedTuple
 from django.conf import settings
 
 from gallery import pictures
+from gallery.embedded import read_caption
 from gallery.exceptions import UploadRefused
 from gallery.formats import Format
 from gallery.metadata import Camera, Position, read_metadata
@@ -43,6 +44,7 @@ class PictureFacts:
     camera: Camera
     orientation: int
     gps: Position | None
+    caption: str  #: that somebody wrote into the file
 
 
 def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = None) -> PictureFacts:
@@ -58,7 +60,8 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
         source.draft(None, (1, 1))
     with pictures.in_turn(size):
         decoded = pictures.decode_fully(source, kind)
-        metadata = read_metadata(next(decoded))
+        first = next(decoded)
+        metadata, caption = read_metadata(first), read_caption(first)
         frames = 1 + sum(1 for _ in decoded)
     width, height = pictures.upright_size(size, metadata.orientation)
     return PictureFacts(
@@ -73,6 +76,7 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
         camera=metadata.camera,
         orientation=metadata.orientation,
         gps=metadata.gps,
+        caption=caption,
     )
 
 

@@ -10,7 +10,10 @@ from collections.abc import Collection
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from captioning.models import Caption
+from captioning.services import caption_write_by_person
 from gallery import stages
+from gallery.models import Image
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import queues
@@ -77,6 +80,11 @@ def is_work_due(steps: Collection[str] | None = None) -> bool:
         or (embeds(steps) and captions.any_due())
         or (compares(steps) and (pushing.is_behind() or duplicates.is_behind()))
     )
+
+
+def captioned(*, image: Image, text: str) -> None:
+    """What somebody wrote into a picture's file is its caption."""
+    caption_write_by_person(image_id=image.pk, author=image.owner, text=text, source=Caption.Source.FILE)
 
 
 def described() -> None:

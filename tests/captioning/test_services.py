@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
+from django.core.files.base import ContentFile
+from PIL import ExifTags
 from PIL import Image as PILImage
 
 import ml
@@ -269,6 +271,18 @@ class TestReview:
         assert alt_text(image) == ("a cat", False)
         judge(caption=said, before="a cat", **person)
         assert Caption.objects.get().text == "a cat"
+
+
+def test_what_an_uploaded_file_says_is_its_owners_word(make_jpeg: Callable[..., bytes], user: User) -> None:
+    exif = PILImage.Exif()
+    exif[ExifTags.Base.ImageDescription] = "Rex in the snow"
+    file = ContentFile(make_jpeg("red", exif=exif))
+    image = gallery_services.image_create(owner=user, file=file, file_name="rex.jpg").image
+    say(image, "a dog")
+    assert alt_text(image) == ("Rex in the snow", False)
+    caption = Caption.objects.get(is_current=True)
+    assert (caption.source, caption.author) == ("file", user)
+    assert list(Image.objects.described_by_person()) == [image]
 
 
 def test_describing_keeps_nothing(db: None) -> None:

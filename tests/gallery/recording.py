@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from gallery.models import Image
 from gallery.pipeline import Step
 
 calls: list[tuple[str, Any]] = []
@@ -14,6 +15,10 @@ def steps() -> list[Step]:
 
 def wake() -> None:
     calls.append(("wake", None))
+
+
+def captioned(*, image: Image, text: str) -> None:
+    calls.append(("captioned", (image.pk, text)))
 
 
 def described() -> None:

@@ -1,0 +1,72 @@
+"""What somebody wrote of a picture into its file: XMP, IPTC or EXIF, read with distrust as in `gallery.metadata`.
+
+Photo tools keep one caption in up to three places (Metadata Working Group, Guidelines 2.0, 5.2); here, the first of
+XMP's dc:description, IPTC's 2:120 and EXIF's ImageDescription counts. None of them costs a picture.
+"""
+
+import re
+
+from PIL import ExifTags
+from PIL import Image as PILImage
+from PIL.IptcImagePlugin import getiptcinfo
+
+from gallery.metadata import UNREADABLE
+from gallery.names import tidy
+
+LONGEST = 2_000
+_LARGEST_PACKET = 1_000_000  # bytes
+_IPTC_CAPTION = (2, 120)
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+# What cameras and programs put there by themselves.
+_NOBODYS = re.compile(
+    r"(?:[A-Z]+ )*DIGITAL (?:STILL )?CAMERA|SONY DSC|SAMSUNG\b.*|DCIM.*|Exif_JPEG_PICTURE|Screenshot|default"
+    r"|(?:Created|Processed) with .*|binary comment|charset=.*|\W*"
+)
+
+
+def read_caption(picture: PILImage.Image) -> str:
+    """One line of at most LONGEST characters; "" where nobody wrote one."""
+    for read in (_of_xmp, _of_iptc, _of_exif):
+        try:
+            text = tidy(read(picture))
+        except UNREADABLE:
+            continue
+        if not _NOBODYS.fullmatch(text):
+            return text[:LONGEST].rstrip()
+    return ""
+
+
+def _of_xmp(picture: PILImage.Image) -> str:
+    from defusedxml import ElementTree  # noqa: PLC0415 (few pictures have XMP)
+
+    packet = picture.info.get("xmp") or b""
+    if not packet or len(packet) > _LARGEST_PACKET:
+        return ""
+    root = ElementTree.fromstring(packet.rstrip(b"\0 "), forbid_dtd=True)
+    for about in root.iter(f"{_RDF}Description"):
+        said = {item.get(_LANGUAGE): item.text or "" for item in about.iterfind(f"{_DESCRIPTION}/{_RDF}Alt/{_RDF}li")}
+        if said:
+            return str(said.get("x-default") or next(iter(said.values())))
+        if text := about.get(_DESCRIPTION) or about.findtext(_DESCRIPTION):
+            return str(text)
+    return ""
+
+
+def _of_iptc(picture: PILImage.Image) -> str:
+    said = (getiptcinfo(picture) or {}).get(_IPTC_CAPTION, b"")  # type: ignore[arg-type]
+    return _decoded(said if isinstance(said, bytes) else b" ".join(said))
+
+
+def _of_exif(picture: PILImage.Image) -> str:
+    said = picture.getexif().get(ExifTags.Base.ImageDescription, "")
+    # Pillow takes text for Latin-1, which holds every byte; most programs write UTF-8.
+    return _decoded((said.encode("latin-1") if isinstance(said, str) else said).partition(b"\0")[0])
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("cp1252", "replace")
