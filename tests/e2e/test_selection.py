@@ -1,4 +1,4 @@
-"""Selecting many: a press, a range, tags and an album without leaving the page, deleting after being asked."""
+"""Selecting many: a press, a range, tags, an album and its order, and deleting after being asked."""
 
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from tests.e2e.test_main_job import overflows, sign_up
 from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+READY_SECONDS = 60
 
 
 def cards(browser: Chrome) -> list[WebElement]:
@@ -37,7 +39,7 @@ def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
     browser.find_element(By.NAME, field).send_keys(text, Keys.ENTER)
 
 
-@pytest.mark.parametrize("browser", [DESKTOP], indirect=True, ids=["desktop"])
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     sign_up(browser, site, "tidier")
     for number in range(4):
@@ -46,6 +48,7 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(tmp_path / f"{n}.png") for n in range(4)))
     patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
     browser.get(f"{site}/")
+    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
     bar = browser.find_element(By.ID, "selection")
     assert not bar.is_displayed()
 
@@ -63,6 +66,15 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     browser.find_element(By.LINK_TEXT, "Albums").click()
     browser.find_element(By.PARTIAL_LINK_TEXT, "Iceland").click()
     patiently(browser, 10).until(lambda page: len(cards(page)) == 2)
+    album = browser.current_url
+    first, second = (str(card.get_attribute("data-image")) for card in cards(browser))
+    browser.get(f"{album}arrange/")
+    places = [browser.find_element(By.ID, uuid) for uuid in (second, first)]
+    ActionChains(browser).drag_and_drop(*places).perform()
+    patiently(browser, 10).until(lambda page: "Moved." in page.page_source)
+    browser.get(album)
+    assert [card.get_attribute("data-image") for card in cards(browser)] == [second, first]
+
     pick(browser, 0)
     browser.find_element(By.CSS_SELECTOR, "[value=out]").click()
     says(browser, "1 picture taken out of “Iceland”.")
