@@ -18,14 +18,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.url
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
-def browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chrome]:
-    """Headless Chromium with a fresh profile, at phone and at desktop width."""
+@pytest.fixture(scope="session", params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def chrome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Headless Chromium, at phone and at desktop width: started once for all tests, which takes as long as many do."""
     try:
-        with chromium(tmp_path / "profile", request.param) as chrome:
-            yield chrome
+        with chromium(tmp_path_factory.mktemp("profile"), request.param) as started:
+            yield started
     except NoBrowser as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def browser(chrome: Chrome) -> Iterator[Chrome]:
+    """A browser that nobody has used: signed out, on no page, with scripts and without permissions."""
+    yield chrome
+    chrome.get("about:blank")
+    for command, parameters in (
+        ("Network.clearBrowserCookies", {}),
+        ("Browser.resetPermissions", {}),
+        ("Emulation.setScriptExecutionDisabled", {"value": False}),
+    ):
+        chrome.execute_cdp_cmd(command, parameters)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def press(browser: Chrome, button: WebElement, then: str) -> None:
     patiently(browser, 10).until(lambda page: then in page.find_element(By.TAG_NAME, "main").text)
 
 
-@pytest.mark.parametrize("browser", [PHONE], indirect=True, ids=["phone"])
+@pytest.mark.parametrize("chrome", [PHONE], indirect=True, ids=["phone"])
 def test_clean_up_copies(browser: Chrome, site: str, sample_photos: dict[str, Path], tmp_path: Path) -> None:
     sign_up(browser, site, "tidy")
     browser.find_element(By.CSS_SELECTOR, ".menu summary").click()

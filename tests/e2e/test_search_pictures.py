@@ -138,6 +138,7 @@ def small_png(path: Path) -> str:
 def test_a_part_of_a_picture(browser: Chrome, library: dict[str, str], by: str) -> None:
     browser.get(library["chelsea.png"])
     opener = wait_for(browser, "[data-region-open]:not([hidden])")
+    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", opener)
     opener.click()
     box = browser.find_element(By.CSS_SELECTOR, "[data-region-box]")
     layer = browser.find_element(By.CSS_SELECTOR, "[data-region]")
