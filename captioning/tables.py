@@ -18,6 +18,8 @@ from gallery.names import tidy
 
 COLUMNS = ("uuid", "file_name", "sha256", "caption", "source", "model", "unsure", "review", "by", "when")
 _CHUNK = 500
+# Spreadsheets take cells that begin so for formulas, whoever wrote them; an apostrophe before makes them text.
+_FORMULA = ("=", "+", "-", "@")
 
 
 def csv_of(owner: User) -> Iterator[str]:
@@ -82,7 +84,7 @@ def _table(file: IO[str], *, is_jsonl: bool) -> Iterator[dict[str, Any]]:
             table = csv.DictReader(file)
             if "caption" not in (table.fieldnames or ()):
                 raise BadTable("The table has no column `caption`.")
-            yield from table
+            yield from ({name: _unquoted(value) for name, value in row.items()} for row in table)
     except (csv.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadTable(f"This is no such table: {error}.") from error
 
@@ -130,5 +132,13 @@ def _said(caption: Caption) -> dict[str, Any]:
 
 def _csv_line(row: dict[str, Any]) -> str:
     line = io.StringIO()
-    csv.DictWriter(line, COLUMNS).writerow(row)
+    csv.DictWriter(line, COLUMNS).writerow({name: _quoted(value) for name, value in row.items()})
     return line.getvalue()
+
+
+def _quoted(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _unquoted(value: Any) -> Any:
+    return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:].startswith(_FORMULA) else value

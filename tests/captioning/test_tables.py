@@ -110,6 +110,14 @@ def test_a_table_that_comes_back_as_it_was_changes_nothing(guessed: Image, told:
     assert guessed.captions.get().review == "open"
 
 
+def test_no_caption_is_a_formula_of_a_spreadsheet(told: Image, user: User) -> None:
+    services.caption_write_by_person(image_id=told.pk, author=user, text='=HYPERLINK("x")')
+    table = "".join(csv_of(user))
+    assert list(csv.DictReader(table.splitlines()))[0]["caption"] == '\'=HYPERLINK("x")'
+    report = captions_import(owner=user, file=io.StringIO(table, newline=""), is_jsonl=False)
+    assert (report.written, report.same) == (0, 1)
+
+
 def test_rows_that_name_no_picture_are_told(
     guessed: Image, user: User, other_user: User, make_image: MakeImage
 ) -> None:

@@ -26,7 +26,7 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
     photos = [sample_photos[name] for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(map(str, photos)))
     uploads = patiently(browser, READY_SECONDS)
-    uploads.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload[data-image] a")) == len(photos))
+    uploads.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".upload[data-image] a")) == len(photos))
     uploads.until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
 
     browser.get(f"{site}/review/")
