@@ -101,7 +101,7 @@ def _named(owner: User, row: dict[str, Any]) -> list[Image]:
     for name in ("uuid", "sha256", "file_name"):
         if value := row.get(name):
             try:
-                return list(images.filter(**{name: value})[:2])
+                return list(images.filter(**{name: str(value)})[:2])
             except (ValueError, ValidationError):  # no UUID
                 return []
     return []

@@ -113,7 +113,7 @@ def test_a_table_that_comes_back_as_it_was_changes_nothing(guessed: Image, told:
 def test_no_caption_is_a_formula_of_a_spreadsheet(told: Image, user: User) -> None:
     services.caption_write_by_person(image_id=told.pk, author=user, text='=HYPERLINK("x")')
     table = "".join(csv_of(user))
-    assert list(csv.DictReader(table.splitlines()))[0]["caption"] == '\'=HYPERLINK("x")'
+    assert next(csv.DictReader(table.splitlines()))["caption"] == '\'=HYPERLINK("x")'
     report = captions_import(owner=user, file=io.StringIO(table, newline=""), is_jsonl=False)
     assert (report.written, report.same) == (0, 1)
 
