@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import date, filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Album, Image, Tag
@@ -27,6 +28,9 @@ from search.forms_duplicates import GroupForm, PlaceForm
 from search.models import NearDuplicate
 
 Kind = NearDuplicate.Kind
+# Of the words in a copy, the share that the reader may read differently; and characters that are shown of them.
+MISREAD = 0.2
+TEXT_SHOWN = 80
 View = Callable[[SignedInRequest, GroupForm], HttpResponse]
 
 
@@ -132,12 +136,19 @@ def _shown(group: Group) -> dict[str, Any]:
         {
             "image": image,
             "is_best": kind is None,
-            "is_copy": kind == Kind.COPY,
+            "is_copy": kind == Kind.COPY and _says_no_more(image, group.best),
             "facts": [(label, fact[label]) for label in telling],
         }
         for image, kind, fact in zip(images, kinds, facts, strict=True)
     ]
-    return {"are_copies": Kind.SHOT not in kinds, "members": members}
+    return {"are_copies": all(member["is_best"] or member["is_copy"] for member in members), "members": members}
+
+
+def _says_no_more(image: Image, best: Image) -> bool:
+    """Whether what can be read in a picture can be read in the best one too, but for what the reader gets wrong: pages
+    of one letter look alike, and none is a copy of the other."""
+    words, known = (set(each.text_in_picture.lower().split()) for each in (image, best))
+    return len(words - known) <= MISREAD * len(words)
 
 
 def _facts(image: Image) -> dict[str, str]:
@@ -151,6 +162,7 @@ def _facts(image: Image) -> dict[str, str]:
         "Camera": camera(image) or "unknown",
         "Seen by": image.get_visibility_display(),
         "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not written by a person",
+        "Text in it": Truncator(" ".join(image.text_in_picture.split())).chars(TEXT_SHOWN) or "none",
         "Tags": _names(image.tags.all()),
         "Albums": _names(image.albums.all()),
         "File": image.file_name,

@@ -51,9 +51,21 @@ def text_of(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
+@pytest.mark.parametrize(
+    ("best", "copy", "is_ticked"),
+    [("", "", True), ("Grand Hotel", "", True), ("a b c d e f", "a b c d x", True), ("Page 1", "Page 2", False)],
+)
+def test_a_copy_is_only_ticked_where_it_says_no_more_than_the_best(
+    signed_in: Client, group: list[Image], best: str, copy: str, is_ticked: bool
+) -> None:
+    for image, said in zip(group, (best, copy), strict=False):
+        Image.objects.filter(pk=image.pk).update(text_in_picture=said)
+    assert (f'value="{group[1].uuid}" checked' in text_of(signed_in.get(PAGE))) is is_ticked
+
+
 def test_pictures_stand_side_by_side_with_what_tells_them_apart(signed_in: Client, group: list[Image]) -> None:
     page = text_of(signed_in.get(PAGE))
-    assert "3 pictures of one moment" in page
+    assert "3 pictures that are nearly the same" in page
     for image in group:
         assert image.get_absolute_url() in page
     assert page.count("Suggested to keep") == 1
