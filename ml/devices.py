@@ -108,6 +108,20 @@ def half(where: "torch.device", work: Callable[[], "torch.Tensor"]) -> "torch.Te
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """For work of a few milliseconds on a CPU. Several threads are no faster at that, and on a busy machine, where they
+    wait for each other, many times as slow."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def _failing() -> Iterator[None]:
     """A GPU that is full, or whose driver fails, is no fault of the pictures: they can wait for it."""
     import torch

@@ -154,6 +154,17 @@ def test_a_cpu_keeps_its_batches_its_precision_and_its_one_thread() -> None:
     assert devices.batch(torch.device("cuda", 0), 4) == devices.GPU_BATCH
 
 
+def test_small_work_has_one_thread_and_gives_the_others_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with devices.one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_pictures_are_prepared_alike_by_several_threads(pictures: list[PILImage.Image]) -> None:
     alone = preprocess(pictures, 64)
     assert np.array_equal(preprocess(pictures, 64, threads=3), alone)
