@@ -31,7 +31,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.filter(Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk))
 
     def described_by_person(self) -> Self:
-        """Those that somebody described, rather than a model."""
+        """Those that somebody described, or whose description by a model somebody approved."""
         return self.filter(description_by_person=True).exclude(description="")
 
     def newest_first(self) -> Self:
