@@ -43,7 +43,10 @@ class Child:
     def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: S603 -- our own commands
             self.command,
-            env=os.environ | {"OMP_NUM_THREADS": str(settings.MODEL_THREADS)} | self.lifeline.environment,
+            # numpy's products are small here: its threads would only wait for each other
+            env=os.environ
+            | {"OMP_NUM_THREADS": str(settings.MODEL_THREADS), "OPENBLAS_NUM_THREADS": "1"}
+            | self.lifeline.environment,
             pass_fds=[self.lifeline.reading],
             start_new_session=True,
         )
