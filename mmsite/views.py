@@ -97,7 +97,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     """200 as long as the web process and its database answer. Whether search works, and by which index, is said, but is
     no reason to take the site out of service: pictures are shown and accepted without it."""
     found = search_images(viewer=AnonymousUser(), query="a photo", limit=1)
-    search = {"ready": found.state != "not_ready", "sentence": found.sentence, "notice": index_notice()}
+    search = {"ready": found.state != "not_ready", "sentence": found.sentence, "notice": found.notice or index_notice()}
     return JsonResponse({"status": "ok", "search": search})
 
 

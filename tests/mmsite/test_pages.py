@@ -1,6 +1,6 @@
 """What is seen when something is wrong, and what watchers are told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,11 +9,12 @@ from django.templatetags.static import static
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from gallery.models import User
+from gallery.models import Image, User, Visibility
 from gallery.views import library
 from mmsite import errors
 from mmsite.middleware import content_security_policy
 from search import index
+from search.query.answer import WORDS_ALONE
 from search.versions import model_version_ensure
 
 
@@ -78,6 +79,12 @@ def test_health_says_whether_search_is_ready(client: Client, db: None) -> None:
     assert before.json()["search"]["sentence"]
     model_version_ensure()
     assert client.get("/healthz").json()["search"] == {"ready": True, "sentence": "", "notice": ""}
+
+
+def test_health_says_where_captions_answer_alone(client: Client, make_image: Callable[..., Image]) -> None:
+    image = make_image("red", visibility=Visibility.PUBLIC)
+    Image.objects.filter(pk=image.pk).update(description="a photo of a wall")
+    assert client.get("/healthz").json()["search"]["notice"].endswith(WORDS_ALONE)
 
 
 def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: RequestFactory) -> None:
