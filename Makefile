@@ -15,7 +15,7 @@ RUNS ?= runs
 EXTRAS ?= samples,text
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-services lint types format install install-dev workshop browser bench bench-index bench-search screenshots train-builtin evaluate clean
+.PHONY: help run test test-training test-services lint types format install install-dev workshop browser bench bench-index bench-search screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,14 +24,17 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@$(BIN)/python manage.py setup
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: install-dev browser ## Run every test: SQLite, a real browser, and Redis and PostgreSQL where they answer
-	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup
+test: install-dev browser ## Run every test but training's: SQLite, a real browser, Redis and PostgreSQL where they answer
+	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training"
 	@if $(POSTGRES_ANSWERS); then \
 		echo "PostgreSQL answers: running the database tests on it too"; \
 		$(DATABASE_TESTS); \
 	else \
 		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out (make test-services installs one)"; \
 	fi
+
+test-training: install-dev ## Run the tests that train networks
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m training tests/ml
 
 test-services: install-dev ## Run the tests that want PostgreSQL and Redis, which are installed where they are missing
 	@{ $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS); } || .ci/services

@@ -18,6 +18,8 @@ from ml.training.options import CACHE, to_arguments
 from ml.training.text_vectors import sentence_vectors
 from tests.ml.pairs import patterns, shapes
 
+pytestmark = pytest.mark.training
+
 FILES = ["README.md", "config.json", "curve.jsonl", "curves.png", "metrics.json", "model", "samples.html"]
 CAPTIONS = ["a red dog runs on snow", "the blue bird sits in water", "a green cat", "the photo of a dog on grass"]
 ENCODERS = {"clip", "finetune-clip", "encoder"}

@@ -17,6 +17,8 @@ from ml.training.options import to_json
 from ml.training.run import Run, read_json
 from tests.ml import pairs
 
+pytestmark = pytest.mark.training
+
 TEXTS = ["a red dog runs on the grass", "the cat sits", "snow"]
 CAPTIONS = [
     f"a {colour} {noun} {verb} on the {ground}"

@@ -25,6 +25,8 @@ from ml.training.captioner import Options, pace
 from ml.training.options import to_json
 from ml.training.run import CHECKPOINT, CURVE, Run, curve
 
+pytestmark = pytest.mark.training
+
 TEXTS = [("a dog runs", "a dog is running on grass"), ("two men ride bikes", "men ride"), ("a boat", "a red boat is")]
 
 

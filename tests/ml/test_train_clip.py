@@ -22,6 +22,8 @@ from ml.training.options import to_json
 from ml.training.run import Run, curve, read_json
 from tests.ml import checkpoints, pairs
 
+pytestmark = pytest.mark.training
+
 SMALL: dict[str, Any] = {
     **{"text": "none", "side": 32, "patch": 8, "width": 48, "depth": 2, "heads": 2, "dimension": 32},
     **{"epochs": 2, "batch": 36, "warmup": 0.1, "learning_rate": 2e-3, "average": 0.9},

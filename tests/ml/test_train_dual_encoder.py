@@ -40,6 +40,8 @@ from ml.training.text_vectors import sentence_vectors
 from ml.training.views import PIECES, views
 from tests.ml import pairs
 
+pytestmark = pytest.mark.training
+
 PHOTOS = 24
 OPTIONS = Options(
     data="", cache="", members=2, dimension=32, steps=25, rounds=1, batch=PHOTOS, prompts=40, class_pictures=40

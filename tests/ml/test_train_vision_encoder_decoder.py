@@ -22,6 +22,8 @@ from ml.training.vit_bert_data import Captions, Photos
 from ml.training.vit_bert_parts import Parts, assemble, keep_seen_words, reopen
 from tests.ml.pairs import patterns
 
+pytestmark = pytest.mark.training
+
 CAPTIONS = ["a red dog runs on snow", "the blue bird sits in water", "a green cat", "the photo of a dog on grass"]
 QUICK = {"bfloat16": False, "average": None, "mirror": False, "pictures": 2, "warm_up": 0.0}
 

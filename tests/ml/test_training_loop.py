@@ -21,6 +21,8 @@ from ml.training.loop import Averaged, Task, fit
 from ml.training.run import Run, curve
 from tests.ml import tiny_family
 
+pytestmark = pytest.mark.training
+
 COUNTS = {"train": 12, "dev": 6}
 STEPS = COUNTS["train"] // tiny_family.BATCH  #: of an epoch
 
