@@ -61,20 +61,21 @@ def judge(request: HttpRequest) -> HttpResponse:
     if form.errors:
         messages.error(request, mistakes(form))
         return _go(at=caption.pk, done=done)
-    if said["do"] == "undo":
-        services.caption_reopen(caption=caption)
-        return _go(at=caption.pk, done=max(0, done - 1))
     try:
         _judge(caption, request.user, said)
     except CaptioningError as problem:
         messages.error(request, f"{problem} Look at it again.")
         return _go(at=caption.pk, done=done)
+    if said["do"] == "undo":
+        return _go(at=caption.pk, done=max(0, done - 1))
     return _go(after=caption.pk, done=done + 1)
 
 
 def _judge(caption: Caption, person: User, said: dict[str, Any]) -> None:
     """Raises CaptionChanged or BadCaption."""
-    if said["do"] == "reject":
+    if said["do"] == "undo":
+        services.caption_reopen(caption=caption, before=said["before"])
+    elif said["do"] == "reject":
         services.caption_reject(caption=caption, person=person, before=said["before"])
     else:
         services.caption_write_by_person(

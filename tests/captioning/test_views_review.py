@@ -80,7 +80,7 @@ def test_approve_correct_and_reject(client: Client, queue: list[Caption], user: 
 def test_the_last_one_can_be_undone(client: Client, queue: list[Caption], do: str, text: str | None) -> None:
     page = judge(client, queue[0], do, text)
     assert 'value="undo"' in page.content.decode()
-    page = judge(client, queue[0], "undo", done=1)
+    page = judge(client, queue[0], "undo", before=description(queue[0]), done=1)
     assert asked(page) == queue[0]
     assert "1 of 3" in page.content.decode()
     assert description(queue[0]) == "something green"
@@ -95,6 +95,22 @@ def test_what_changed_meanwhile_is_looked_at_again(client: Client, queue: list[C
     shown = asked(page)
     assert shown is not None
     assert shown.text == description(queue[0]) == "a boat"
+
+
+def test_undoing_takes_nothing_that_was_written_since(client: Client, queue: list[Caption], user: User) -> None:
+    judge(client, queue[0], "approve")
+    services.caption_write_by_person(image_id=queue[0].image_id, author=user, text="Rex in the snow")
+    page = judge(client, queue[0], "undo", done=1)
+    assert "changed meanwhile" in page.content.decode()
+    assert description(queue[0]) == "Rex in the snow"
+
+
+def test_what_was_rejected_is_called_so_whatever_another_model_says(client: Client, queue: list[Caption]) -> None:
+    judge(client, queue[0], "reject")
+    info = ModelInfo("two", "1", "2" * 64, "")
+    services.caption_record(image_id=queue[0].image_id, result=CaptionResult("a boat", 0.9), info=info, unsure=False)
+    page = client.get(f"/review/?after={queue[0].pk}&done=1")
+    assert "Rejected: “something green”" in page.content.decode()
 
 
 def test_a_caption_without_words_is_not_approved(client: Client, queue: list[Caption]) -> None:
