@@ -47,14 +47,15 @@ def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, uns
     Raises Image.DoesNotExist, or BadCaption.
     """
     _check(result)
+    text = tidy(result.text)
     with transaction.atomic():
         _lock_captions_of(image_id)
         caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=info.key).first()
         if caption is None:
             caption = Caption(image_id=image_id, model=info.key)
-        elif _stays_judged(caption, result.text):
+        elif _stays_judged(caption, text):
             return caption
-        caption.text, caption.confidence, caption.unsure = result.text, result.confidence, unsure
+        caption.text, caption.confidence, caption.unsure = text, result.confidence, unsure
         caption.created_at = timezone.now()
         _judge(caption, Caption.Review.OPEN)
         if Caption.objects.by_person().filter(image_id=image_id, is_current=True).exists():
@@ -172,7 +173,7 @@ def _stays_judged(caption: Caption, text: str) -> bool:
 
 
 def _check(result: CaptionResult) -> None:
-    if not result.text.strip():
+    if not tidy(result.text):
         raise BadCaption("The captioner had nothing to say of this picture.")
     if not (math.isfinite(result.confidence) and 0.0 <= result.confidence <= 1.0):
         raise BadCaption(f"The captioner gave {result.confidence} as its confidence; it must lie in [0, 1].")

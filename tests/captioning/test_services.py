@@ -128,6 +128,12 @@ class TestRecord:
         assert Caption.objects.get().text == "a cat"
         assert alt_text(image) == ("a cat", True)
 
+    def test_it_is_tidied(self, make_image: MakeImage, user: User) -> None:
+        image = make_image()
+        said = say(image, " a  dog\0\n")
+        assert said.text == "a dog"
+        assert services.caption_write_by_person(image_id=image.pk, author=user, text="a dog") == said
+
     def test_another_model_takes_over_and_the_history_stays(self, make_image: MakeImage) -> None:
         image = make_image()
         say(image, "a dog", ONE)
