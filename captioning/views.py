@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from captioning import services
-from captioning.exceptions import CaptionChanged, CaptioningError, NoLooks
+from captioning.exceptions import BadCaption, CaptionChanged, CaptioningError, NoLooks
 from captioning.forms import CaptionForm, ChoiceForm
 from captioning.models import Caption
 from captioning.selectors import caption_by_describer, caption_looks
@@ -37,22 +37,27 @@ def edit(request: SignedInRequest, image: Image) -> HttpResponse:
         services.caption_write_by_person(
             image_id=image.pk, author=request.user, text=said["text"], before=said["before"]
         )
+    except BadCaption as problem:
+        return _edit_again(request, image, text, str(problem))
     except CaptionChanged as problem:
         image.refresh_from_db(fields=["description"])
-        return _edit_again(request, image, text, str(problem), status=CONFLICT)
+        return _edit_again(request, image, text, str(problem), is_changed=True)
     messages.success(request, "The caption is saved.")
     return redirect(image)
 
 
-def _edit_again(request: SignedInRequest, image: Image, text: str, problem: str, status: int = 200) -> HttpResponse:
+def _edit_again(
+    request: SignedInRequest, image: Image, text: str, problem: str, *, is_changed: bool = False
+) -> HttpResponse:
     context = {
         "image": image,
         "text": text,
+        "before": image.description if is_changed else request.POST.get("before", ""),
         "problem": problem,
-        "is_changed": status == CONFLICT,
+        "is_changed": is_changed,
         "longest": Caption.LONGEST,
     }
-    return render(request, "captioning/edit.html", context, status=status)
+    return render(request, "captioning/edit.html", context, status=CONFLICT if is_changed else 200)
 
 
 @require_POST

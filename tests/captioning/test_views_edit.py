@@ -52,9 +52,21 @@ def test_a_caption_that_changed_meanwhile_is_shown_beside_ones_own(client: Clien
     assert current(image) == "Rex"
 
 
+def test_a_caption_that_is_refused_does_not_hide_what_changed_meanwhile(
+    client: Client, image: Image, user: User
+) -> None:
+    services.caption_write_by_person(image_id=image.pk, author=user, text="Fido")
+    response = client.post(f"/i/{image.uuid}/caption/", {"text": "x" * 2_001, "before": "a dog"})
+    assert '<input type="hidden" name="before" value="a dog">' in response.content.decode()
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [(" \n ", "A caption needs words."), ("x" * 2_001, "A caption has at most 2,000 characters.")],
+    [
+        (" \n ", "A caption needs words."),
+        ("\x01", "A caption needs words."),
+        ("x" * 2_001, "A caption has at most 2,000 characters."),
+    ],
 )
 def test_what_is_no_caption_is_refused(client: Client, image: Image, text: str, problem: str) -> None:
     response = client.post(f"/i/{image.uuid}/caption/", {"text": text, "before": "a dog"})
