@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -11,15 +12,15 @@ from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
 
 from captioning import services
-from captioning.exceptions import BadTable
+from captioning.exceptions import BadTable, CaptionChanged
 from captioning.models import Caption
 from gallery.models import Image, User
 from gallery.names import tidy
 
 COLUMNS = ("uuid", "file_name", "sha256", "caption", "source", "model", "unsure", "review", "by", "when")
 _CHUNK = 500
-# Spreadsheets take cells that begin so for formulas, whoever wrote them; an apostrophe before makes them text.
-_FORMULA = ("=", "+", "-", "@")
+# Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
+_FORMULA = re.compile("'*[=+@-]")
 
 
 def csv_of(owner: User) -> Iterator[str]:
@@ -53,7 +54,7 @@ def captions_import(*, owner: User, file: IO[str], is_jsonl: bool, replace: bool
     """
     report = Import()
     for number, row in enumerate(_table(file, is_jsonl=is_jsonl), start=1):
-        caption = tidy(str(row.get("caption") or ""))
+        caption = tidy(row.get("caption", ""))
         if not caption:
             continue
         found = _named(owner, row)
@@ -69,12 +70,17 @@ def captions_import(*, owner: User, file: IO[str], is_jsonl: bool, replace: bool
         elif image.description_by_person and not replace:
             report.kept += 1
         else:
-            services.caption_write_by_person(image_id=image.pk, author=owner, text=caption)
-            report.written += 1
+            before = None if replace else image.description
+            try:
+                services.caption_write_by_person(image_id=image.pk, author=owner, text=caption, before=before)
+                report.written += 1
+            except CaptionChanged:
+                report.problems.append(f"Row {number} came while the picture's caption was changed; take it in again.")
     return report
 
 
-def _table(file: IO[str], *, is_jsonl: bool) -> Iterator[dict[str, Any]]:
+def _table(file: IO[str], *, is_jsonl: bool) -> Iterator[dict[str, str]]:
+    """The texts of each row."""
     try:
         if is_jsonl:
             for line in file:
@@ -84,25 +90,31 @@ def _table(file: IO[str], *, is_jsonl: bool) -> Iterator[dict[str, Any]]:
             table = csv.DictReader(file)
             if "caption" not in (table.fieldnames or ()):
                 raise BadTable("The table has no column `caption`.")
-            yield from ({name: _unquoted(value) for name, value in row.items()} for row in table)
+            for row in table:
+                yield {name: _unquoted(value) for name, value in _texts(row).items()}
     except (csv.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadTable(f"This is no such table: {error}.") from error
 
 
-def _object(row: Any) -> dict[str, Any]:
+def _object(row: Any) -> dict[str, str]:
     if not isinstance(row, dict):
         raise BadTable("Each line has to be an object.")
-    return row
+    return _texts(row)
 
 
-def _named(owner: User, row: dict[str, Any]) -> list[Image]:
+def _texts(row: Mapping[str, object]) -> dict[str, str]:
+    # no database has NUL in texts
+    return {name: value.replace("\0", "") for name, value in row.items() if isinstance(value, str)}
+
+
+def _named(owner: User, row: dict[str, str]) -> list[Image]:
     """The pictures that a row names, by the surest of its names; two of them say that it is not sure enough."""
     images = Image.objects.filter(owner=owner)
     for name in ("uuid", "sha256", "file_name"):
         if value := row.get(name):
             try:
-                return list(images.filter(**{name: str(value)})[:2])
-            except (ValueError, ValidationError):  # no UUID
+                return list(images.filter(**{name: value})[:2])
+            except (ValueError, ValidationError):  # no UUID, or half a surrogate pair
                 return []
     return []
 
@@ -137,8 +149,8 @@ def _csv_line(row: dict[str, Any]) -> str:
 
 
 def _quoted(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-def _unquoted(value: Any) -> Any:
-    return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:].startswith(_FORMULA) else value
+def _unquoted(value: str) -> str:
+    return value.removeprefix("'") if _FORMULA.match(value) else value

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from captioning import services
+from captioning import services, tables
 from captioning.exceptions import BadTable
 from captioning.tables import COLUMNS, captions_import, csv_of, jsonl_of
 from gallery.models import Image, User
@@ -103,6 +103,18 @@ def test_what_a_person_said_stays_unless_told(guessed: Image, told: Image, user:
     assert caption(told) == "a boat"
 
 
+def test_what_a_person_says_meanwhile_stays(guessed: Image, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found_late(owner: User, row: dict[str, str]) -> list[Image]:
+        services.caption_write_by_person(image_id=guessed.pk, author=owner, text="Rex")
+        return [guessed]
+
+    guessed.refresh_from_db()
+    monkeypatch.setattr(tables, "_named", found_late)
+    written, _, _, problems = take(user, [{"uuid": str(guessed.uuid), "caption": "a boat"}])
+    assert (written, len(problems)) == (0, 1)
+    assert caption(guessed) == "Rex"
+
+
 def test_a_table_that_comes_back_as_it_was_changes_nothing(guessed: Image, told: Image, user: User) -> None:
     table = io.StringIO("".join(csv_of(user)), newline="")
     report = captions_import(owner=user, file=table, is_jsonl=False)
@@ -110,10 +122,11 @@ def test_a_table_that_comes_back_as_it_was_changes_nothing(guessed: Image, told:
     assert guessed.captions.get().review == "open"
 
 
-def test_no_caption_is_a_formula_of_a_spreadsheet(told: Image, user: User) -> None:
-    services.caption_write_by_person(image_id=told.pk, author=user, text='=HYPERLINK("x")')
+@pytest.mark.parametrize("text", ['=HYPERLINK("x")', "'-tis a dog"])
+def test_no_caption_is_a_formula_of_a_spreadsheet(told: Image, user: User, text: str) -> None:
+    services.caption_write_by_person(image_id=told.pk, author=user, text=text)
     table = "".join(csv_of(user))
-    assert next(csv.DictReader(table.splitlines()))["caption"] == '\'=HYPERLINK("x")'
+    assert next(csv.DictReader(table.splitlines()))["caption"] == f"'{text}"
     report = captions_import(owner=user, file=io.StringIO(table, newline=""), is_jsonl=False)
     assert (report.written, report.same) == (0, 1)
 
@@ -123,13 +136,16 @@ def test_rows_that_name_no_picture_are_told(
 ) -> None:
     make_image("pink", name="red.jpg")
     theirs = make_image("white", owner=other_user)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"uuid": str(theirs.uuid), "caption": "stolen"},
         {"uuid": "no uuid", "caption": "a boat"},
         {"file_name": "red.jpg", "caption": "a boat"},
         {"caption": "a boat"},
         {"uuid": str(guessed.uuid), "caption": " "},
         {"uuid": str(guessed.uuid), "caption": "x" * 2_001},
+        {"uuid": str(guessed.uuid), "caption": ["a boat"]},
+        {"file_name": "no\0name", "caption": "a boat"},
+        {"file_name": "\ud800", "caption": "a boat"},
     ]
     assert take(user, rows) == (
         0,
@@ -141,6 +157,8 @@ def test_rows_that_name_no_picture_are_told(
             "Row 3 names several pictures; say which by uuid.",
             "Row 4 names no picture.",
             "Row 6 has more than 2,000 characters.",
+            "Row 8 names no picture.",
+            "Row 9 names no picture.",
         ],
     )
     assert caption(theirs) == ""

@@ -40,5 +40,5 @@ class Command(BaseCommand):
             self.stdout.write(sentence)
         self.stdout.write(
             f"{report.written:,} captions taken in, {report.same:,} there already, {report.kept:,} left as a person "
-            f"has them, {len(report.problems):,} without a picture."
+            f"has them, {len(report.problems):,} that could not be used."
         )
