@@ -5,6 +5,7 @@ Adobe's XMP specification, part 1, and of IPTC Photo Metadata 2021.1.
 """
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -23,6 +24,7 @@ _IPTC = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # The begin is a byte order mark, the id the same in every packet (XMP specification part 1, 7.3.2).
 _PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>\n'
+_NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def sidecars_of(owner: User) -> Iterator[tuple[str, bytes]]:
@@ -76,7 +78,7 @@ def xmp(*, caption: str, title: str = "", tags: Iterable[str] = ()) -> bytes:
 
 
 def _add(parent: ElementTree.Element, name: str, kind: str, texts: Iterable[str], attributes: dict[str, str]) -> None:
-    items = [tidy(text) for text in texts]  # control characters are no XML
+    items = [tidy(_NO_XML.sub("", text)) for text in texts]  # nor are control characters, which `tidy` leaves out
     if items:
         container = ElementTree.SubElement(ElementTree.SubElement(parent, name), f"{{{_RDF}}}{kind}")
         for item in items:

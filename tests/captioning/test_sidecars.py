@@ -34,7 +34,7 @@ def said(packet: bytes) -> dict[str, list[str | None]]:
 
 
 def test_a_packet_says_caption_title_and_tags() -> None:
-    packet = xmp(caption="Rex & <Fido>\x07", title="Dogs", tags=["beach", "strand é"])
+    packet = xmp(caption="Rex & <Fido>\x07\ufffe", title="Dogs", tags=["beach", "strand é"])
     assert said(packet) == {
         "dc:title": ["Dogs"],
         "dc:description": ["Rex & <Fido>"],
