@@ -15,6 +15,7 @@ from gallery.names import tidy
 
 LONGEST = 2_000
 _LARGEST_PACKET = 1_000_000  # bytes
+_LONGEST_READ = 10_000  # characters, with the white space in them: tidying megabytes takes seconds
 _IPTC_CAPTION = (2, 120)
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -30,7 +31,7 @@ def read_caption(picture: PILImage.Image) -> str:
     """One line of at most LONGEST characters; "" where nobody wrote one."""
     for read in (_of_xmp, _of_iptc, _of_exif):
         try:
-            text = tidy(read(picture))
+            text = tidy(read(picture)[:_LONGEST_READ])
         except UNREADABLE:
             continue
         if not _NOBODYS.fullmatch(text):

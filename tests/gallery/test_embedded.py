@@ -69,6 +69,7 @@ def test_xmp_of_every_format(format: str, save: Any) -> None:
         ("<rdf:Description/>", ""),
         (ALT.format(""), ""),
         (ALT.format(f"<rdf:li>{'x' * 5_000}</rdf:li>"), "x" * LONGEST),
+        (ALT.format(f"<rdf:li>a dog{' ' * 50_000}of mine</rdf:li>"), "a dog"),
     ],
 )
 def test_xmp_of_every_program(inside: str, caption: str) -> None:
