@@ -1,8 +1,10 @@
 """Albums: people's own pictures in an order of their own. A picture may be in several, and stays when an album goes.
 
-Everything that changes the order of an album locks its row first, so that no two pictures come to share a position.
+Whatever changes what is in an album locks its row first, so that no two pictures come to share a position. Pictures
+that have to be locked as well are locked before it, so that no two writers wait for each other.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +32,7 @@ def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
     first = AlbumImage.objects.filter(album=OuterRef("pk")).order_by("position").values("image")[:1]
     front = Coalesce("cover", Subquery(first), output_field=BigIntegerField())
     albums = Album.objects.listed_for(viewer).annotate(pictures=Count("images"), front_id=front)
-    rows: list[Any] = list(albums.order_by("-updated_at", "-pk"))
+    rows: list[Any] = list(albums.last_changed_first())
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
     return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
 
@@ -50,24 +52,26 @@ def album_create(*, owner: User, title: str) -> Album:
 
 def album_rename(*, album: Album, title: str) -> None:
     """Gives an album another title."""
-    album.title, album.key = tidy(title), folded(title)
-    album.save(update_fields=["title", "key"])
+    Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
 
 
 def album_delete(*, album: Album) -> None:
     """Deletes an album; its pictures stay."""
-    album.delete()
+    with transaction.atomic():
+        _lock(album)
+        album.delete()
 
 
 def album_add(*, album: Album, images: ImageQuerySet) -> int:
     """Puts pictures of the album's owner at its end, the oldest first; others' and those that it has are left out.
 
-    How many were put in.
+    How many were put in: none where the album was deleted meanwhile.
     """
     with transaction.atomic():
-        # locked, so that none is deleted before it is in the album; in the order in which all lock pictures
+        # locked, so that none is deleted before it is in the album
         own = list(images.filter(owner=album.owner_id).select_for_update().order_by("pk"))
-        _lock(album)
+        if not _lock(album):
+            return 0
         known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))
         new = sorted((image for image in own if image.pk not in known), key=lambda image: (image.sort_date, image.pk))
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
@@ -87,7 +91,10 @@ def album_remove(*, album: Album, images: ImageQuerySet) -> int:
 
 def album_set_cover(*, album: Album, image: Image) -> None:
     """Lets a picture of the album stand for it; one that isn't in the album changes nothing."""
-    Album.objects.filter(pk=album.pk, images=image).update(cover=image)
+    with transaction.atomic():
+        list(Image.objects.filter(pk=image.pk).select_for_update())  # so that it isn't deleted meanwhile
+        _lock(album)
+        Album.objects.filter(pk=album.pk, images=image).update(cover=image)
 
 
 def album_move(*, album: Album, image: Image, earlier: bool) -> None:
@@ -117,6 +124,13 @@ def album_place(*, album: Album, image: Image, before: Image) -> None:
             places.filter(image=image).update(position=target.position)
 
 
-def _lock(album: Album) -> None:
-    """By the change of its row, which on every database waits for whoever changes it."""
-    Album.objects.filter(pk=album.pk).update(updated_at=timezone.now())
+def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
+    """Locks the albums that hold pictures which the caller has locked and is about to delete, given in chunks."""
+    holding = AlbumImage.objects.values_list("album", flat=True).distinct()
+    album_ids = {album_id for chunk in image_ids for album_id in holding.filter(image__in=chunk)}
+    list(Album.objects.filter(pk__in=album_ids).select_for_update().order_by("pk"))
+
+
+def _lock(album: Album) -> bool:
+    """By the change of its row, which on every database waits for whoever changes it; whether it is there still."""
+    return bool(Album.objects.filter(pk=album.pk).update(updated_at=timezone.now()))

@@ -14,6 +14,7 @@ from django.utils import timezone
 from PIL import Image as PILImage
 
 from gallery import renditions, stages
+from gallery.albums import albums_lock
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
@@ -143,9 +144,10 @@ def images_delete(*, images: Iterable[Image]) -> int:
     chunks = [image_ids[start : start + DELETED_AT_ONCE] for start in range(0, len(image_ids), DELETED_AT_ONCE)]
     with transaction.atomic():
         # Locked, so that no worker adds a rendition between the reading of the names and the deletion; all of them
-        # before anything else, in one order, so that no two writers wait for each other.
+        # before anything else, in one order, and then their albums, so that no two writers wait for each other.
         locked = Image.objects.select_for_update().order_by("pk").values_list("pk", "original")
         found = {pk: name for chunk in chunks for pk, name in locked.filter(pk__in=chunk)}
+        albums_lock(image_ids=chunks)
         names = list(found.values())
         for chunk in chunks:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)

@@ -1,11 +1,14 @@
-"""Tags: people's own words on their own pictures."""
+"""Tags: people's own words on their own pictures.
+
+What makes tags or takes them away locks the pictures and then their owner, so that it happens one after the other.
+"""
 
 from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from gallery.models import ImageQuerySet, ImageTag, Tag, User
+from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
 
 
@@ -22,8 +25,7 @@ def tags_counted(owner: User) -> QuerySet[Tag]:
 def images_tag(*, owner: User, images: ImageQuerySet, names: Iterable[str]) -> None:
     """Puts tags on pictures of the owner, who needs not have had the tags before; others' are left out."""
     with transaction.atomic():
-        # locked, so that none is deleted before its tag is there
-        found = list(images.filter(owner=owner).select_for_update().order_by("pk"))
+        found = _lock(owner.pk, images.filter(owner=owner))
         tags = [_tag_ensure(owner=owner, name=name) for name in names]
         links = [ImageTag(image=image, tag=tag) for tag in tags for image in found]
         ImageTag.objects.bulk_create(links, ignore_conflicts=True)
@@ -37,21 +39,31 @@ def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> None:
 def tag_rename(*, tag: Tag, name: str) -> Tag:
     """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
     with transaction.atomic():
+        _lock(tag.owner_id, tag.images.all())
         other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
         if other is not None:
-            links = [ImageTag(image=image, tag=other) for image in tag.images.select_for_update().order_by("pk")]
-            ImageTag.objects.bulk_create(links, ignore_conflicts=True)
+            links = ImageTag.objects.filter(tag=tag).exclude(image__in=other.images.all())
+            links.update(tag=other)
             tag.delete()
             tag = other
         tag.name, tag.key = tidy(name), folded(name)
-        tag.save(update_fields=["name", "key"])
+        Tag.objects.filter(pk=tag.pk).update(name=tag.name, key=tag.key)
     return tag
 
 
 def tag_delete(*, tag: Tag) -> None:
     """Takes a tag off all pictures; the pictures stay."""
-    tag.delete()
+    with transaction.atomic():
+        _lock(tag.owner_id, tag.images.all())
+        tag.delete()
 
 
 def _tag_ensure(*, owner: User, name: str) -> Tag:
     return Tag.objects.get_or_create(owner=owner, key=folded(name), defaults={"name": tidy(name)})[0]
+
+
+def _lock(owner_id: int, images: QuerySet[Image]) -> list[Image]:
+    """Locks the pictures, so that none is deleted meanwhile, in the order in which all do; then their owner."""
+    found = list(images.select_for_update(of=("self",)).order_by("pk"))
+    list(User.objects.filter(pk=owner_id).select_for_update(no_key=True))
+    return found

@@ -1,6 +1,10 @@
 """Albums: what is in them, in which order, and that they go with their people and never with their pictures."""
 
+from collections.abc import Collection
+from threading import Thread
+
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from gallery.albums import (
     ListedAlbum,
@@ -17,6 +21,7 @@ from gallery.albums import (
 )
 from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
 from gallery.services import images_delete, users_delete
+from tests.gallery import recording
 from tests.gallery.test_selectors import add
 
 EVERY = Image.objects.all()
@@ -135,3 +140,43 @@ def test_pictures_and_people_are_deleted_with_their_places(album: Album, user: U
     users_delete(users=[user])
     assert not Album.objects.exists()
     assert not AlbumImage.objects.exists()
+
+
+def test_nothing_is_put_in_an_album_that_is_gone(album: Album, user: User) -> None:
+    image = add(user)
+    Album.objects.filter(pk=album.pk).delete()
+    assert album_add(album=album, images=EVERY) == 0
+    album_rename(album=album, title="Gone")
+    album_set_cover(album=album, image=image)
+    album_remove(album=album, images=EVERY)
+    assert not Album.objects.exists()
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.django_db(transaction=True)
+def test_deletion_locks_albums_before_places_as_all_do(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    album = album_create(owner=user, title="Iceland")
+    cover = add(user)
+    album_add(album=album, images=EVERY)
+    album_set_cover(album=album, image=cover)
+    refused = list[OperationalError]()
+
+    def change_elsewhere() -> None:
+        try:
+            with transaction.atomic():
+                Album.objects.select_for_update(nowait=True).get()
+        except OperationalError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    def forget(*, image_ids: Collection[int]) -> None:  # before anything is deleted
+        thread = Thread(target=change_elsewhere)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(recording, "forget", forget)
+    images_delete(images=[cover])
+    assert len(refused) == 1

@@ -59,6 +59,15 @@ def test_two_tags_of_one_name_become_one(user: User, other_user: User) -> None:
     assert (user.tags.count(), other_user.tags.get().name) == (1, "beach")
 
 
+def test_a_tag_that_is_gone_gets_no_other_name(user: User) -> None:
+    add(user)
+    images_tag(owner=user, images=EVERY, names=["dog"])
+    tag = Tag.objects.get()
+    tag_delete(tag=Tag.objects.get())
+    tag_rename(tag=tag, name="cat")
+    assert not Tag.objects.exists()
+
+
 def test_a_tag_is_deleted_and_its_pictures_stay(user: User) -> None:
     image = add(user)
     images_tag(owner=user, images=EVERY, names=["dog", "cat"])
