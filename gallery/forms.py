@@ -8,7 +8,7 @@ from django.contrib.auth.forms import UserCreationForm
 from django.core.files.uploadedfile import UploadedFile
 
 from gallery.models import Album, Tag, User, Visibility
-from gallery.names import tidy
+from gallery.names import folded, tidy
 
 # With extensions where some systems know no type.
 PICTURE_TYPES = (
@@ -76,11 +76,20 @@ class NameField(forms.CharField):
         return tidy(super().to_python(value) or "")
 
 
+class LinesField(forms.CharField):
+    """Text of several lines, each break of which is one character, as browsers count them against `maxlength`."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
 class WordsForm(forms.Form):
     """The title of a picture, and the notes on it."""
 
     title = NameField(required=False, max_length=200)
-    notes = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4}))
+    notes = LinesField(required=False, max_length=10_000)
 
 
 class UuidsField(forms.Field):
@@ -101,15 +110,22 @@ class UuidsField(forms.Field):
 
 
 class TagNamesField(forms.CharField):
-    """Names of tags, separated by commas."""
+    """Names of tags, separated by commas; each once."""
+
+    MOST = 20
 
     def clean(self, value: Any) -> list[str]:
-        names = [name for part in super().clean(value).split(",") if (name := tidy(part))]
-        if any(len(name) > Tag.LONGEST_NAME for name in names):
+        names: dict[str, str] = {}
+        for part in super().clean(value).split(","):
+            if name := tidy(part):
+                names.setdefault(folded(name), name)
+        if any(len(name) > Tag.LONGEST_NAME for name in names.values()):
             raise forms.ValidationError(f"A tag has at most {Tag.LONGEST_NAME} characters.", code="long")
+        if len(names) > self.MOST:
+            raise forms.ValidationError(f"At most {self.MOST} tags at once.", code="many")
         if self.required and not names:
             raise forms.ValidationError("Say at least one tag.", code="required")
-        return names
+        return list(names.values())
 
 
 class ImageTagsForm(forms.Form):

@@ -210,3 +210,10 @@ def test_title_and_notes_are_the_owners_to_write_and_everybodys_to_read(
     assert "Evening &lt;1&gt;" in page
     assert "On the<br>terrace" in page
     assert url not in page
+
+
+def test_a_line_break_in_notes_is_one_character_as_in_browsers(client: Client, image: Image) -> None:
+    client.force_login(image.owner)
+    client.post(reverse("image-words", args=[image.uuid]), {"title": "", "notes": f"a\r\n{'x' * 9_998}"})
+    image.refresh_from_db()
+    assert image.notes == f"a\n{'x' * 9_998}"

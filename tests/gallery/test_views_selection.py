@@ -36,7 +36,7 @@ def send(client: Client, images: list[Image], do: str, **said: Any) -> Any:
 
 
 def test_tagging(client: Client, images: list[Image], theirs: Image) -> None:
-    response = send(client, [*images, theirs], "tag", tags="beach, Dog")
+    response = send(client, [*images, theirs], "tag", tags="beach, Dog, BEACH")
     assert response.json() == {"message": "2 pictures tagged: beach, Dog."}
     assert {tag.name: tag.images.count() for tag in images[0].owner.tags.all()} == {"beach": 2, "Dog": 2}
 
@@ -79,6 +79,7 @@ def test_deleting_asks_first(client: Client, images: list[Image], theirs: Image)
     [
         ("tag", {"tags": " , "}, "Say at least one tag."),
         ("tag", {"tags": "x" * 51}, "A tag has at most 50 characters."),
+        ("tag", {"tags": ",".join(map(str, range(21)))}, "At most 20 tags at once."),
         ("album", {}, "Choose an album, or name a new one."),
         ("album", {"album": "00000000-0000-4000-8000-000000000000"}, "There is no such album."),
         ("album", {"album": "nonsense"}, "“nonsense” is not a valid UUID."),
