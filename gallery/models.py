@@ -47,6 +47,9 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         """The albums that the viewer may see: their own."""
         return self.filter(owner_id=viewer.pk)
 
+    def last_changed_first(self) -> Self:
+        return self.order_by("-updated_at", "-pk")
+
 
 class Visibility(models.TextChoices):
     PRIVATE = "private", "Private: only you"

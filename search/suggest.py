@@ -203,8 +203,8 @@ def _tags(prefix: str, viewer: Viewer) -> list[str]:
 
 def _albums(prefix: str, viewer: Viewer) -> list[str]:
     """Titles of albums listed for the viewer that begin with what is typed; the last changed first."""
-    found = Album.objects.listed_for(viewer).filter(key__startswith=folded(prefix)).order_by("-updated_at")
-    return list(dict.fromkeys(found.values_list("title", flat=True)[:MOST]))
+    found = Album.objects.listed_for(viewer).filter(key__startswith=folded(prefix))
+    return list(dict.fromkeys(found.last_changed_first().values_list("title", flat=True)[:MOST]))
 
 
 def _people(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:

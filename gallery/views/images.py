@@ -48,8 +48,8 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "back_url": reverse("library" if is_owner else "public"),
         "back_label": "Back to your library" if is_owner else "Back to the public pictures",
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
-        "albums": image.albums.listed_for(request.user),
-        "other_albums": Album.objects.listed_for(request.user).exclude(images=image) if is_owner else [],
+        "albums": image.albums.listed_for(request.user).order_by("key", "pk"),
+        "other_albums": Album.objects.listed_for(request.user).exclude(images=image).last_changed_first(),
         "words_form": WordsForm(initial={"title": image.title, "notes": image.notes}),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }

@@ -30,7 +30,7 @@ def public(request: HttpRequest) -> HttpResponse:
 
 def selection_context(owner: User) -> dict[str, Any]:
     """What a grid of the owner's pictures offers to do with those that are selected: see gallery.views.selection."""
-    albums = Album.objects.filter(owner=owner).order_by("-updated_at", "-pk")
+    albums = Album.objects.listed_for(owner).last_changed_first()
     return {"is_selectable": True, "own_tags": tags_of(owner), "own_albums": albums}
 
 
