@@ -36,10 +36,15 @@ list.addEventListener("drop", async (event) => {
   said.set("do", "before");
   said.set("other", item.id);
   item.before(dragged);
-  const response = await fetch(location.href, { method: "POST", body: said, credentials: "same-origin" });
-  if (response.ok) status.textContent = "Moved.";
-  else location.reload(); // to what the album is
+  const response = await send(said);
+  if (response?.ok && new URL(response.url).pathname === location.pathname) status.textContent = "Moved.";
+  else location.reload(); // to what the album is, or to signing in
 });
+
+// Nothing where the network fails.
+function send(said) {
+  return fetch(location.href, { method: "POST", body: said, credentials: "same-origin" }).catch(() => null);
+}
 
 function mark(item) {
   for (const each of list.children) each.classList.toggle("target", each === item && each !== dragged);

@@ -34,8 +34,9 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault(); // the form's first button is not the one beside this field
     panel.querySelector("button").click();
   } else if (event.key === "Escape" && (panel || selected().length)) {
-    if (panel) panel.closest("details").open = false;
-    else form.reset();
+    if (!panel) return form.reset();
+    panel.closest("details").open = false;
+    panel.previousElementSibling.focus();
   }
 });
 
