@@ -23,7 +23,8 @@ def cards(browser: Chrome) -> list[WebElement]:
 
 
 def says(browser: Chrome, sentence: str) -> None:
-    patiently(browser, 10).until(lambda page: sentence in page.find_element(By.TAG_NAME, "main").text)
+    # in one step: the page may go away meanwhile
+    patiently(browser, 10).until(lambda page: sentence in page.execute_script("return document.body.innerText"))
 
 
 def pick(browser: Chrome, *numbers: int) -> None:
