@@ -1,11 +1,13 @@
 """Captions are written once for each picture and model, and never over a person's."""
 
 from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Any
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.files.base import ContentFile
+from django.db import transaction
 from PIL import ExifTags
 from PIL import Image as PILImage
 
@@ -277,6 +279,39 @@ class TestReview:
         assert alt_text(image) == ("a cat", False)
         judge(caption=said, before="a cat", **person)
         assert Caption.objects.get().text == "a cat"
+
+
+def test_whatever_happens_first_people_have_the_last_word(make_image: MakeImage, user: User) -> None:
+    image = make_image()
+
+    def judge_current(judge: Callable[..., None]) -> None:
+        if caption := Caption.objects.filter(is_current=True, source="model").first():
+            judge(caption=caption, person=user)
+
+    by_models: list[Callable[[], object]] = [
+        lambda: say(image, "a dog", ONE),
+        lambda: say(image, "a cat", ONE, unsure=True),
+        lambda: say(image, "a poodle", TWO, unsure=True),
+    ]
+    by_people: list[Callable[[], object]] = [
+        lambda: services.caption_write_by_person(image_id=image.pk, author=user, text="Rex"),
+        lambda: judge_current(services.caption_choose),
+        lambda: judge_current(services.caption_reject),
+    ]
+    for steps in permutations([*by_models, *by_people], 3):
+        with transaction.atomic():
+            for step in steps:
+                before, was_by_person = image.description, image.description_by_person
+                step()
+                image.refresh_from_db()
+                current = Caption.objects.filter(is_current=True).first() or Caption(text="")
+                assert image.description == current.text
+                assert image.description_by_person == current.is_by_person
+                assert image.description_unsure == (current.unsure and not current.is_by_person)
+                if step in by_models and was_by_person:
+                    assert image.description == before
+            transaction.set_rollback(True)
+        image.refresh_from_db()
 
 
 def test_what_an_uploaded_file_says_is_its_owners_word(make_jpeg: Callable[..., bytes], user: User) -> None:
