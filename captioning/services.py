@@ -84,7 +84,7 @@ def caption_write_by_person(
     if not text:
         raise BadCaption("A caption needs words.")
     with transaction.atomic():
-        _lock_captions_of(image_id, before=before)
+        _lock_captions_of(image_id, before=before, after=text)
         current = Caption.objects.filter(image_id=image_id, is_current=True, text=text).first()
         if current is not None and current.source == Caption.Source.MODEL:
             _judge(current, Caption.Review.APPROVED, author)
@@ -103,7 +103,7 @@ def caption_choose(*, caption: Caption, person: User, before: str | None = None)
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before)
+        _lock_captions_of(caption.image_id, before=before, after=caption.text)
         caption.refresh_from_db()  # its model may have said something else
         if caption.source == Caption.Source.MODEL:
             _judge(caption, Caption.Review.APPROVED, person)
@@ -116,7 +116,7 @@ def caption_reject(*, caption: Caption, person: User, before: str | None = None)
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before)
+        _lock_captions_of(caption.image_id, before=before, after="")
         caption.refresh_from_db()  # its model may have said something else
         _judge(caption, Caption.Review.REJECTED, person)
         if caption.is_current:
@@ -131,19 +131,20 @@ def caption_reopen(*, caption: Caption, before: str | None = None) -> None:
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before)
+        _lock_captions_of(caption.image_id, before=before, after=caption.text)
         caption.refresh_from_db()  # its model may have said something else
         _judge(caption, Caption.Review.OPEN)
         _make_current(caption)
 
 
-def _lock_captions_of(image_id: int, *, before: str | None = None) -> None:
+def _lock_captions_of(image_id: int, *, before: str | None = None, after: str | None = None) -> None:
     """Let no other transaction change the picture's captions until this one ends.
 
-    Raises Image.DoesNotExist, or CaptionChanged where its caption is not what it was `before`.
+    Raises Image.DoesNotExist, or CaptionChanged where its caption is not what it was `before`; nor what it is to be
+    `after`, as where a button was pressed twice.
     """
     image = Image.objects.select_for_update().only("description").get(pk=image_id)
-    if before is not None and tidy(image.description) != tidy(before):
+    if before is not None and tidy(image.description) not in (tidy(before), after):
         raise CaptionChanged("The caption has changed meanwhile.")
 
 

@@ -52,6 +52,13 @@ def test_a_caption_that_changed_meanwhile_is_shown_beside_ones_own(client: Clien
     assert current(image) == "Rex"
 
 
+def test_a_button_that_is_pressed_twice_saves_once(client: Client, image: Image) -> None:
+    for _ in range(2):
+        response = client.post(f"/i/{image.uuid}/caption/", {"text": "Rex", "before": "a dog"})
+        assert response.status_code == 302
+    assert image.captions.count() == 2
+
+
 def test_a_caption_that_is_refused_does_not_hide_what_changed_meanwhile(
     client: Client, image: Image, user: User
 ) -> None:

@@ -87,6 +87,18 @@ def test_the_last_one_can_be_undone(client: Client, queue: list[Caption], do: st
     assert Image.objects.get(pk=queue[0].image_id).description_unsure
 
 
+@pytest.mark.parametrize(("do", "text"), [("approve", None), ("approve", "the sea"), ("reject", None)])
+def test_a_button_that_is_pressed_twice_judges_once(
+    client: Client, queue: list[Caption], do: str, text: str | None
+) -> None:
+    pages = [judge(client, queue[0], do, text) for _ in range(2)]
+    before = description(queue[0])
+    pages += [judge(client, queue[0], "undo", before=before, done=1) for _ in range(2)]
+    assert not any("changed meanwhile" in page.content.decode() for page in pages)
+    assert asked(pages[1]) == queue[1]
+    assert asked(pages[3]) == queue[0]
+
+
 def test_what_changed_meanwhile_is_looked_at_again(client: Client, queue: list[Caption]) -> None:
     info = ModelInfo("two", "1", "2" * 64, "")
     services.caption_record(image_id=queue[0].image_id, result=CaptionResult("a boat", 0.3), info=info, unsure=True)
