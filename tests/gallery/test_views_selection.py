@@ -77,7 +77,7 @@ def test_deleting_asks_first(client: Client, images: list[Image], theirs: Image)
 @pytest.mark.parametrize(
     ("do", "said", "sentence"),
     [
-        ("tag", {"tags": " , "}, "Say at least one tag."),
+        ("tag", {"tags": " ,\u200b \u2060"}, "Say at least one tag."),  # the last show nothing
         ("tag", {"tags": "x" * 51}, "A tag has at most 50 characters."),
         ("tag", {"tags": ",".join(map(str, range(21)))}, "At most 20 tags at once."),
         ("album", {}, "Choose an album, or name a new one."),
