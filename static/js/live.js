@@ -54,10 +54,10 @@ function renew(element, state) {
   if (element.matches(".card")) {
     const fresh = parse(state.card).querySelector("li");
     fresh.dataset.mark = mark;
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
     fresh.append(...element.querySelectorAll(".score, .more, .where, .pick")); // known to the page alone
-    const focused = element.contains(document.activeElement);
     element.replaceWith(fresh);
-    if (focused) fresh.querySelector("a").focus();
+    if (focused) (fresh.contains(focused) ? focused : fresh.querySelector("a")).focus();
   } else {
     element.toggleAttribute("data-working", state.state === "working");
     element.dispatchEvent(new CustomEvent("picture-state", { detail: state }));
