@@ -113,15 +113,17 @@ def album_move(*, album: Album, image: Image, earlier: bool) -> None:
             AlbumImage.objects.bulk_update([place, other], ["position"])
 
 
-def album_place(*, album: Album, image: Image, before: Image) -> None:
-    """Puts a picture of an album before another; where one of them isn't in it, nothing happens."""
+def album_place(*, album: Album, image: Image, other: Image) -> None:
+    """Puts a picture of an album where another is, which makes room; where one of them isn't in it, nothing happens."""
     with transaction.atomic():
         _lock(album)
         places = AlbumImage.objects.filter(album=album)
-        target = places.filter(image=before).first()
-        if target is not None and places.filter(image=image).exists():
-            places.filter(position__gte=target.position).update(position=F("position") + 1)
-            places.filter(image=image).update(position=target.position)
+        positions = dict(places.filter(image__in=[image, other]).values_list("image", "position"))
+        if positions.keys() == {image.pk, other.pk}:
+            is_later = positions[other.pk] > positions[image.pk]
+            target = positions[other.pk] + (1 if is_later else 0)  # behind the other, which moves up
+            places.filter(position__gte=target).update(position=F("position") + 1)
+            places.filter(image=image).update(position=target)
 
 
 def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:

@@ -186,9 +186,9 @@ class OwnAlbumField(_AlbumField):
 
 
 class ArrangeForm(forms.Form):
-    """A picture of an album, and what is to be done with it. `other`: the picture before which it is to be put."""
+    """A picture of an album, and what is to be done with it. `other`: the picture whose place it is to take."""
 
-    DEEDS = ("earlier", "later", "before", "cover", "out")
+    DEEDS = ("earlier", "later", "place", "cover", "out")
 
     image = forms.UUIDField()
     other = forms.UUIDField(required=False)

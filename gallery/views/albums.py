@@ -104,8 +104,8 @@ def _do(deed: str, album: Album, image: Image, other: Image | None) -> None:
         album_set_cover(album=album, image=image)
     elif deed == "out":
         album_remove(album=album, images=Image.objects.filter(pk=image.pk))
-    elif deed == "before" and other is not None:
-        album_place(album=album, image=image, before=other)
+    elif deed == "place" and other is not None:
+        album_place(album=album, image=image, other=other)
     elif deed in ("earlier", "later"):
         album_move(album=album, image=image, earlier=deed == "earlier")
 

@@ -33,9 +33,10 @@ list.addEventListener("drop", async (event) => {
   event.preventDefault();
   const form = dragged.querySelector("form");
   const said = new FormData(form);
-  said.set("do", "before");
+  said.set("do", "place");
   said.set("other", item.id);
-  item.before(dragged);
+  const isLater = dragged.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
+  item[isLater ? "after" : "before"](dragged);
   const response = await send(said);
   if (response?.ok && new URL(response.url).pathname === location.pathname) status.textContent = "Moved.";
   else location.reload(); // to what the album is, or to signing in

@@ -70,7 +70,7 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     album = browser.current_url
     first, second = (str(card.get_attribute("data-image")) for card in cards(browser))
     browser.get(f"{album}arrange/")
-    places = [browser.find_element(By.ID, uuid) for uuid in (second, first)]
+    places = [browser.find_element(By.ID, uuid) for uuid in (first, second)]
     ActionChains(browser).drag_and_drop(*places).perform()
     patiently(browser, 10).until(lambda page: "Moved." in page.page_source)
     browser.get(album)

@@ -84,18 +84,20 @@ def test_pictures_change_places(album: Album, user: User) -> None:
     assert inside(album) == [second, first, third]
 
 
-def test_a_picture_is_put_before_another(album: Album, user: User) -> None:
+def test_a_picture_takes_the_place_of_another(album: Album, user: User) -> None:
     first, second, third, fourth = (add(user) for _ in range(4))
     album_add(album=album, images=EVERY)
-    album_place(album=album, image=fourth, before=second)
+    album_place(album=album, image=fourth, other=second)
     assert inside(album) == [first, fourth, second, third]
-    album_place(album=album, image=first, before=third)
-    assert inside(album) == [fourth, second, first, third]
-    album_place(album=album, image=second, before=second)
+    album_place(album=album, image=first, other=fourth)
+    assert inside(album) == [fourth, first, second, third]
+    album_place(album=album, image=first, other=third)
+    assert inside(album) == [fourth, second, third, first]
+    album_place(album=album, image=second, other=second)
     elsewhere = add(user)
-    album_place(album=album, image=elsewhere, before=first)
-    album_place(album=album, image=first, before=elsewhere)
-    assert inside(album) == [fourth, second, first, third]
+    album_place(album=album, image=elsewhere, other=first)
+    album_place(album=album, image=first, other=elsewhere)
+    assert inside(album) == [fourth, second, third, first]
 
 
 def test_pages_of_an_album(album: Album, user: User) -> None:

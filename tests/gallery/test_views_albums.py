@@ -67,9 +67,9 @@ def test_buttons_arrange_and_lead_back_to_the_picture(client: Client, album: Alb
     assert arrange(client, album, third, "earlier") == f"#{third}"
     arrange(client, album, first, "later")
     assert listed(page_of(client, album.get_absolute_url())) == [third, first, second]
-    arrange(client, album, second, "before", other=third)
+    arrange(client, album, second, "place", other=third)
     assert listed(page_of(client, album.get_absolute_url())) == [second, third, first]
-    arrange(client, album, second, "before")  # which?
+    arrange(client, album, second, "place")  # whose?
     arrange(client, album, second, "cover")
     assert second in page_of(client, "/albums/")
     arrange(client, album, second, "out")
