@@ -64,6 +64,6 @@ def _tag_ensure(*, owner: User, name: str) -> Tag:
 
 def _lock(owner_id: int, images: QuerySet[Image]) -> list[Image]:
     """Locks the pictures, so that none is deleted meanwhile, in the order in which all do; then their owner."""
-    found = list(images.select_for_update(of=("self",)).order_by("pk"))
+    found = list(images.only("pk").select_for_update(of=("self",)).order_by("pk"))
     list(User.objects.filter(pk=owner_id).select_for_update(no_key=True))
     return found
