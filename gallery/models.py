@@ -91,6 +91,7 @@ class Image(models.Model):
     description = models.TextField(blank=True, help_text="The current caption: the alt text (see captioning).")
     description_unsure = models.BooleanField(default=False, help_text="The captioner was not sure of it.")
     description_by_person = models.BooleanField(default=False, help_text="A person wrote it, not a model.")
+    tag_words = models.TextField(blank=True, editable=False, help_text="The names of its tags, for searches by words.")
     text_in_picture = models.TextField(blank=True, help_text="What can be read in it, line by line (see reading).")
 
     objects = ImageQuerySet.as_manager()

@@ -11,6 +11,8 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
 
+AT_ONCE = 500  # databases bound the number of parameters in a statement
+
 
 def tags_of(owner: User) -> QuerySet[Tag]:
     """The owner's tags that any picture has, by name."""
@@ -29,17 +31,21 @@ def images_tag(*, owner: User, images: ImageQuerySet, names: Iterable[str]) -> N
         tags = [_tag_ensure(owner=owner, name=name) for name in names]
         links = [ImageTag(image=image, tag=tag) for tag in tags for image in found]
         ImageTag.objects.bulk_create(links, ignore_conflicts=True)
+        _keep_words([image.pk for image in found])
 
 
 def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> None:
     """Takes a tag of the owner's off pictures; that they don't have it is no error."""
-    ImageTag.objects.filter(tag__owner=owner, tag__key=folded(name), image__in=images).delete()
+    with transaction.atomic():
+        found = [image.pk for image in _lock(owner.pk, images.filter(owner=owner))]
+        ImageTag.objects.filter(tag__owner=owner, tag__key=folded(name), image__in=found).delete()
+        _keep_words(found)
 
 
 def tag_rename(*, tag: Tag, name: str) -> Tag:
     """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
     with transaction.atomic():
-        _lock(tag.owner_id, tag.images.all())
+        found = _lock(tag.owner_id, tag.images.all())
         other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
         if other is not None:
             links = ImageTag.objects.filter(tag=tag).exclude(image__in=other.images.all())
@@ -48,18 +54,32 @@ def tag_rename(*, tag: Tag, name: str) -> Tag:
             tag = other
         tag.name, tag.key = tidy(name), folded(name)
         Tag.objects.filter(pk=tag.pk).update(name=tag.name, key=tag.key)
+        _keep_words([image.pk for image in (*found, *tag.images.only("pk"))])
     return tag
 
 
 def tag_delete(*, tag: Tag) -> None:
     """Takes a tag off all pictures; the pictures stay."""
     with transaction.atomic():
-        _lock(tag.owner_id, tag.images.all())
+        found = _lock(tag.owner_id, tag.images.all())
         tag.delete()
+        _keep_words([image.pk for image in found])
 
 
 def _tag_ensure(*, owner: User, name: str) -> Tag:
     return Tag.objects.get_or_create(owner=owner, key=folded(name), defaults={"name": tidy(name)})[0]
+
+
+def _keep_words(image_ids: Iterable[int]) -> None:
+    """Writes down at the pictures which tags they have, since the words that searches look up are kept with the row."""
+    ids = sorted(set(image_ids))
+    for start in range(0, len(ids), AT_ONCE):
+        names: dict[int, list[str]] = {pk: [] for pk in ids[start : start + AT_ONCE]}
+        links = ImageTag.objects.filter(image__in=names).order_by("tag__key")
+        for image_id, name in links.values_list("image_id", "tag__name"):
+            names[image_id].append(name)
+        images = [Image(pk=pk, tag_words="\n".join(of_picture)) for pk, of_picture in names.items()]
+        Image.objects.bulk_update(images, ["tag_words"])
 
 
 def _lock(owner_id: int, images: QuerySet[Image]) -> list[Image]:

@@ -24,6 +24,7 @@ from search.query.legs import (
     LEGS,
     LOOKS,
     MEANING,
+    OWN,
     TEXT,
     UNDESCRIBED,
     WEIGHTS,
@@ -194,7 +195,7 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         where=condition(asked.filters, viewer=viewer),
         limit=DEPTH,
     )
-    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT)}
+    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT, OWN)}
     return _Found(
         {**found.ids, **{source: [hit.image_id for hit in some] for source, some in by_source.items()}},
         found.scores,

@@ -21,7 +21,7 @@ from django.db.models import BooleanField, ExpressionWrapper, FloatField, Q, Val
 from django.db.models.expressions import Combinable, RawSQL
 
 from gallery.models import Image, ImageQuerySet, Viewer
-from search.query.fulltext_schema import PARTS, TEXT, WORDS, Part
+from search.query.fulltext_schema import OWN, PARTS, TEXT, WORDS, Part
 from search.query.ids import columns_selected
 from search.query.stemming import stem
 
@@ -61,24 +61,24 @@ _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-
 
 EVERYTHING = Q()
 Operator = Literal["AND", "OR"]
-Source = Literal["caption", "captioner", "text"]
+Source = Literal["caption", "captioner", "text", "own"]
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """Where a source's words are kept, and what they count there (SQL): in a `caption` or text, and in a file name."""
+    """Where a source's words are kept, and what they count (SQL) in each column of that part, in their order."""
 
     source: Source
     part: Part
-    caption: str
-    file_name: str = "0"
+    weights: tuple[str, ...]
 
 
 _KINDS = (
     # A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
-    _Kind("caption", WORDS, "CASE WHEN gallery_image.description_by_person THEN 1 ELSE 0 END", file_name="0.2"),
-    _Kind("captioner", WORDS, "CASE WHEN gallery_image.description_by_person THEN 0 ELSE 1 END"),
-    _Kind("text", TEXT, "1"),
+    _Kind("caption", WORDS, ("CASE WHEN gallery_image.description_by_person THEN 1 ELSE 0 END", "0.2")),
+    _Kind("captioner", WORDS, ("CASE WHEN gallery_image.description_by_person THEN 0 ELSE 1 END", "0")),
+    _Kind("text", TEXT, ("1",)),
+    _Kind("own", OWN, ("1", "0.5", "1")),
 )
 
 
@@ -287,10 +287,11 @@ def _tsquery(terms: list[str], operator: Operator) -> str:
 
 
 def _score(kind: _Kind, terms: list[str]) -> RawSQL:
-    score, params = f"-bm25({kind.part.table}, {kind.caption}, {kind.file_name})", list[str]()
+    score, params = f"-bm25({', '.join([kind.part.table, *kind.weights])})", list[str]()
     if _is_postgresql():
-        # the weights of D, C (file name), B and A (caption, text); 1: divided by 1 + log(number of words)
-        weights = f"ARRAY[0, {kind.file_name}, 0, {kind.caption}]::real[]"
+        first, second, third, *_ = (*kind.weights, "0", "0")
+        # the weights of D and of a part's second, third and first column; 1: divided by 1 + log(number of words)
+        weights = f"ARRAY[0, {second}, {third}, {first}]::real[]"
         score = f"ts_rank({weights}, gallery_image.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)"
         params = terms
     return RawSQL(score, params, output_field=FloatField())  # noqa: S611  values are parameters

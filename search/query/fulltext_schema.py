@@ -1,10 +1,10 @@
 """What the databases keep for full-text search: made by migrations, and kept level by the databases themselves.
 
-Two parts: WORDS (migration 0003), those of a picture's description and of its file name; TEXT (0008), those that can be
-read in it. They are apart since few pictures have any text: ranking asks how rare a word is and how long others are,
-which is one thing among captions and another among signs and pages.
+Three parts: WORDS (migration 0003), those of a picture's description and of its file name; TEXT (0008), those that can
+be read in it; OWN (0010), those of its title, notes and tags. They are apart since few pictures have any of the latter:
+ranking asks how rare a word is and how long others are, which is one thing among captions and another among signs.
 
-Both hold words without diacritics, in lower case, stemmed by Porter's algorithm (1980; each database has it built in),
+All hold words without diacritics, in lower case, stemmed by Porter's algorithm (1980; each database has it built in),
 stop words included: those are left out of queries instead, so that phrases mean the same on both. File names also count
 by their parts: "IMG2041-MyBeach.jpg" holds img, 2041, my, beach.
 
@@ -169,7 +169,27 @@ TEXT = Part(
     ),
     postgresql_remove=("ALTER TABLE gallery_image DROP COLUMN IF EXISTS search_text",),
 )
-PARTS = (WORDS, TEXT)
+OWN = Part(
+    "search_own",
+    "search_own",
+    sqlite=_sqlite(
+        "search_own",
+        "title, notes, tag_words",
+        lambda row: f"{row}.title, substr({row}.notes, 1, {INDEXED_CHARACTERS}), {row}.tag_words",
+        has_words="{row}.title || {row}.notes || {row}.tag_words <> ''",
+    ),
+    postgresql=(
+        f"""ALTER TABLE gallery_image ADD COLUMN search_own tsvector GENERATED ALWAYS AS (
+            setweight(to_tsvector('search_english', search_fold(title)), 'A')
+            || setweight(ts_delete(to_tsvector('search_english',
+                'x0gap0x ' || search_fold(left(notes, {INDEXED_CHARACTERS}))), 'x0gap0x'), 'C')
+            || setweight(ts_delete(to_tsvector('search_english',
+                'x0gap0x ' || search_fold(tag_words)), 'x0gap0x'), 'B')) STORED""",
+        "CREATE INDEX search_own_gin ON gallery_image USING gin (search_own)",
+    ),
+    postgresql_remove=("ALTER TABLE gallery_image DROP COLUMN IF EXISTS search_own",),
+)
+PARTS = (WORDS, TEXT, OWN)
 
 
 def install(connection: Any, part: Part) -> None:

@@ -11,7 +11,10 @@ EVERY = Image.objects.all()
 
 
 def tags(image: Image) -> list[str]:
-    return list(image.tags.order_by("key").values_list("name", flat=True))
+    """The picture's tags, which the words that searches look up always tell as well."""
+    names = list(image.tags.order_by("key").values_list("name", flat=True))
+    assert Image.objects.values_list("tag_words", flat=True).get(pk=image.pk) == "\n".join(names)
+    return names
 
 
 def test_names_are_tidied_and_compared_whatever_their_capitals(user: User) -> None:

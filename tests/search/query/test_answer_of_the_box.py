@@ -61,6 +61,13 @@ class TestWords:
         (hit,) = search_images(viewer=user, query="house text:1898").hits
         assert hit.text == [("since ", False), ("1898", True)]
 
+    def test_what_the_owner_says_of_a_picture_is_found(self, told: Callable[..., Image], user: User) -> None:
+        told("green", "a street")
+        titled = told("blue", "a house", title="The grand tour", tag_words="Iceland")
+        for query in ("grand tour", "iceland"):
+            (hit,) = search_images(viewer=user, query=query).matches
+            assert (hit.image, [leg.label for leg, _ in hit.why]) == (titled, ["title and tags", "looks"])
+
     def test_words_move_a_picture_up(self, told: Callable[..., Image], user: User) -> None:
         named = told("blue", "a red thing")
         looks = [told((255, shade, shade), "a thing") for shade in (0, 30, 60)]

@@ -216,6 +216,24 @@ def test_what_can_be_read_in_a_picture(user: User) -> None:
     assert found("hotel", excluded=["street"]) == [("caption", shop, True), ("text", shop, True)]
 
 
+def test_what_an_owner_says_of_a_picture(user: User) -> None:
+    titled = make_row("a street", owner=user, title="Grand tour", notes="With Ada").pk
+    tagged = make_row("a street", owner=user, tag_words="grand\nIceland 2024").pk
+    noted = make_row("a street", owner=user, notes="A grand day, rain and rain and rain again").pk
+
+    def found(words: str, **others: Any) -> list[tuple[str, int, bool]]:
+        hits = find(viewer=user, words=words, limit=5, **others)
+        return [(hit.source, hit.image_id, hit.is_whole) for hit in hits]
+
+    assert {hit[1] for hit in found("grand")} == {titled, tagged, noted}
+    assert found("grand")[2] == ("own", noted, True)  # notes count for less
+    assert found("iceland tour") == [("own", tagged, False), ("own", titled, False)]
+    assert found("", required=["grand tour"], excluded=["iceland"]) == [("own", titled, True)]
+    assert found("", required=["tour with"]) == []  # no phrase reaches from one into the other
+    Image.objects.filter(pk=titled).update(title="", notes="")
+    assert found("tour") == []
+
+
 @pytest.mark.parametrize(
     ("text", "words", "expected"),
     [
