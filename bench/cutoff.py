@@ -97,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cutoff", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of Flickr8k")
     parser.add_argument("--packages", type=Path, help="folder with unpacked archives of packages")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmsite" / "cutoff", help="where vectors are kept")
+    parser.add_argument(
+        "--cache", type=Path, default=Path.home() / ".cache" / "mmsite" / "cutoff", help="where vectors are kept"
+    )
     parser.add_argument("--choose", action="store_true", help="what the constants were chosen by, on dev")
     parser.add_argument("--errors", action="store_true", help="list what was wrong")
     options = parser.parse_args()
