@@ -31,8 +31,6 @@ AGAIN = {
     "embedding": "Embed again",
     "text": "Read again",
 }
-# Pictures whose work is opened again in one transaction.
-CHUNK = 500
 
 
 def thumbnail_of(image_id: int) -> SafeString:
@@ -47,6 +45,19 @@ class ThumbnailMixin:
     @admin.display(description="picture")
     def thumbnail(self, obj: Any) -> SafeString:
         return thumbnail_of(obj.image_id)
+
+
+class PicturesCountedMixin:
+    """A `pictures` column for whatever has `images`: how many."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]  # a mixin of ModelAdmin
+        counted: QuerySet[Any] = rows.annotate(number=Count("images"))
+        return counted
+
+    @admin.display(ordering="number")
+    def pictures(self, row: Any) -> int:
+        return int(row.number)
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -77,16 +88,8 @@ class PicturesGoAlongMixin:
 
 
 @admin.register(User)
-class UserAdmin(PicturesGoAlongMixin, _UserAdmin):
+class UserAdmin(PicturesGoAlongMixin, PicturesCountedMixin, _UserAdmin):
     list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        users: QuerySet[User] = super().get_queryset(request).annotate(pictures=Count("images"))
-        return users
-
-    @admin.display(ordering="pictures")
-    def pictures(self, user: Any) -> int:
-        return int(user.pictures)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         services.users_delete(users=[obj])
@@ -181,11 +184,7 @@ class ImageAdmin(PicturesGoAlongMixin, ModelAdmin):
 
 
 def _do_again(model_admin: ImageAdmin, request: HttpRequest, images: QuerySet[Image], *, step: str) -> None:
-    image_ids = list(images.order_by("pk").values_list("pk", flat=True))
-    opened = 0
-    for start in range(0, len(image_ids), CHUNK):
-        chunk = image_ids[start : start + CHUNK]
-        opened += stages.requeue(image_ids=chunk, step=step, priority=Stage.Priority.BACKFILL)
+    opened = stages.requeue_all(images=images, step=step)
     model_admin.message_user(request, f"{AGAIN.get(step, step)}: {opened} to do.", messages.SUCCESS)
 
 
@@ -201,7 +200,7 @@ class RenditionAdmin(ThumbnailMixin, ReadOnlyAdmin):
 
 
 @admin.register(Tag)
-class TagAdmin(ReadOnlyAdmin):
+class TagAdmin(PicturesCountedMixin, ReadOnlyAdmin):
     list_display = ("name", "owner", "pictures")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
@@ -209,31 +208,15 @@ class TagAdmin(ReadOnlyAdmin):
     fields = ("name", "owner", "pictures")
     readonly_fields = ("pictures",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
-        tags: QuerySet[Tag] = super().get_queryset(request).annotate(number=Count("images"))
-        return tags
-
-    @admin.display(ordering="number")
-    def pictures(self, tag: Any) -> int:
-        return int(tag.number)
-
 
 @admin.register(Album)
-class AlbumAdmin(ReadOnlyAdmin):
+class AlbumAdmin(PicturesCountedMixin, ReadOnlyAdmin):
     list_display = ("title", "owner", "pictures", "created_at", "updated_at")
     list_select_related = ("owner",)
     search_fields = ("title", "owner__username", "uuid")
     ordering = ("-pk",)
     fields = ("title", "owner", "pictures", "uuid", "created_at", "updated_at")
     readonly_fields = ("pictures",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
-        albums: QuerySet[Album] = super().get_queryset(request).annotate(number=Count("images"))
-        return albums
-
-    @admin.display(ordering="number")
-    def pictures(self, album: Any) -> int:
-        return int(album.number)
 
 
 @admin.register(Stage)

@@ -69,7 +69,7 @@ def album_add(*, album: Album, images: ImageQuerySet) -> int:
     """
     with transaction.atomic():
         # locked, so that none is deleted before it is in the album
-        own = list(images.filter(owner=album.owner_id).select_for_update().order_by("pk"))
+        own = list(images.filter(owner=album.owner_id).locked())
         if not _lock(album):
             return 0
         known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))

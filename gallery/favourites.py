@@ -13,7 +13,7 @@ def favourites_add(*, person: User, images: ImageQuerySet) -> None:
     """Those that the person may not see are left out."""
     with transaction.atomic():
         # locked, so that none is deleted before it has its heart
-        found = images.reachable_by(person).select_for_update(of=("self",)).order_by("pk")
+        found = images.reachable_by(person).locked()
         favourites = [Favourite(person=person, image=image) for image in found]
         Favourite.objects.bulk_create(favourites, ignore_conflicts=True)
 

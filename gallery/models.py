@@ -34,6 +34,11 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Those that somebody described, or whose description by a model somebody approved."""
         return self.filter(description_by_person=True).exclude(description="")
 
+    def locked(self) -> Self:
+        """Locked until the end of the transaction, in the order in which all lock pictures, so that no two writers wait
+        for each other."""
+        return self.select_for_update(of=("self",)).order_by("pk")
+
     def newest_first(self) -> Self:
         return self.order_by("-sort_date", "-id")
 
@@ -90,7 +95,7 @@ class Image(models.Model):
     notes = models.TextField(blank=True, help_text="The owner's; whoever sees the picture sees them.")
     description = models.TextField(blank=True, help_text="The current caption: the alt text (see captioning).")
     description_unsure = models.BooleanField(default=False, help_text="The captioner was not sure of it.")
-    description_by_person = models.BooleanField(default=False, help_text="A person wrote it, not a model.")
+    description_by_person = models.BooleanField(default=False, help_text="A person wrote or approved it.")
     tag_words = models.TextField(blank=True, editable=False, help_text="The names of its tags, for searches by words.")
     text_in_picture = models.TextField(blank=True, help_text="What can be read in it, line by line (see reading).")
 

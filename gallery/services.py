@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 
 from gallery import renditions, stages
 from gallery.albums import albums_lock
+from gallery.chunks import AT_ONCE, in_chunks
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
@@ -22,8 +23,6 @@ from gallery.storage import files_delete, kept_if_used, original_name, rendition
 from gallery.validators import PictureFacts, digest_upload, inspect_upload
 
 logger = logging.getLogger(__name__)
-
-DELETED_AT_ONCE = 500  # databases bound the number of parameters in a statement
 
 
 class ImageCreation(NamedTuple):
@@ -140,8 +139,7 @@ def image_set_text(*, image_id: int, text: str) -> None:
 
 def images_delete(*, images: Iterable[Image]) -> int:
     """Deletes pictures with all that is known of them, and their files once that is certain; how many there were."""
-    image_ids = sorted(image.pk for image in images)
-    chunks = [image_ids[start : start + DELETED_AT_ONCE] for start in range(0, len(image_ids), DELETED_AT_ONCE)]
+    chunks = list(in_chunks((image.pk for image in images), AT_ONCE))
     with transaction.atomic():
         # Locked, so that no worker adds a rendition between the reading of the names and the deletion; all of them
         # before anything else, in one order, and then their albums, so that no two writers wait for each other.

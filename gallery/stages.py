@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Image, Stage
 from gallery.pipeline import Step, get_pipeline
 
@@ -152,6 +153,12 @@ def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority) 
         models = [each.model for each in get_pipeline().steps() if each.name == step]
         stages = Stage.objects.filter(image_id__in=image_ids, step=step, model__in=models)
         return _rearm(stages.exclude(state=Stage.State.RUNNING), priority)
+
+
+def requeue_all(*, images: QuerySet[Image], step: str) -> int:
+    """The same for any number of pictures, as a backfill and not all at once; the number of stages."""
+    chunks = in_chunks(images.values_list("pk", flat=True), AT_ONCE)
+    return sum(requeue(image_ids=chunk, step=step, priority=Stage.Priority.BACKFILL) for chunk in chunks)
 
 
 def sweep() -> SweepReport:

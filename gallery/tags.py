@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
-
-AT_ONCE = 500  # databases bound the number of parameters in a statement
 
 
 def tags_of(owner: User) -> QuerySet[Tag]:
@@ -45,7 +44,7 @@ def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> None:
 def tag_rename(*, tag: Tag, name: str) -> Tag:
     """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
     with transaction.atomic():
-        found = _lock(tag.owner_id, tag.images.all())
+        found = _lock(tag.owner_id, Image.objects.filter(tags=tag))
         other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
         if other is not None:
             links = ImageTag.objects.filter(tag=tag).exclude(image__in=other.images.all())
@@ -61,7 +60,7 @@ def tag_rename(*, tag: Tag, name: str) -> Tag:
 def tag_delete(*, tag: Tag) -> None:
     """Takes a tag off all pictures; the pictures stay."""
     with transaction.atomic():
-        found = _lock(tag.owner_id, tag.images.all())
+        found = _lock(tag.owner_id, Image.objects.filter(tags=tag))
         tag.delete()
         _keep_words([image.pk for image in found])
 
@@ -72,18 +71,17 @@ def _tag_ensure(*, owner: User, name: str) -> Tag:
 
 def _keep_words(image_ids: Iterable[int]) -> None:
     """Writes down at the pictures which tags they have, since the words that searches look up are kept with the row."""
-    ids = sorted(set(image_ids))
-    for start in range(0, len(ids), AT_ONCE):
-        names: dict[int, list[str]] = {pk: [] for pk in ids[start : start + AT_ONCE]}
-        links = ImageTag.objects.filter(image__in=names).order_by("tag__key")
+    for chunk in in_chunks(image_ids, AT_ONCE):
+        names: dict[int, list[str]] = {pk: [] for pk in chunk}
+        links = ImageTag.objects.filter(image__in=chunk).order_by("tag__key")
         for image_id, name in links.values_list("image_id", "tag__name"):
             names[image_id].append(name)
         images = [Image(pk=pk, tag_words="\n".join(of_picture)) for pk, of_picture in names.items()]
         Image.objects.bulk_update(images, ["tag_words"])
 
 
-def _lock(owner_id: int, images: QuerySet[Image]) -> list[Image]:
-    """Locks the pictures, so that none is deleted meanwhile, in the order in which all do; then their owner."""
-    found = list(images.only("pk").select_for_update(of=("self",)).order_by("pk"))
+def _lock(owner_id: int, images: ImageQuerySet) -> list[Image]:
+    """Locks the pictures, so that none is deleted meanwhile; then their owner."""
+    found = list(images.only("pk").locked())
     list(User.objects.filter(pk=owner_id).select_for_update(no_key=True))
     return found

@@ -5,7 +5,7 @@ stays locked until the commit, so that changes become visible in the order of th
 up to some `seq` has missed nothing before it. The same lock orders writing a vector and deleting its picture.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from PIL.Image import Image as Picture
 
+from gallery.chunks import in_chunks
 from gallery.models import Image
 from search import engine
 from search.exceptions import VersionUnknown
@@ -50,7 +51,7 @@ def embeddings_record(*, version: ModelVersion, vectors: Mapping[int, npt.NDArra
     removed, and then keeps none.
     """
     packed = {image_id: pack(vector, dimension=version.dimension) for image_id, vector in vectors.items()}
-    for image_ids in _chunks(packed):
+    for image_ids in in_chunks(packed, CHUNK):
         with transaction.atomic():
             seqs = _allocate(version.pk, len(image_ids))
             # Read after the lock: whoever deletes one of them has either left its tombstone or waits for us.
@@ -110,7 +111,7 @@ def _mark(image_ids: Collection[int], *, is_emptied: bool) -> None:
     """Give new numbers to what is known of these pictures, and perhaps empty it."""
     with transaction.atomic():
         for version_id in list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True)):
-            for chunk in _chunks(image_ids):
+            for chunk in in_chunks(image_ids, CHUNK):
                 try:
                     seqs = _allocate(version_id, len(chunk))
                 except VersionUnknown:  # so there is nobody left to tell
@@ -149,10 +150,3 @@ def _upsert(table: Table, rows: Sequence[Any], *, fields: Iterable[str]) -> None
         update_fields=[*fields, "seq", "updated_at"],
         batch_size=CHUNK,
     )
-
-
-def _chunks(image_ids: Collection[int]) -> Iterator[list[int]]:
-    """In order, so that two writers never wait for each other's rows."""
-    ordered = sorted(image_ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]

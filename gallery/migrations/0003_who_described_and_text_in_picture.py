@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='image',
             name='description_by_person',
-            field=models.BooleanField(default=False, help_text='A person wrote it, not a model.'),
+            field=models.BooleanField(default=False, help_text='A person wrote or approved it.'),
         ),
         migrations.AddField(
             model_name='image',

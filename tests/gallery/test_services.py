@@ -244,7 +244,7 @@ class TestDelete:
         monkeypatch: pytest.MonkeyPatch,
         django_capture_on_commit_callbacks: Any,
     ) -> None:
-        monkeypatch.setattr(services, "DELETED_AT_ONCE", 2)
+        monkeypatch.setattr(services, "AT_ONCE", 2)
         for color in ("red", "green", "blue"):
             create(user, encode(plain(color)))
         with django_capture_on_commit_callbacks(execute=True):

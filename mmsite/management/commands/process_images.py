@@ -8,11 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from gallery import stages
-from gallery.models import Image, Stage
+from gallery.models import Image
 from mmsite import pipeline, worker
 
 STEPS = (pipeline.RENDITIONS, pipeline.CAPTION, pipeline.EMBEDDING, pipeline.TEXT)
-CHUNK = 1_000
 POLL_SECONDS = 0.5
 
 
@@ -34,7 +33,9 @@ class Command(BaseCommand):
         if failed:
             self.stdout.write(f"{stages.retry_all(step=step):,} failed steps are tried again")
         elif step is not None:
-            self.stdout.write(f"{_requeue_all(step):,} pictures: {step} is done again")
+            self.stdout.write(
+                f"{stages.requeue_all(images=Image.objects.all(), step=step):,} pictures: {step} is done again"
+            )
         else:
             self.stdout.write(
                 f"{report.opened:,} pictures lacked steps, {report.expired:,} steps had lost their worker"
@@ -46,14 +47,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts.open:,} steps to do, {counts.failed:,} failed")
         if wait and counts.failed:
             raise CommandError("Some steps failed; their pictures say why.")
-
-
-def _requeue_all(step: str) -> int:
-    ids = list(Image.objects.order_by("pk").values_list("pk", flat=True))
-    return sum(
-        stages.requeue(image_ids=ids[start : start + CHUNK], step=step, priority=Stage.Priority.BACKFILL)
-        for start in range(0, len(ids), CHUNK)
-    )
 
 
 def _work() -> None:
