@@ -3,10 +3,15 @@
 import unicodedata
 
 
+def printable(text: str) -> str:
+    """Unicode NFC, with a space for each character that can't be printed or stored."""
+    kept = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
+    return unicodedata.normalize("NFC", kept)
+
+
 def tidy(name: str) -> str:
     """Unicode NFC, single spaces, none around it, and nothing that can't be printed or stored; "" if nothing shows."""
-    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in name)
-    kept = " ".join(unicodedata.normalize("NFC", printable).split())
+    kept = " ".join(printable(name).split())
     return kept if any(unicodedata.category(char) not in ("Cf", "Zs") for char in kept) else ""
 
 

@@ -3,12 +3,12 @@
 A query is a tuple of parts: texts, pictures and filters. Its text is canonical: read again, it gives the same query.
 """
 
-import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from gallery.names import printable
 from search.query.dates import Period
 
 LONGEST_TEXT = 1000
@@ -200,8 +200,7 @@ def quoted(value: str) -> str:
 
 def clean(text: str) -> str:
     """Unicode NFC, without spaces around it; a space for what can't be printed or stored."""
-    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
-    return unicodedata.normalize("NFC", printable).strip()
+    return printable(text).strip()
 
 
 def _weight(weight: float) -> str:
