@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.e2e.test_main_job import READY_SECONDS, overflows, search, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytest.importorskip("rapidocr")
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
@@ -54,7 +54,7 @@ def test_text_is_selected_on_the_picture_copied_beside_it_and_found(
     assert browser.execute_script("return getSelection().toString()") == "GRAND HOTEL\nOPEN UNTIL NINE"
 
     copy = browser.find_element(By.CSS_SELECTOR, "[data-live=text] [data-copy-button]")
-    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", copy)
+    scroll_to(browser, copy)
     copy.click()
     patiently(browser).until(
         lambda page: page.find_element(By.CSS_SELECTOR, "[data-live=text] [role=status]").text == "Text copied"
@@ -64,7 +64,7 @@ def test_text_is_selected_on_the_picture_copied_beside_it_and_found(
 
     # The box that is drawn to search by a part of it lies above the letters.
     opener = browser.find_element(By.CSS_SELECTOR, "[data-region-open]")
-    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", opener)
+    scroll_to(browser, opener)
     opener.click()
     assert browser.execute_script(
         "const box = arguments[0].getBoundingClientRect();"

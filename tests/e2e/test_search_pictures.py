@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.e2e.test_main_job import READY_SECONDS, addresses_of_hits, overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -48,7 +48,7 @@ def go(browser: Chrome, act: Callable[[], object]) -> None:
 
 def press(browser: Chrome, element: WebElement) -> None:
     """Click on what leads to another page; on a phone it may lie under the bar at the bottom, until one scrolls."""
-    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", element)
+    scroll_to(browser, element)
     go(browser, element.click)
 
 
@@ -138,7 +138,7 @@ def small_png(path: Path) -> str:
 def test_a_part_of_a_picture(browser: Chrome, library: dict[str, str], by: str) -> None:
     browser.get(library["chelsea.png"])
     opener = wait_for(browser, "[data-region-open]:not([hidden])")
-    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", opener)
+    scroll_to(browser, opener)
     opener.click()
     box = browser.find_element(By.CSS_SELECTOR, "[data-region-box]")
     layer = browser.find_element(By.CSS_SELECTOR, "[data-region]")
