@@ -1,23 +1,14 @@
-"""Pictures, their renditions, the people who may see them, how they are ordered, and the state of the work on each."""
+"""Pictures, and the smaller files by which they are shown."""
 
 import uuid
 from typing import ClassVar, Self
 
-from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-
-class User(AbstractUser):
-    """Somebody who signs in. Our own from the start, since Django cannot swap the user model later."""
-
-    class Meta(AbstractUser.Meta):
-        pass
-
-
-Viewer = User | AnonymousUser
+from gallery.models.people import User, Viewer
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
@@ -45,15 +36,6 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def with_renditions(self) -> Self:
         """Saves the query for each picture that `thumbnail` and `preview` would make."""
         return self.prefetch_related("renditions")
-
-
-class AlbumQuerySet(models.QuerySet["Album"]):
-    def listed_for(self, viewer: Viewer) -> Self:
-        """The albums that the viewer may see: their own."""
-        return self.filter(owner_id=viewer.pk)
-
-    def last_changed_first(self) -> Self:
-        return self.order_by("-updated_at", "-pk")
 
 
 class Visibility(models.TextChoices):
@@ -156,135 +138,3 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.image_id}"
-
-
-class Stage(models.Model):
-    """One step of the work on one picture, by one model: the durable queue that workers claim from.
-
-    See gallery.stages for every transition.
-    """
-
-    class State(models.TextChoices):
-        PENDING = "pending"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-        SKIPPED = "skipped"
-
-    class Priority(models.IntegerChoices):
-        INTERACTIVE = 0
-        BACKFILL = 1
-        LATER = 2
-
-    OPEN = (State.PENDING, State.RUNNING)
-
-    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="stages")
-    step = models.CharField(max_length=20)
-    model = models.CharField(max_length=300, blank=True, help_text="The model (version) that does it, where one does.")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.INTERACTIVE)
-    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before the work.")
-    claimed_by = models.CharField(max_length=100, blank=True)
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="The claim is void after this.")
-    error = models.TextField(blank=True, help_text="Why the last attempt failed, for people.")
-    created_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["image", "step", "model"], name="stage_once_per_image_and_model"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["state", "priority", "due_at", "id"], name="stage_next"),
-            models.Index(fields=["step", "state", "priority", "due_at", "id"], name="stage_next_of_step"),
-            models.Index(fields=["state", "-finished_at"], name="stage_finished"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.step} of {self.image_id}: {self.state}"
-
-
-class Tag(models.Model):
-    """Somebody's own word on pictures of theirs; whoever may see a picture sees its tags. See gallery.tags."""
-
-    LONGEST_NAME = 50
-
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tags")
-    name = models.CharField(max_length=LONGEST_NAME)
-    key = models.CharField(max_length=3 * LONGEST_NAME, editable=False, help_text="The name as it is compared.")
-    images = models.ManyToManyField(Image, through="ImageTag", related_name="tags")
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "key"], name="tag_once_per_owner")]
-        indexes: ClassVar = [models.Index(fields=["key"], name="tag_key")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ImageTag(models.Model):
-    """A picture has a tag."""
-
-    image = models.ForeignKey(Image, on_delete=models.CASCADE)
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE)
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["image", "tag"], name="tag_once_per_image")]
-
-    def __str__(self) -> str:
-        return f"{self.tag_id} on {self.image_id}"
-
-
-class Album(models.Model):
-    """Pictures of one person, in an order of theirs. Who may see a picture doesn't change by it. See gallery.albums."""
-
-    LONGEST_TITLE = 100
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="albums")
-    title = models.CharField(max_length=LONGEST_TITLE)
-    key = models.CharField(max_length=3 * LONGEST_TITLE, editable=False, help_text="The title as it is compared.")
-    cover = models.ForeignKey(Image, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    images = models.ManyToManyField(Image, through="AlbumImage", related_name="albums")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = AlbumQuerySet.as_manager()
-
-    class Meta:
-        indexes: ClassVar = [models.Index(fields=["owner", "key"], name="album_key")]
-
-    def __str__(self) -> str:
-        return self.title
-
-    def get_absolute_url(self) -> str:
-        return reverse("album", args=[self.uuid])
-
-
-class AlbumImage(models.Model):
-    """A picture is in an album: in the order of `position`, which no two pictures of an album share."""
-
-    album = models.ForeignKey(Album, on_delete=models.CASCADE)
-    image = models.ForeignKey(Image, on_delete=models.CASCADE)
-    position = models.PositiveIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["album", "image"], name="image_once_per_album")]
-        indexes: ClassVar = [models.Index(fields=["album", "position"], name="album_position")]
-
-    def __str__(self) -> str:
-        return f"{self.image_id} in {self.album_id}"
-
-
-class Favourite(models.Model):
-    """A person likes a picture, their own or somebody else's; nobody else knows. See gallery.favourites."""
-
-    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites")
-    image = models.ForeignKey(Image, on_delete=models.CASCADE)
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["person", "image"], name="favourite_once_per_person")]
-
-    def __str__(self) -> str:
-        return f"{self.image_id} of {self.person_id}"

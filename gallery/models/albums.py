@@ -1,0 +1,61 @@
+"""How people order pictures."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from gallery.models.images import Image
+from gallery.models.people import User, Viewer
+
+
+class AlbumQuerySet(models.QuerySet["Album"]):
+    def listed_for(self, viewer: Viewer) -> Self:
+        """The albums that the viewer may see: their own."""
+        return self.filter(owner_id=viewer.pk)
+
+    def last_changed_first(self) -> Self:
+        return self.order_by("-updated_at", "-pk")
+
+
+class Album(models.Model):
+    """Pictures of one person, in an order of theirs. Who may see a picture doesn't change by it. See gallery.albums."""
+
+    LONGEST_TITLE = 100
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="albums")
+    title = models.CharField(max_length=LONGEST_TITLE)
+    key = models.CharField(max_length=3 * LONGEST_TITLE, editable=False, help_text="The title as it is compared.")
+    cover = models.ForeignKey(Image, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    images = models.ManyToManyField(Image, through="AlbumImage", related_name="albums")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AlbumQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "key"], name="album_key")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("album", args=[self.uuid])
+
+
+class AlbumImage(models.Model):
+    """A picture is in an album: in the order of `position`, which no two pictures of an album share."""
+
+    album = models.ForeignKey(Album, on_delete=models.CASCADE)
+    image = models.ForeignKey(Image, on_delete=models.CASCADE)
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["album", "image"], name="image_once_per_album")]
+        indexes: ClassVar = [models.Index(fields=["album", "position"], name="album_position")]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} in {self.album_id}"
