@@ -1,22 +1,29 @@
 """Pictures, their renditions, the people who may see them, how they are ordered, and the state of the work on each."""
 
-from gallery.models.albums import Album, AlbumImage, AlbumQuerySet
+from gallery.models.albums import Album, AlbumImage, AlbumLink, AlbumMember, AlbumQuerySet
+from gallery.models.audit import AuditEntry
 from gallery.models.images import Image, ImageQuerySet, Rendition, Visibility
 from gallery.models.marks import Favourite, ImageTag, Tag
 from gallery.models.people import User, Viewer
-from gallery.models.work import Stage
+from gallery.models.uploads import Upload
+from gallery.models.work import Pause, Stage
 
 __all__ = [
     "Album",
     "AlbumImage",
+    "AlbumLink",
+    "AlbumMember",
     "AlbumQuerySet",
+    "AuditEntry",
     "Favourite",
     "Image",
     "ImageQuerySet",
     "ImageTag",
+    "Pause",
     "Rendition",
     "Stage",
     "Tag",
+    "Upload",
     "User",
     "Viewer",
     "Visibility",

@@ -59,3 +59,42 @@ class AlbumImage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} in {self.album_id}"
+
+
+class AlbumMember(models.Model):
+    """Somebody who sees another person's album, with all of its pictures. See gallery.sharing."""
+
+    class Role(models.TextChoices):
+        VIEW = "view", "May look"
+        ADD = "add", "May add pictures"
+        MANAGE = "manage", "May add, arrange and share"
+
+    album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="members")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEW)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["album", "person"], name="album_member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} in {self.album_id}: {self.role}"
+
+
+class AlbumLink(models.Model):
+    """An address by which anybody who has it sees an album, until it expires. See gallery.sharing."""
+
+    album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="links")
+    key = models.CharField(max_length=64, unique=True, help_text="The part of the address that can't be guessed.")
+    is_public = models.BooleanField(default=False, help_text="Listed among the public albums, for everyone.")
+    label = models.CharField(max_length=100, blank=True, help_text="Whom it is for; the owner's own note.")
+    password = models.CharField(max_length=128, blank=True, help_text="Hashed; empty: none is asked for.")
+    allows_download = models.BooleanField(default=False, help_text="Originals too, with what their files tell.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.label or f"link to {self.album_id}"

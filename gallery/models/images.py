@@ -38,12 +38,26 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.prefetch_related("renditions")
 
 
+_Manager = models.Manager.from_queryset(ImageQuerySet)
+
+
+class KeptManager(_Manager["Image"]):
+    """Pictures that are not in the trash. The default, so that forgetting the trash shows too little, never too much.
+
+    What joins pictures without asking this manager (`Count("images")`, a filter through a relation) says so itself.
+    """
+
+    def get_queryset(self) -> ImageQuerySet:
+        return ImageQuerySet(self.model, using=self._db).filter(trashed_at=None)
+
+
 class Visibility(models.TextChoices):
     PRIVATE = "private", "Private: only you"
     LINK = "link", "Anyone with the link"
     PUBLIC = "public", "Public: everyone here"
 
 
+KEPT = Q(trashed_at__isnull=True)
 FILTERED = ("width", "height", "frames", "description_unsure", "camera_make", "camera_model")
 
 
@@ -81,7 +95,14 @@ class Image(models.Model):
     tag_words = models.TextField(blank=True, editable=False, help_text="The names of its tags, for searches by words.")
     text_in_picture = models.TextField(blank=True, help_text="What can be read in it, line by line (see reading).")
 
-    objects = ImageQuerySet.as_manager()
+    place = models.CharField(max_length=200, blank=True, help_text="Where it was taken, in words.")
+    place_by_person = models.BooleanField(
+        default=False, help_text="The owner wrote the place: all may read it. One found by coordinates is the owner's."
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="In the trash since.")
+
+    objects = KeptManager()
+    with_trash = ImageQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -89,10 +110,19 @@ class Image(models.Model):
         ]
         indexes: ClassVar = [
             # each with all that plain filters ask for, so that none of them reads the table
-            models.Index(fields=["-sort_date", "-id", "visibility", "owner", *FILTERED], name="image_newest_filtered"),
-            models.Index(fields=["owner", "-sort_date", "-id", "visibility", *FILTERED], name="image_owner_newest"),
             models.Index(
-                fields=["visibility", "-sort_date", "-id", "owner", *FILTERED], name="image_visibility_newest"
+                fields=["-sort_date", "-id", "visibility", "owner", *FILTERED], condition=KEPT, name="image_newest_kept"
+            ),
+            models.Index(
+                fields=["owner", "-sort_date", "-id", "visibility", *FILTERED], condition=KEPT, name="image_owner_kept"
+            ),
+            models.Index(
+                fields=["visibility", "-sort_date", "-id", "owner", *FILTERED],
+                condition=KEPT,
+                name="image_visibility_kept",
+            ),
+            models.Index(
+                fields=["owner", "-trashed_at", "-id"], condition=Q(trashed_at__isnull=False), name="image_trash"
             ),
             # of the few whose description is a person's, which search looks through every minute
             models.Index(fields=["id"], condition=Q(description_by_person=True), name="image_by_person"),

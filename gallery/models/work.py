@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from gallery.models.images import Image
+from gallery.models.people import User
 
 
 class Stage(models.Model):
@@ -53,3 +54,14 @@ class Stage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} of {self.image_id}: {self.state}"
+
+
+class Pause(models.Model):
+    """A step that workers leave alone until somebody resumes it; "" for all steps. See gallery.pauses."""
+
+    step = models.CharField(max_length=20, unique=True, blank=True)
+    paused_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    paused_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.step or "everything"

@@ -36,6 +36,7 @@ CSRF_FAILURE_VIEW = "mmsite.errors.csrf_failure"
 
 INSTALLED_APPS = [
     "mmsite",
+    "api",
     "gallery",
     "captioning",
     "reading",
@@ -48,6 +49,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
