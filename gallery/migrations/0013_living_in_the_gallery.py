@@ -116,15 +116,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='image',
-            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['-sort_date', '-id', 'visibility', 'owner', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model'], name='image_newest_kept'),
+            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['-sort_date', '-id', 'visibility', 'owner', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model', 'trashed_at'], name='image_newest_kept'),
         ),
         migrations.AddIndex(
             model_name='image',
-            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['owner', '-sort_date', '-id', 'visibility', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model'], name='image_owner_kept'),
+            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['owner', '-sort_date', '-id', 'visibility', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model', 'trashed_at'], name='image_owner_kept'),
         ),
         migrations.AddIndex(
             model_name='image',
-            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['visibility', '-sort_date', '-id', 'owner', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model'], name='image_visibility_kept'),
+            index=models.Index(condition=models.Q(('trashed_at__isnull', True)), fields=['visibility', '-sort_date', '-id', 'owner', 'width', 'height', 'frames', 'description_unsure', 'camera_make', 'camera_model', 'trashed_at'], name='image_visibility_kept'),
         ),
         migrations.AddIndex(
             model_name='image',

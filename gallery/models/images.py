@@ -58,7 +58,7 @@ class Visibility(models.TextChoices):
 
 
 KEPT = Q(trashed_at__isnull=True)
-FILTERED = ("width", "height", "frames", "description_unsure", "camera_make", "camera_model")
+FILTERED = ("width", "height", "frames", "description_unsure", "camera_make", "camera_model", "trashed_at")
 
 
 class Image(models.Model):
