@@ -119,6 +119,18 @@ def some_of(name: str, allowed: list[str]) -> list[str]:
     return _read(name, list(allowed), parse, f"a comma-separated choice from {', '.join(allowed)}")
 
 
+def pairs(name: str, expected: str) -> list[tuple[str, Path]]:
+    """Comma-separated `name:path`, for several names or one; a relative path is taken from the current folder."""
+
+    def parse(text: str) -> list[tuple[str, Path]]:
+        found = [item.partition(":") for item in _items(text)]
+        if not all(key.strip() and value.strip() for key, _, value in found):
+            raise ValueError(text)
+        return [(key.strip(), Path(value.strip()).expanduser().absolute()) for key, _, value in found]
+
+    return _read(name, [], parse, expected)
+
+
 def path(name: str, default: Path) -> Path:
     """A path; `~` is expanded, a relative one is taken from the current folder."""
     return _read(name, default, lambda value: Path(value).expanduser().absolute(), "a path")

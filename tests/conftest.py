@@ -23,6 +23,7 @@ def _media(settings: Any, tmp_path: Any) -> None:
     """Each test keeps its files to itself."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.INDEX_DIR = tmp_path / "index"
+    settings.UPLOADS_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from gallery.models.audit import AuditEntry
 from gallery.models.images import Image, ImageQuerySet, Rendition, Visibility
 from gallery.models.marks import Favourite, ImageTag, Tag
 from gallery.models.people import User, Viewer
-from gallery.models.uploads import Upload
+from gallery.models.uploads import SeenFile, Upload
 from gallery.models.work import Pause, Stage
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "ImageTag",
     "Pause",
     "Rendition",
+    "SeenFile",
     "Stage",
     "Tag",
     "Upload",

@@ -149,6 +149,9 @@ if S3_BUCKET := env.text("S3_BUCKET"):
             "location": env.text("S3_PREFIX"),
         },
     }
+# Where files lie that come piece by piece, until they are pictures; a shared folder where several hosts serve the site.
+UPLOADS_DIR = env.path("UPLOADS_DIR", DATA_DIR / "uploads")
+UPLOAD_HOURS = env.positive("UPLOAD_HOURS", 24)  # one that doesn't go on for so long is thrown away
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_HANDLERS = [
@@ -211,7 +214,15 @@ GALLERY_LIMITS = {
     "request": env.positive("MAX_REQUEST_MEGABYTES", 4_000) * 1_000_000,
     "frames": env.positive("MAX_FRAMES", 1_000),
     "animation_pixels": env.positive("MAX_ANIMATION_MEGAPIXELS", 600) * 1_000_000,
+    "archive": env.positive("MAX_ARCHIVE_MEGABYTES", 4_000) * 1_000_000,
+    "entries": env.positive("MAX_ARCHIVE_FILES", 10_000),
+    "open_uploads": 200,  # of one person at once
+    "open_bytes": env.positive("MAX_OPEN_UPLOAD_MEGABYTES", 20_000) * 1_000_000,  # of all of those
 }
+# Pictures from addresses on the web: the site then calls machines that strangers name, so somebody must want it.
+URL_IMPORT = env.boolean("URL_IMPORT", default=False)
+# Folders of this machine whose new pictures are taken in for somebody: `ada:/photos/ada,grace:/photos/grace`.
+WATCH = env.pairs("WATCH", "a list such as ada:/photos/ada,grace:/photos/grace")
 # The module that knows the order of the work: see gallery.pipeline.Pipeline.
 GALLERY_PIPELINE = "mmsite.pipeline"
 
