@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gallery import recording
+from tests.gallery import queueing, recording
 
 
 @pytest.fixture
@@ -13,6 +13,13 @@ def told(settings: Any) -> list[tuple[str, Any]]:
     settings.GALLERY_PIPELINE = "tests.gallery.recording"
     recording.calls.clear()
     return recording.calls
+
+
+@pytest.fixture
+def queue(settings: Any) -> None:
+    """The pipeline of tests.gallery.queueing, as it is before any test."""
+    settings.GALLERY_PIPELINE = "tests.gallery.queueing"
+    queueing.begin()
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""The queue of work: what the sweep puts right."""
+
+import pytest
+from django.conf import settings as django_settings
+
+from gallery import stages
+from gallery.models import Stage, User
+from gallery.pipeline import Step
+from tests.gallery.queueing import BACKFILL, LATER, STEPS, add_work, claim, kill, states, todays_steps
+
+pytestmark = pytest.mark.usefixtures("queue")
+
+
+def test_the_sweep_opens_and_revives_a_later_step_as_such(user: User) -> None:
+    add_work(user, pictures=2)
+    text = Step("text", "reader", later=True)
+    for report in ("opened", "skipped", "revived"):
+        todays_steps[:] = STEPS if report == "skipped" else [*STEPS, text]
+        assert getattr(stages.sweep(), report) == 2
+        assert set(Stage.objects.filter(step="text").values_list("priority", flat=True)) == {LATER}
+
+
+def test_the_sweep_opens_what_a_new_model_needs_as_backfill(user: User) -> None:
+    images = add_work(user, pictures=3)
+    stages.finish(claim())
+    todays_steps.append(Step("embedding", "new@1"))
+    report = stages.sweep()
+    assert report.opened == 3
+    assert {stage.image for stage in claim()} == set(images)
+    assert set(Stage.objects.filter(model="new@1").values_list("priority", flat=True)) == {BACKFILL}
+    assert stages.sweep().opened == 0
+
+
+def test_the_sweep_drops_what_a_replaced_model_had_to_do_and_revives_it_when_it_returns(user: User) -> None:
+    add_work(user, pictures=2)
+    todays_steps[:] = [Step("renditions"), Step("caption", "better")]
+    assert stages.sweep().skipped == 4
+    assert states(model="fake") == {"skipped": 2}
+    todays_steps[:] = STEPS
+    assert stages.sweep().revived == 4
+    assert states(model="fake") == {"pending": 2}
+
+
+def test_the_sweep_fails_what_has_no_attempts_left(user: User) -> None:
+    todays_steps[:] = [Step("renditions")]
+    add_work(user)
+    for _ in range(django_settings.STAGE_ATTEMPTS):
+        kill(claim())
+    report = stages.sweep()
+    assert (report.failed, report.expired) == (1, 0)
+    assert states() == {"failed": 1}
