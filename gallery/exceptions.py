@@ -7,3 +7,19 @@ class GalleryError(Exception):
 
 class UploadRefused(GalleryError):
     """A file can't become a picture of the gallery. `str()` of it is a sentence for the person who gave it."""
+
+
+class UploadBusy(GalleryError):
+    """Somebody else writes to this upload just now."""
+
+
+class UploadGone(GalleryError):
+    """An upload receives nothing any more: it is finished, cancelled, or its file is gone."""
+
+
+class OffsetMismatch(GalleryError):
+    """A piece doesn't begin where the next byte of its upload is expected: at `expected`."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(f"The next byte to come is number {expected}.")
+        self.expected = expected

@@ -1,11 +1,13 @@
 from django.urls import path
 
-from gallery.views import accounts, albums, images, library, media, selection, tags, upload
+from gallery.views import accounts, albums, images, library, media, selection, tags, upload, uploads
 
 urlpatterns = [
     path("", library.library, name="library"),
     path("public/", library.public, name="public"),
     path("upload/", upload.upload, name="upload"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("uploads/<uuid:uuid>/", uploads.upload_in_pieces, name="upload-in-pieces"),
     path("states/", images.image_states, name="image-states"),
     path("i/<uuid:uuid>/", images.image_detail, name="image"),
     path("i/<uuid:uuid>/state/", images.image_state, name="image-state"),

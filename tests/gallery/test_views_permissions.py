@@ -22,6 +22,7 @@ PAGES = {
     "library": (200, 200),
     "public": (200, 200),
     "upload": (302, 200),
+    "uploads": (401, 200),
     "image-states": (200, 200),
     "sign-in": (200, 302),
     "sign-up": (200, 302),
@@ -49,6 +50,9 @@ PAGES = {
     "describe-keep": (405, 405),
     "healthz": (200, 200),
     "metrics": (404, 404),
+    "tokens": (302, 200),
+    "token-create": (405, 405),
+    "token-revoke": (405, 405),
     "favicon": (302, 302),
 }
 # name -> who is given it by GET; POST is refused
@@ -80,13 +84,15 @@ ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-arrange": {"do": "out"},
     "album-delete": {},
 }
+# tried by everyone in test_uploads.py
+UPLOAD_PAGES = ["upload-in-pieces"]
 VIEWERS = ["a stranger", "somebody else", "the owner"]
 
 
 def url_names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            if pattern.app_name != "admin":  # Django's own, with its own permissions
+            if pattern.app_name not in ("admin", "api"):  # with permissions of their own; of the API, see tests/api
                 yield from url_names(pattern.url_patterns)
         else:
             assert pattern.name, f"{pattern} has no name"
@@ -121,7 +127,7 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 def test_no_address_is_missing_from_these_tables() -> None:
     assert sorted(url_names(get_resolver().url_patterns)) == sorted(
-        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS}
+        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UPLOAD_PAGES}
     )
 
 

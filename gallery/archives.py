@@ -1,0 +1,210 @@
+"""ZIP archives: pictures read out of those that strangers made, and pictures streamed into new ones.
+
+Nothing is ever unpacked to a path: entries are read one by one, and their names are data. All limits count what is
+really read, since everything that an archive says of itself may be a lie.
+"""
+
+import io
+import lzma
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO, NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+
+from gallery.exceptions import UploadRefused
+
+PIECE = 256 << 10
+_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
+_ENCRYPTED = 0x1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+# Of the list at the archive's end: a name is rarely longer. It is read whole, hence bounded before it is.
+_LIST_BYTES_PER_ENTRY = 600
+# Pictures are packed already. One that shrinks this much, and is no small one, is a bomb.
+_MOST_RATIO, _RATIO_FROM_BYTES = 200, 10_000_000
+_PASSED_OVER = re.compile(r"(^|/)(\.[^/]*|__MACOSX/.*|thumbs\.db|desktop\.ini)$", re.IGNORECASE)
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
+
+
+def is_archive_name(file_name: str) -> bool:
+    """Whether a file of this name may be an archive."""
+    return file_name.lower().endswith(".zip")
+
+
+def is_archive(file: BinaryIO | IO[bytes], file_name: str) -> bool:
+    """Whether this is a ZIP archive, by name and by content: documents of offices are archives too."""
+    file.seek(0)
+    beginning = file.read(4)
+    file.seek(0)
+    return is_archive_name(file_name) and beginning in _BEGINNINGS
+
+
+def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
+    """The archive in a file, its list of entries read. Raises UploadRefused with a sentence."""
+    most: int = settings.GALLERY_LIMITS["entries"]
+    try:
+        archive = zipfile.ZipFile(_Bounded(file, most * _LIST_BYTES_PER_ENTRY))
+    except _BROKEN as error:
+        raise UploadRefused("This archive is damaged or cut short.") from error
+    if (number := len(archive.infolist())) > most:
+        raise UploadRefused(f"This archive holds {number:,} files; the limit is {most:,}.")
+    return archive
+
+
+def entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files in an archive, without what systems hide in them."""
+    return [info for info in archive.infolist() if not info.is_dir() and not _PASSED_OVER.search(info.filename)]
+
+
+def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """The bytes of one entry, in a temporary file without a name. Raises UploadRefused with a sentence."""
+    limit: int = settings.GALLERY_LIMITS["bytes"]
+    _check(info, limit)
+    settings.UPLOADS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    taken = tempfile.TemporaryFile(dir=settings.UPLOADS_DIR)  # noqa: SIM115  the caller closes it
+    try:
+        with archive.open(info) as source:
+            size = 0
+            while piece := source.read(PIECE):
+                size += len(piece)
+                if size > limit or _is_bomb(size, info.compress_size):
+                    raise UploadRefused("This file is larger than the archive says.")
+                taken.write(piece)
+        taken.seek(0)
+    except UploadRefused:
+        taken.close()
+        raise
+    except (*_BROKEN, RuntimeError) as error:
+        taken.close()
+        raise UploadRefused("This file is damaged inside its archive.") from error
+    return taken
+
+
+def _check(info: zipfile.ZipInfo, limit: int) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise UploadRefused("This file is locked by a password. Unpack the archive and send the pictures themselves.")
+    if info.compress_type not in _METHODS:
+        raise UploadRefused("This file is packed in a way that is not supported here.")
+    if is_archive_name(info.filename):
+        raise UploadRefused("This is an archive within an archive. Send it by itself.")
+    if info.file_size > limit or _is_bomb(info.file_size, info.compress_size):
+        raise UploadRefused(f"This file is too large: the limit is {limit // 1_000_000:,} MB.")
+
+
+def _is_bomb(size: int, packed: int) -> bool:
+    return size > _RATIO_FROM_BYTES and size > _MOST_RATIO * max(packed, 1)
+
+
+class _Bounded(io.RawIOBase):
+    """A file of which nobody reads more than so many bytes at once: zipfile reads the list of entries whole."""
+
+    def __init__(self, file: BinaryIO | IO[bytes], most: int) -> None:
+        super().__init__()
+        self._file, self._most = file, most
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = self._most + 1 if size is None or size < 0 else size
+        if wanted > self._most + 1:
+            raise ValueError("The list of entries is too long.")
+        data = self._file.read(wanted)
+        if len(data) > self._most:
+            raise ValueError("The list of entries is too long.")
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
+class Member(NamedTuple):
+    """A file to put into an archive. `open` gives its bytes, or raises FileNotFoundError."""
+
+    name: str
+    at: datetime
+    source: "Opens"
+
+
+class Opens:
+    """Something that can be opened when its turn comes."""
+
+    def open(self) -> IO[bytes]:
+        """Its bytes. Raises FileNotFoundError."""
+        raise NotImplementedError
+
+
+def stream(members: Iterable[Member]) -> Iterator[bytes]:
+    """A ZIP archive of these, piece by piece, without a temporary file. Pictures are packed already, and only stored.
+
+    Names that come twice are numbered; what is missing by the time of its turn is told in a text at the end.
+    """
+    sink = _Sink()
+    names: set[str] = set()
+    missing: list[str] = []
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for member in members:
+            name = _unused(member.name, names)
+            try:
+                opened = member.source.open()
+            except FileNotFoundError:
+                missing.append(member.name)
+                continue
+            with opened, archive.open(_info(name, member.at), "w", force_zip64=True) as target:
+                while piece := opened.read(PIECE):
+                    target.write(piece)
+                    yield sink.take()
+        if missing:
+            text = "These files are missing on the site, and so from this archive:\n\n" + "\n".join(missing) + "\n"
+            archive.writestr(_info(_unused("MISSING.txt", names), timezone.now()), text)
+    yield sink.take()
+
+
+def _info(name: str, at: datetime) -> zipfile.ZipInfo:
+    moment = timezone.localtime(at)
+    year = min(max(moment.year, 1980), 2107)  # what the format can say
+    info = zipfile.ZipInfo(name, (year, *moment.timetuple()[1:6]))
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """The name, or the first of `name (2)`, `name (3)` that is free. Some systems tell no capitals apart."""
+    path = PurePosixPath(name.replace("/", "_").replace("\\", "_").strip() or "picture")
+    unused, number = path.name, 1
+    while unused.casefold() in names:
+        number += 1
+        unused = f"{path.stem} ({number}){path.suffix}"
+    names.add(unused.casefold())
+    return unused
+
+
+class _Sink(io.RawIOBase):
+    """What an archive is written to: holds bytes until they are taken, and can't go back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        self._held += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken, self._held = bytes(self._held), bytearray()
+        return taken

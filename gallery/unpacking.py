@@ -1,0 +1,110 @@
+"""Archives that were uploaded, unpacked by the worker: picture by picture, each known by its bytes, so that a process
+that dies midway costs nothing but time."""
+
+import logging
+import zipfile
+from typing import Any
+
+from django.core.files import File
+from django.utils import timezone
+
+from gallery import archives, uploads
+from gallery.exceptions import UploadBusy, UploadGone, UploadRefused
+from gallery.intake import Outcome, picture_take
+from gallery.models import Stage, Upload
+from gallery.validators import clean_file_name
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 3  # at one entry, when the process that takes it dies
+MOST_REFUSALS = 200  # that are told by name
+# What an archive may unpack to in all: pictures are packed already.
+_MOST_RATIO, _RATIO_FROM_BYTES = 20, 1_000_000_000
+
+
+def any_due() -> bool:
+    """Whether an archive waits to be unpacked."""
+    return Upload.objects.filter(state=Upload.State.UNPACKING).exists()
+
+
+def unpack_some(*, most: int) -> int:
+    """Takes in up to `most` further entries of the archive that waits longest; how many they were."""
+    for upload in Upload.objects.filter(state=Upload.State.UNPACKING).select_related("owner").order_by("pk"):
+        try:
+            return _unpack(upload, most)
+        except UploadBusy:
+            continue  # another worker is at it
+        except UploadGone:
+            logger.warning("The file of %s is not on this machine", upload.uuid)
+    return 0
+
+
+def _unpack(upload: Upload, most: int) -> int:
+    with uploads.locked(upload) as file:
+        upload.refresh_from_db()
+        if upload.state != Upload.State.UNPACKING:
+            return 0
+        with archives.archive_open(file) as archive:
+            there = archives.entries(archive)
+            begin = upload.entries_done
+            for info in there[begin : begin + most]:
+                _report(upload, _entry_take(upload, archive, info))
+        number = upload.entries_done - begin
+        if upload.entries_done >= len(there):
+            _finish(upload)
+    return number
+
+
+def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Outcome:
+    name = clean_file_name(info.filename)
+    index, attempts = upload.report.get("trying", (-1, 0))
+    attempts = attempts + 1 if index == upload.entries_done else 1
+    if attempts > ATTEMPTS:
+        return Outcome(name, "refused", "This file could not be read: it stopped the site.")
+    upload.report = {**upload.report, "trying": [upload.entries_done, attempts]}
+    _save(upload)
+    unpacked = upload.report.get("bytes", 0) + info.file_size
+    if unpacked > max(_RATIO_FROM_BYTES, _MOST_RATIO * upload.byte_size):
+        return Outcome(name, "refused", "This archive unpacks to more than pictures do. Send the rest by itself.")
+    upload.report = {**upload.report, "bytes": unpacked}
+    try:
+        with archives.entry_read(archive, info) as file:
+            return picture_take(
+                owner=upload.owner,
+                file=File(file),
+                file_name=name,
+                visibility=upload.visibility,
+                priority=Stage.Priority.BACKFILL,
+            )
+    except UploadRefused as refusal:
+        return Outcome(name, "refused", str(refusal))
+
+
+def _report(upload: Upload, outcome: Outcome) -> None:
+    report: dict[str, Any] = {**upload.report, outcome.kind: upload.report.get(outcome.kind, 0) + 1}
+    refusals: list[list[str]] = report.get("refusals", [])
+    if outcome.kind == "refused" and len(refusals) < MOST_REFUSALS:
+        report["refusals"] = [*refusals, [outcome.name, outcome.sentence]]
+    upload.report = report
+    upload.entries_done += 1
+    _save(upload)
+
+
+def _finish(upload: Upload) -> None:
+    report = upload.report
+    numbers = [
+        f"{report.get('created', 0):,} uploaded",
+        f"{report.get('duplicate', 0):,} there already",
+        f"{report.get('refused', 0):,} refused",
+    ]
+    upload.outcome = ", ".join(numbers) + "."
+    is_refused = not report.get("created") and not report.get("duplicate")
+    upload.state = Upload.State.REFUSED if is_refused else Upload.State.DONE
+    upload.report = {**report, "kind": "refused" if is_refused else "created"}
+    _save(upload, "state", "outcome")
+    uploads.path_of(upload).unlink(missing_ok=True)
+
+
+def _save(upload: Upload, *more: str) -> None:
+    upload.updated_at = timezone.now()
+    upload.save(update_fields=["entries_done", "report", "updated_at", *more])
