@@ -8,6 +8,8 @@ lost meanwhile is ignored: each report is a compare-and-set on `claimed_by`.
 
 A claim that ran out means that a process died or hung. Nobody knows which of its pictures did it, so that each of its
 stages is from then on tried alone, until the guilty one has used up its attempts and the innocent ones are done.
+
+Steps that are paused (gallery.pauses) are not claimed and count as neither due nor stalled.
 """
 
 import uuid
@@ -18,11 +20,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Image, Stage
+from gallery.pauses import EVERYTHING, paused_steps
 from gallery.pipeline import Step, get_pipeline
 
 DIED = "The worker stopped while working on this picture, {attempts} times."
@@ -31,6 +33,8 @@ REPLACED = "No longer needed: another model does this now."
 OPENED_PER_SWEEP = 5_000
 # Stages that wait for a model together; bounds the transaction.
 POSTPONED_AT_ONCE = 1_000
+# Pictures whose work is begun anew in one statement, which holds SQLite's one lock for writing.
+REQUEUED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,12 @@ def retry(*, image: Image) -> int:
 
 def retry_all(*, step: str | None = None) -> int:
     """Start again whatever failed (of one step), as a backfill; the number of stages."""
-    failed = Stage.objects.filter(state=Stage.State.FAILED)
-    return _rearm(failed if step is None else failed.filter(step=step), Stage.Priority.BACKFILL)
+    return retry_these(stages=Stage.objects.all() if step is None else Stage.objects.filter(step=step))
+
+
+def retry_these(*, stages: QuerySet[Stage]) -> int:
+    """Start again those of these that failed, as a backfill; the number of stages."""
+    return _rearm(stages.filter(state=Stage.State.FAILED), Stage.Priority.BACKFILL)
 
 
 def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority) -> int:
@@ -156,9 +164,22 @@ def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority) 
 
 
 def requeue_all(*, images: QuerySet[Image], step: str) -> int:
-    """The same for any number of pictures, as a backfill and not all at once; the number of stages."""
-    chunks = in_chunks(images.values_list("pk", flat=True), AT_ONCE)
-    return sum(requeue(image_ids=chunk, step=step, priority=Stage.Priority.BACKFILL) for chunk in chunks)
+    """The same for any number of pictures, as a backfill; the number of stages. What a picture lacks, the sweep opens.
+
+    Piece by piece: neither workers nor uploads wait long for the rows, nor does a page for a million pictures' ids.
+    """
+    models = [each.model for each in get_pipeline().steps() if each.name == step]
+    stages = Stage.objects.filter(step=step, model__in=models).exclude(state=Stage.State.RUNNING)
+    bounds = images.order_by().aggregate(first=Min("pk"), last=Max("pk"))
+    if bounds["first"] is None:
+        return 0
+    fresh, opened = _fresh(Stage.Priority.BACKFILL), 0
+    for start in range(bounds["first"], bounds["last"] + 1, REQUEUED_AT_ONCE):
+        piece = images.order_by().filter(pk__gte=start, pk__lt=start + REQUEUED_AT_ONCE)
+        opened += stages.filter(image_id__in=piece.values("pk")).update(**fresh)
+    if opened:
+        transaction.on_commit(get_pipeline().wake)
+    return opened
 
 
 def sweep() -> SweepReport:
@@ -180,19 +201,19 @@ def sweep() -> SweepReport:
 def any_due(*, steps: Collection[str] | None = None) -> bool:
     """Is there work (of these steps) that somebody should claim now?"""
     now = timezone.now()
-    return any(_only(steps).filter(due).exists() for due in (_waiting(now), _expired(now)))
+    return any(part.filter(due).exists() for part in _parts(steps) for due in (_waiting(now), _expired(now)))
 
 
 def stalled(*, for_seconds: float, steps: Collection[str] | None = None) -> bool:
     """Work (of these steps) has been due for so long, nobody holds a claim, and nothing was settled in that time."""
     now = timezone.now()
     before = now - timedelta(seconds=for_seconds)
-    waits = _only(steps).filter(_waiting(before) | _expired(before))
-    moves = _only(steps).filter(
-        Q(state=Stage.State.RUNNING, claimed_until__gt=now)
-        | Q(state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before)
+    parts = _parts(steps)
+    waits = _waiting(before) | _expired(before)
+    moves = Q(state=Stage.State.RUNNING, claimed_until__gt=now) | Q(
+        state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before
     )
-    return waits.exists() and not moves.exists()
+    return any(part.filter(waits).exists() for part in parts) and not any(part.filter(moves).exists() for part in parts)
 
 
 def counts() -> Counts:
@@ -217,29 +238,38 @@ def _waiting(now: datetime) -> Q:
     return Q(state=Stage.State.PENDING, due_at__lte=now)
 
 
-def _only(steps: Collection[str] | None) -> QuerySet[Stage]:
-    return Stage.objects.all() if steps is None else Stage.objects.filter(step__in=steps)
+def _parts(steps: Collection[str] | None) -> list[QuerySet[Stage]]:
+    """The stages that may be claimed: all at once, or step by step, since no index gives the order of several steps."""
+    paused = paused_steps()
+    if EVERYTHING in paused:
+        return []
+    if steps is None and not paused:
+        return [Stage.objects.all()]
+    names = {step.name for step in get_pipeline().steps()} if steps is None else set(steps)
+    return [Stage.objects.filter(step=name) for name in sorted(names - paused)]
 
 
 def _next_due(limit: int, steps: Collection[str] | None, passed: Collection[int]) -> list[int]:
     """Ids of the stages that belong into the next claim, but for those that were passed over."""
     now = timezone.now()
-    stages = _only(steps).exclude(pk__in=passed) if passed else _only(steps)
+    parts = [part.exclude(pk__in=passed) for part in _parts(steps)] if passed else _parts(steps)
     # Two queries, since one with OR would sort the whole backlog: in each of these the index gives the order.
     heads = [
         stage
+        for part in parts
         for due in (_waiting(now), _expired(now))
-        for stage in stages.filter(due).order_by("priority", "due_at", "id")[: limit * 4]
+        for stage in part.filter(due).order_by("priority", "due_at", "id")[: limit * 4]
     ]
     if not heads:
         return []
-    first = min(heads, key=lambda stage: (stage.priority, stage.due_at, stage.pk))
+    heads.sort(key=lambda stage: (stage.priority, stage.due_at, stage.pk))
+    first = heads[0]
     if first.state == Stage.State.RUNNING or first.priority == Stage.Priority.LATER:
         return [first.pk]
     batch = [stage for stage in heads if stage.state == Stage.State.PENDING and stage.priority == first.priority]
     image_ids = list(dict.fromkeys(stage.image_id for stage in batch))[:limit]
-    waiting = stages.filter(_waiting(now), image_id__in=image_ids, priority=first.priority)
-    return list(waiting.values_list("pk", flat=True))
+    waiting = (part.filter(_waiting(now), image_id__in=image_ids, priority=first.priority) for part in parts)
+    return [pk for part in waiting for pk in part.values_list("pk", flat=True)]
 
 
 def _take(ids: list[int], worker: str) -> list[Stage]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from gallery import stages
+from gallery.pauses import paused_steps
 from mmsite import children, pipeline, queues
 from mmsite.children import Child
 from mmsite.lifeline import Lifeline
@@ -110,6 +111,7 @@ class Watchdog:
         self._steps = steps
         self._interval = min(5.0, settings.WATCHDOG_SECONDS / 4)
         self._next_look = 0.0
+        self._paused: frozenset[str] = frozenset()
         self._be_patient(settings.WATCHDOG_SECONDS)
 
     def finds_worker_stuck(self) -> bool:
@@ -122,11 +124,15 @@ class Watchdog:
             if stages.any_due(steps=self._steps) or pushing.is_behind():
                 pipeline.wake()
             stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=self._steps)
+            paused = paused_steps()
         except DatabaseError:
             logger.warning("The database did not answer the watchdog", exc_info=True)
             return False
         finally:
             connection.close()
+        if paused != self._paused:  # what was resumed has been due for long, and nobody is to blame
+            self._paused = paused
+            self._be_patient(settings.WATCHDOG_SECONDS)
         if not stalled:
             self._patience, self._patient_until = float(settings.WATCHDOG_SECONDS), now
         elif now > self._patient_until:

@@ -45,8 +45,13 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
     with the steps that come later, which may take hours."""
     if steps is None or pipeline.CAPTION in steps:
         warm_models()
-    embed_captions = captions.embed_due if pipeline.embeds(steps) else lambda: 0
-    compare_pictures = duplicates.compare_some if pipeline.compares(steps) else lambda: 0
+
+    def embed_captions() -> int:
+        return captions.embed_due() if pipeline.embeds(steps) else 0
+
+    def compare_pictures() -> int:
+        return duplicates.compare_some() if pipeline.compares(steps) else 0
+
     embed_captions()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
