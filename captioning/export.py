@@ -72,7 +72,7 @@ def split_of(image: Image, seed: int) -> Split:
 
 
 def _approved(owners: Sequence[User]) -> QuerySet[Caption]:
-    approved = Caption.objects.by_person().filter(is_current=True)
+    approved = Caption.objects.by_person().filter(is_current=True, image__trashed_at=None)
     if owners:
         approved = approved.filter(image__owner__in=owners)
     return approved.select_related("image").prefetch_related("image__renditions").order_by("image_id")

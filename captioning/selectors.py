@@ -58,7 +58,7 @@ def review_step(*, owner: User, at: Caption | None = None, after: Caption | None
 
     `at` begins with that caption or what comes in its place, `after` behind it. Three statements.
     """
-    captions = Caption.objects.to_review().filter(image__owner=owner)
+    captions = Caption.objects.to_review().filter(image__owner=owner, image__trashed_at=None)
     if at is not None:
         captions = captions.filter(_behind(at) | Q(image_id=at.image_id))
     elif after is not None:

@@ -143,7 +143,7 @@ def _lock_captions_of(image_id: int, *, before: str | None = None, after: str | 
     Raises Image.DoesNotExist, or CaptionChanged where its caption is not what it was `before`; nor what it is to be
     `after`, as where a button was pressed twice.
     """
-    image = Image.objects.select_for_update().only("description").get(pk=image_id)
+    image = Image.with_trash.select_for_update().only("description").get(pk=image_id)
     if before is not None and tidy(image.description) not in (tidy(before), after):
         raise CaptionChanged("The caption has changed meanwhile.")
 

@@ -84,7 +84,9 @@ def _judge(caption: Caption, person: User, said: dict[str, Any]) -> None:
 
 
 def _own(owner: User) -> QuerySet[Caption]:
-    return Caption.objects.filter(image__owner=owner, source=Caption.Source.MODEL).select_related("image")
+    return Caption.objects.filter(
+        image__owner=owner, image__trashed_at=None, source=Caption.Source.MODEL
+    ).select_related("image")
 
 
 def _is_judged(caption: Caption) -> bool:

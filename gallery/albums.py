@@ -4,12 +4,12 @@ Whatever changes what is in an album locks its row first, so that no two picture
 that have to be locked as well are locked before it, so that no two writers wait for each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Subquery
+from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -27,11 +27,21 @@ class ListedAlbum:
     front: Image | None
 
 
+@dataclass(frozen=True)
+class Removal:
+    """What was taken out of an album: the positions of the pictures by their ids, and the one that was its cover."""
+
+    positions: Mapping[int, int]
+    cover_id: int | None = None
+
+
 def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
     """The albums that the viewer may see, the last changed first. Three SQL statements."""
-    first = AlbumImage.objects.filter(album=OuterRef("pk")).order_by("position").values("image")[:1]
-    front = Coalesce("cover", Subquery(first), output_field=BigIntegerField())
-    albums = Album.objects.listed_for(viewer).annotate(pictures=Count("images"), front_id=front)
+    cover = Image.objects.filter(pk=OuterRef("cover")).values("pk")
+    first = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None).order_by("position")
+    front = Coalesce(Subquery(cover), Subquery(first.values("image")[:1]), output_field=BigIntegerField())
+    number = Count("images", filter=Q(images__trashed_at=None))
+    albums = Album.objects.listed_for(viewer).annotate(pictures=number, front_id=front)
     rows: list[Any] = list(albums.last_changed_first())
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
     return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
@@ -39,7 +49,8 @@ def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
 
 def album_page(*, album: Album, after: int, size: int) -> ImagePage:
     """The pictures behind position `after`, in the album's order, with their renditions and stages prefetched."""
-    places = AlbumImage.objects.filter(album=album, position__gt=after).select_related("image").order_by("position")
+    kept = AlbumImage.objects.filter(album=album, image__trashed_at=None)
+    places = kept.filter(position__gt=after).select_related("image").order_by("position")
     found = list(places.prefetch_related("image__renditions", "image__stages")[: size + 1])
     shown = found[:size]
     return ImagePage([place.image for place in shown], str(shown[-1].position) if len(found) > size else None)
@@ -62,31 +73,57 @@ def album_delete(*, album: Album) -> None:
         album.delete()
 
 
-def album_add(*, album: Album, images: ImageQuerySet) -> int:
+def album_add(*, album: Album, images: ImageQuerySet) -> list[int]:
     """Puts pictures of the album's owner at its end, the oldest first; others' and those that it has are left out.
 
-    How many were put in: none where the album was deleted meanwhile.
+    The ids of those that were put in: none where the album was deleted meanwhile.
     """
     with transaction.atomic():
         # locked, so that none is deleted before it is in the album
         own = list(images.filter(owner=album.owner_id).locked())
         if not _lock(album):
-            return 0
+            return []
         known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))
         new = sorted((image for image in own if image.pk not in known), key=lambda image: (image.sort_date, image.pk))
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
         places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(new, start=1)]
         AlbumImage.objects.bulk_create(places)
-    return len(new)
+    return [image.pk for image in new]
 
 
-def album_remove(*, album: Album, images: ImageQuerySet) -> int:
-    """Takes pictures out of an album, the cover too; how many. They stay in the library."""
+def album_remove(*, album: Album, images: ImageQuerySet) -> Removal:
+    """Takes pictures out of an album, the cover too; which. They stay in the library."""
     with transaction.atomic():
         _lock(album)
-        Album.objects.filter(pk=album.pk, cover__in=images).update(cover=None)
-        number, _ = AlbumImage.objects.filter(album=album, image__in=images).delete()
-    return number
+        covers = Album.objects.filter(pk=album.pk, cover__in=images)
+        cover_id = covers.values_list("cover", flat=True).first()
+        covers.update(cover=None)
+        places = AlbumImage.objects.filter(album=album, image__in=images)
+        positions = dict(places.values_list("image", "position"))
+        places.delete()
+    return Removal(positions, cover_id)
+
+
+def album_put_back(*, album: Album, removal: Removal) -> list[int]:
+    """Puts pictures back where they were in an album, and at its end where another has taken the place; the ids of
+    those that were not in it. The cover comes back where the album has none."""
+    with transaction.atomic():
+        present = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
+        if not _lock(album):
+            return []
+        known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
+        last = max(known, default=0)
+        missing = sorted(set(present) - set(known.values()), key=removal.positions.__getitem__)
+        places = []
+        for pk in missing:
+            position = removal.positions[pk]
+            if position in known:
+                position = last = max(last, *removal.positions.values()) + 1
+            places.append(AlbumImage(album=album, image_id=pk, position=position))
+        AlbumImage.objects.bulk_create(places)
+        if removal.cover_id in missing:
+            Album.objects.filter(pk=album.pk, cover=None).update(cover=removal.cover_id)
+    return missing
 
 
 def album_set_cover(*, album: Album, image: Image) -> None:
@@ -101,7 +138,7 @@ def album_move(*, album: Album, image: Image, earlier: bool) -> None:
     """Lets a picture change places with the one before it (`earlier`) or behind it, where there is one."""
     with transaction.atomic():
         _lock(album)
-        places = AlbumImage.objects.filter(album=album)
+        places = AlbumImage.objects.filter(album=album, image__trashed_at=None)
         place = places.filter(image=image).first()
         if place is None:
             return

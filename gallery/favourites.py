@@ -9,14 +9,22 @@ def is_favourite(*, viewer: Viewer, image: Image) -> bool:
     return Favourite.objects.filter(person_id=viewer.pk, image=image).exists()
 
 
-def favourites_add(*, person: User, images: ImageQuerySet) -> None:
-    """Those that the person may not see are left out."""
+def favourites_add(*, person: User, images: ImageQuerySet) -> list[int]:
+    """Those that the person may not see are left out. The ids of those that were none before."""
     with transaction.atomic():
         # locked, so that none is deleted before it has its heart
-        found = images.reachable_by(person).locked()
-        favourites = [Favourite(person=person, image=image) for image in found]
-        Favourite.objects.bulk_create(favourites, ignore_conflicts=True)
+        found = [image.pk for image in images.reachable_by(person).locked()]
+        had = set(Favourite.objects.filter(person=person, image__in=found).values_list("image", flat=True))
+        new = [pk for pk in found if pk not in had]
+        # the person may be doing it twice at once, and only one of the two gets here first
+        Favourite.objects.bulk_create((Favourite(person=person, image_id=pk) for pk in new), ignore_conflicts=True)
+    return new
 
 
-def favourites_remove(*, person: User, images: ImageQuerySet) -> None:
-    Favourite.objects.filter(person=person, image__in=images).delete()
+def favourites_remove(*, person: User, images: ImageQuerySet) -> list[int]:
+    """The ids of those that were among them."""
+    with transaction.atomic():
+        favourites = Favourite.objects.filter(person=person, image__in=images)
+        lost = list(favourites.order_by("image").values_list("image", flat=True))
+        favourites.delete()
+    return lost

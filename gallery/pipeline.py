@@ -41,7 +41,11 @@ class Pipeline(Protocol):
         """A person said what a picture shows, or takes it back; called in the transaction that records it."""
 
     def changed(self, *, image_ids: Collection[int]) -> None:
-        """Owner or visibility of these pictures changed; called in the transaction that changed them."""
+        """Owner or visibility of these pictures changed, or they went to the trash; called in the transaction that
+        changed them."""
+
+    def restored(self, *, image_ids: Collection[int]) -> None:
+        """These pictures are back from the trash; called in the transaction that restored them."""
 
     def forget(self, *, image_ids: Collection[int]) -> None:
         """These pictures are about to be deleted; called in the transaction that deletes them."""

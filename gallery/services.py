@@ -20,16 +20,19 @@ from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
 from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
+from gallery.trash import images_restore
 from gallery.validators import PictureFacts, digest_upload, inspect_upload
 
 logger = logging.getLogger(__name__)
 
 
 class ImageCreation(NamedTuple):
-    """`created` is False when the owner had a picture of the very same bytes: `image` is that one."""
+    """`created` is False when the owner had a picture of the very same bytes: `image` is that one, and `restored` says
+    whether it lay in the trash and is back."""
 
     image: Image
     created: bool
+    restored: bool = False
 
 
 def image_create(
@@ -45,19 +48,28 @@ def image_create(
     Raises UploadRefused with a sentence for the person who gave it.
     """
     digest = digest_upload(file)
-    existing = Image.objects.filter(owner=owner, sha256=digest.sha256).first()
-    if existing is not None:
-        return ImageCreation(existing, created=False)
+    if existing := _existing(owner, digest.sha256):
+        return existing
     facts = inspect_upload(file, file_name, digest=digest)
     try:
         image = _image_store(owner=owner, file=file, facts=facts, visibility=visibility, priority=priority)
     except IntegrityError:
         # The same bytes came twice at once, and the other one was quicker.
-        existing = Image.objects.filter(owner=owner, sha256=digest.sha256).first()
+        existing = _existing(owner, digest.sha256)
         if existing is None:
             raise
-        return ImageCreation(existing, created=False)
+        return existing
     return ImageCreation(image, created=True)
+
+
+def _existing(owner: User, sha256: str) -> ImageCreation | None:
+    """The owner's picture of these bytes, where there is one; from the trash it comes back."""
+    image = Image.with_trash.filter(owner=owner, sha256=sha256).first()
+    if image is None or image.trashed_at is None:
+        return ImageCreation(image, created=False) if image else None
+    restored = bool(images_restore(images=[image], by=owner))
+    image = Image.objects.filter(pk=image.pk).first()  # None: it was just purged
+    return ImageCreation(image, created=False, restored=restored) if image else None
 
 
 def _image_store(
@@ -84,7 +96,7 @@ def _image_store(
         latitude=facts.gps.latitude if facts.gps else None,
         longitude=facts.gps.longitude if facts.gps else None,
     )
-    with kept_if_used(lambda name: Image.objects.filter(uuid=image.uuid).exists()) as stored:
+    with kept_if_used(lambda name: Image.with_trash.filter(uuid=image.uuid).exists()) as stored:
         name = original_name(image.uuid, facts.format.extension)
         stored.append(name)  # before it is there: an interrupt may come while it is being stored
         image.original.name = _bytes_store(name, file)
@@ -125,7 +137,7 @@ def image_set_words(*, image: Image, title: str, notes: str) -> None:
 
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
     """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
-    image = Image.objects.filter(pk=image_id)
+    image = Image.with_trash.filter(pk=image_id)
     is_news = by_person or image.filter(description_by_person=True).exists()  # nobody says any more what somebody said
     image.update(description=text, description_unsure=unsure, description_by_person=by_person)
     if is_news:
@@ -134,23 +146,24 @@ def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -
 
 def image_set_text(*, image_id: int, text: str) -> None:
     """Sets what can be read in the picture. For reading.services, in the transaction that records it."""
-    Image.objects.filter(pk=image_id).update(text_in_picture=text)
+    Image.with_trash.filter(pk=image_id).update(text_in_picture=text)
 
 
 def images_delete(*, images: Iterable[Image]) -> int:
-    """Deletes pictures with all that is known of them, and their files once that is certain; how many there were."""
+    """Deletes pictures for good with all that is known of them, and their files once that is certain; how many there
+    were. What people delete goes to the trash: see gallery.trash."""
     chunks = list(in_chunks((image.pk for image in images), AT_ONCE))
     with transaction.atomic():
         # Locked, so that no worker adds a rendition between the reading of the names and the deletion; all of them
         # before anything else, in one order, and then their albums, so that no two writers wait for each other.
-        locked = Image.objects.select_for_update().order_by("pk").values_list("pk", "original")
+        locked = Image.with_trash.select_for_update().order_by("pk").values_list("pk", "original")
         found = {pk: name for chunk in chunks for pk, name in locked.filter(pk__in=chunk)}
         albums_lock(image_ids=chunks)
         names = list(found.values())
         for chunk in chunks:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
             get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
-            Image.objects.filter(pk__in=chunk).delete()
+            Image.with_trash.filter(pk__in=chunk).delete()
         transaction.on_commit(partial(files_delete, names), robust=True)
     return len(found)
 
@@ -159,7 +172,7 @@ def users_delete(*, users: Iterable[User]) -> None:
     """Deletes people with all of their pictures."""
     user_ids = [user.pk for user in users]
     with transaction.atomic():
-        images_delete(images=Image.objects.filter(owner__in=user_ids))
+        images_delete(images=Image.with_trash.filter(owner__in=user_ids))
         User.objects.filter(pk__in=user_ids).delete()
 
 
@@ -186,7 +199,7 @@ def renditions_store(*, image: Image, made: Sequence[renditions.Made]) -> list[R
         rows = [rendition.row for rendition in made]
         with transaction.atomic():
             # The lock on the picture makes workers take turns, and deletion wait.
-            if not Image.objects.select_for_update().filter(pk=image.pk).exists():
+            if not Image.with_trash.select_for_update().filter(pk=image.pk).exists():
                 rows, outdated = [], list(stored)
             else:
                 outdated = list(Rendition.objects.filter(image=image).values_list("file", flat=True))

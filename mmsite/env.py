@@ -16,6 +16,7 @@ T = TypeVar("T")
 PREFIX = "MMSITE_"
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+MOST_DAYS = 36_500
 
 
 def _read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
@@ -38,6 +39,12 @@ def _boolean(text: str) -> bool:
 
 def _positive(text: str) -> int:
     if (number := int(text)) > 0:
+        return number
+    raise ValueError(text)
+
+
+def _days(text: str) -> int:
+    if 0 <= (number := int(text)) <= MOST_DAYS:
         return number
     raise ValueError(text)
 
@@ -83,6 +90,11 @@ def boolean(name: str, default: bool) -> bool:
 def positive(name: str, default: int) -> int:
     """A whole number above zero."""
     return _read(name, default, _positive, "a whole number above zero")
+
+
+def days(name: str, default: int) -> int:
+    """A whole number of days, 0 for none."""
+    return _read(name, default, _days, f"a number of days from 0 to {MOST_DAYS}")
 
 
 def seconds(name: str, default: float) -> float:

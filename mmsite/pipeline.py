@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
-from gallery import stages
+from gallery import purge, stages
 from gallery.models import Image
 from gallery.pipeline import Step
 from ml.errors import ModelError
@@ -94,9 +94,16 @@ def described() -> None:
 
 
 def changed(*, image_ids: Collection[int]) -> None:
-    """Owner or visibility of these pictures changed: search filters by both."""
+    """Owner or visibility of these pictures changed, or they went to the trash: search filters by all of these."""
     search_services.embeddings_touch(image_ids=image_ids)
     _push_soon()
+
+
+def restored(*, image_ids: Collection[int]) -> None:
+    """These pictures are back from the trash: search finds them again, and compares them with what came meanwhile."""
+    changed(image_ids=image_ids)
+    duplicates.compare_again(image_ids=image_ids)
+    transaction.on_commit(wake, robust=True)
 
 
 def forget(*, image_ids: Collection[int]) -> None:
@@ -117,6 +124,7 @@ def sweep() -> stages.SweepReport:
     if is_work_due():
         wake()
     pushing.sweep()
+    purge.trash_purge_due()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report
 

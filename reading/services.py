@@ -37,7 +37,8 @@ def text_record(*, image_id: int, lines: Sequence[TextLine], info: ModelInfo) ->
     """Keep what a reader saw in place of what was read before. Raises Image.DoesNotExist, or BadReading."""
     _check(lines)
     with transaction.atomic():
-        Image.objects.select_for_update().only("pk").get(pk=image_id)  # whoever reads it at the same time takes turns
+        # whoever reads it at the same time takes turns
+        Image.with_trash.select_for_update().only("pk").get(pk=image_id)
         reading, _ = Reading.objects.update_or_create(
             image_id=image_id,
             defaults={"lines": [asdict(line) for line in lines], "model": info.key, "created_at": timezone.now()},

@@ -70,7 +70,7 @@ def _unembedded(version: ModelVersion) -> QuerySet[Image]:
 
 def _outdated(version: ModelVersion) -> QuerySet[CaptionEmbedding]:
     """Vectors of captions that are nobody's any more."""
-    said = Image.objects.described_by_person().filter(pk=OuterRef("image_id"))
+    said = Image.with_trash.described_by_person().filter(pk=OuterRef("image_id"))
     return CaptionEmbedding.objects.filter(~Exists(said), model_version_id=version.pk).exclude(text="")
 
 

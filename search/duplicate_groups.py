@@ -53,7 +53,8 @@ class GroupPage:
 def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPage:
     """A page of the groups of somebody's pictures, by pairs of these kinds; the last one where there are fewer pages.
     Six SQL statements."""
-    pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
+    own = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
+    pairs = own.filter(first__trashed_at=None, second__trashed_at=None)
     near = _near(pairs)
     groups = sorted(_groups(_best_first(pairs), near), key=max, reverse=True)
     pages = max(1, -(-len(groups) // GROUPS_A_PAGE))

@@ -14,6 +14,8 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from gallery.chunks import AT_ONCE as IDS_AT_ONCE
+from gallery.chunks import in_chunks
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, ImageQuerySet, Rendition, Stage, User
 from gallery.renditions import rendition_pixels
@@ -73,6 +75,12 @@ def progress_of(owner: User) -> Progress:
 def look_again(*, image_ids: Iterable[int]) -> None:
     """Their thumbnails were just made: those that could not be read before are looked at after all."""
     Look.objects.filter(image_id__in=image_ids, greys=None).delete()
+
+
+def compare_again(*, image_ids: Iterable[int]) -> None:
+    """They were away while others were compared."""
+    for chunk in in_chunks(image_ids, IDS_AT_ONCE):
+        Look.objects.filter(image_id__in=chunk, greys__isnull=False).update(is_compared=False)
 
 
 def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
@@ -178,7 +186,8 @@ def _unseen() -> ImageQuerySet:
 def _uncompared(version: ModelVersion) -> QuerySet[Look]:
     """Pictures that were looked at, have their vector, and are to be compared."""
     vector = Embedding.objects.filter(image_id=OuterRef("pk"), model_version=version, vector__isnull=False)
-    return Look.objects.filter(Exists(vector), is_compared=False).order_by("pk")
+    # in the trash they wait: the index doesn't have them
+    return Look.objects.filter(Exists(vector), is_compared=False, image__trashed_at=None).order_by("pk")
 
 
 def _present(image_ids: Iterable[int]) -> set[int]:

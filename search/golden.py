@@ -43,9 +43,9 @@ def judged(*, owner: User, query: Query, images: list[Image]) -> dict[int, bool]
 
 
 def judgements_that_count(owner: User | None) -> QuerySet[Judgement]:
-    """What one person said, or all, without pictures that are no longer listed for whoever judged them."""
+    """What one person said, or all, without pictures that are in the trash or not listed for whoever judged them."""
     listed = Q(image__visibility=Visibility.PUBLIC) | Q(image__owner_id=F("owner_id"))
-    counted = Judgement.objects.filter(listed)
+    counted = Judgement.objects.filter(listed, image__trashed_at=None)
     return counted if owner is None else counted.filter(owner=owner)
 
 

@@ -55,7 +55,7 @@ def embeddings_record(*, version: ModelVersion, vectors: Mapping[int, npt.NDArra
         with transaction.atomic():
             seqs = _allocate(version.pk, len(image_ids))
             # Read after the lock: whoever deletes one of them has either left its tombstone or waits for us.
-            present = set(Image.objects.filter(pk__in=image_ids).values_list("pk", flat=True))
+            present = set(Image.with_trash.filter(pk__in=image_ids).values_list("pk", flat=True))
             _upsert(
                 Embedding,
                 [
@@ -76,7 +76,7 @@ def captions_record(*, version: ModelVersion, captions: Mapping[int, EmbeddedCap
     with transaction.atomic():
         seqs = _allocate(version.pk, len(captions))
         # Read after the lock: whoever changes a caption later is followed by one who embeds it later.
-        said = dict(Image.objects.described_by_person().filter(pk__in=captions).values_list("pk", "description"))
+        said = dict(Image.with_trash.described_by_person().filter(pk__in=captions).values_list("pk", "description"))
         _upsert(
             CaptionEmbedding,
             [

@@ -55,7 +55,7 @@ def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) 
 
 def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
     album = said["album"] or album_create(owner=request.user, title=said["title"])
-    number = album_add(album=album, images=images)
+    number = len(album_add(album=album, images=images))
     return f"{_pictures(number)} added to “{album}”." if number else f"All of them were in “{album}” already."
 
 
@@ -65,7 +65,8 @@ def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuer
 
 
 def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
-    return f"{_pictures(album_remove(album=said['within'], images=images))} taken out of “{said['within']}”."
+    removal = album_remove(album=said["within"], images=images)
+    return f"{_pictures(len(removal.positions))} taken out of “{said['within']}”."
 
 
 def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:

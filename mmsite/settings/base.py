@@ -204,6 +204,9 @@ ADMIN_NAME = env.text("ADMIN_NAME", "admin")
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 SAMPLES = env.boolean("SAMPLES", default=True)
 
+# Days until what was deleted goes for good; 0: when its owner empties the trash.
+TRASH_DAYS = env.days("TRASH_DAYS", 30)
+
 SIGN_UP = env.boolean("SIGN_UP", default=True)
 
 # What is refused at the door.

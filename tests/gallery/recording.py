@@ -29,5 +29,9 @@ def changed(*, image_ids: Collection[int]) -> None:
     calls.append(("changed", list(image_ids)))
 
 
+def restored(*, image_ids: Collection[int]) -> None:
+    calls.append(("restored", list(image_ids)))
+
+
 def forget(*, image_ids: Collection[int]) -> None:
     calls.append(("forget", list(image_ids)))

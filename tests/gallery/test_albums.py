@@ -54,9 +54,9 @@ def test_titles_are_tidied(album: Album) -> None:
 def test_own_pictures_are_put_at_the_end_once(album: Album, user: User, other_user: User) -> None:
     first, second, third = add(user), add(user), add(user)
     add(other_user)
-    assert album_add(album=album, images=only(third)) == 1
-    assert album_add(album=album, images=EVERY) == 2
-    assert album_add(album=album, images=EVERY) == 0
+    assert album_add(album=album, images=only(third)) == [third.pk]
+    assert len(album_add(album=album, images=EVERY)) == 2
+    assert album_add(album=album, images=EVERY) == []
     assert inside(album) == [third, first, second]
 
 
@@ -147,7 +147,7 @@ def test_pictures_and_people_are_deleted_with_their_places(album: Album, user: U
 def test_nothing_is_put_in_an_album_that_is_gone(album: Album, user: User) -> None:
     image = add(user)
     Album.objects.filter(pk=album.pk).delete()
-    assert album_add(album=album, images=EVERY) == 0
+    assert album_add(album=album, images=EVERY) == []
     album_rename(album=album, title="Gone")
     album_set_cover(album=album, image=image)
     album_remove(album=album, images=EVERY)

@@ -42,7 +42,7 @@ class TestCreate:
             {1: "N", 2: (10.0, 30.0, 0.0), 3: "W", 4: (20.0, 0.0, 0.0)},
         )
         content = encode(plain(), "JPEG", exif=exif)
-        image, created = create(user, content, "../Strand.jpg", visibility=Visibility.LINK)
+        image, created, _ = create(user, content, "../Strand.jpg", visibility=Visibility.LINK)
         assert created
         image.refresh_from_db()
         taken_at = datetime(2020, 5, 6, 7, 8, 9, tzinfo=UTC)

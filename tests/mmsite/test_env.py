@@ -66,6 +66,16 @@ def test_seconds(given: Callable[[str], None]) -> None:
             env.seconds("THING", 2)
 
 
+def test_days(given: Callable[[str], None]) -> None:
+    given("0")
+    assert env.days("THING", 30) == 0
+    assert env.days("ABSENT", 30) == 30
+    for wrong in ("-1", "soon", "1.5", "36501"):
+        given(wrong)
+        with pytest.raises(ImproperlyConfigured, match="not a number of days from 0 to 36500"):
+            env.days("THING", 30)
+
+
 def test_urls(given: Callable[[str], None]) -> None:
     assert env.url("ABSENT", ("http",), "http://here") == ""
     given("https://user:word@here.example:6333/path")

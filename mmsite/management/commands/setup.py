@@ -89,7 +89,7 @@ class Command(BaseCommand):
 
     def _load_samples(self) -> None:
         owner = User.objects.filter(is_superuser=True).order_by("pk").first()
-        if settings.SAMPLES and owner is not None and not Image.objects.exists():
+        if settings.SAMPLES and owner is not None and not Image.with_trash.exists():
             count = load_samples(owner=owner)
             self.stdout.write(f"Sample pictures: {count} (MMSITE_SAMPLES=0 leaves them out)")
 
