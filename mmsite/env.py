@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+Rates = dict[str, tuple[int, int] | None]
 
 PREFIX = "MMSITE_"
 TRUE = {"1", "true", "yes", "on"}
@@ -141,6 +142,22 @@ def pairs(name: str, expected: str) -> list[tuple[str, Path]]:
         return [(key.strip(), Path(value.strip()).expanduser().absolute()) for key, _, value in found]
 
     return _read(name, [], parse, expected)
+
+
+def rates(name: str, default: Rates) -> Rates:
+    """`name=number/seconds` or `name=off`, comma-separated; the others are as they were. (number, seconds) by name."""
+
+    def parse(text: str) -> Rates:
+        given: Rates = {}
+        for item in _items(text):
+            rate, _, value = item.partition("=")
+            if rate not in default:
+                raise ValueError(rate)
+            number, _, span = value.partition("/")
+            given[rate] = None if value == "off" else (_positive(number), _positive(span))
+        return default | given
+
+    return _read(name, default, parse, f"such as user=1200/60,search=off (there are {', '.join(default)})")
 
 
 def path(name: str, default: Path) -> Path:

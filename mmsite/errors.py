@@ -3,9 +3,12 @@
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views import defaults
 
+from api import problems
 from gallery.views.access import wants_json
 
+TOO_LARGE = 413
 BAD_REQUESTS: dict[type[Exception], tuple[int, str, str]] = {
     RequestDataTooBig: (413, "Too much at once", "Send fewer or smaller pictures at a time."),
     TooManyFilesSent: (413, "Too many files at once", "Send fewer pictures at a time."),
@@ -16,29 +19,46 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The request can't be understood, or is too large."""
     default = 400, "That request makes no sense here", "Go back and try again."
     status, heading, sentence = BAD_REQUESTS.get(type(exception), default)
+    if problems.is_api(request):
+        return problems.answer(request, status, "too_large" if status == TOO_LARGE else "parse_error", sentence)
     return _answer(request, status, heading, sentence)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if problems.is_api(request):
+        return problems.answer(request, 403, "permission_denied", problems.FORBIDDEN)
     return _answer(request, 403, "This is not for you", "Your account may not open this page.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Says the same for what is absent and for what is somebody else's."""
+    if problems.is_api(request):
+        return problems.answer(request, 404, "not_found", problems.NOT_FOUND)
     sentence = "There is nothing here, or it is not yours to see."
     return _answer(request, 404, "Nothing here", sentence, offer_sign_in=True)
 
 
 def store_unavailable(request: HttpRequest) -> HttpResponse:
     """Pictures lie on a server of their own, which doesn't answer."""
+    if problems.is_api(request):
+        return problems.answer(request, 503, "unavailable", problems.STORE)
     sentence = "The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute."
     return _answer(request, 503, "Pictures can't be reached now", sentence)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's token is missing or stale: the page was open too long, or somebody else signed in meanwhile."""
+    if problems.is_api(request):
+        return problems.answer(request, 403, "csrf", problems.CSRF)
     sentence = "This page was open for too long, or cookies are off. Go back, reload the page and try again."
     return _answer(request, 403, "That form has expired", sentence)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Nobody foresaw what happened; it is in the log."""
+    if problems.is_api(request):
+        return problems.answer(request, 500, "server_error", problems.BROKEN)
+    return defaults.server_error(request)
 
 
 def _answer(

@@ -9,6 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.urls")),
     path("", include("captioning.urls")),
     path("", include("search.urls")),
+    path("api/", include("api.urls")),
+    path("account/tokens/", include("api.urls_pages")),
     path("describe/", views.describe_page, name="describe"),
     path("describe/keep/", views.describe_keep, name="describe-keep"),
     path("healthz", views.healthz, name="healthz"),
@@ -20,3 +22,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 handler400 = "mmsite.errors.bad_request"
 handler403 = "mmsite.errors.permission_denied"
 handler404 = "mmsite.errors.not_found"
+handler500 = "mmsite.errors.server_error"

@@ -185,6 +185,16 @@ if REDIS_URL := env.url("REDIS_URL", ("redis", "rediss"), "redis://redis:6379/0"
     del Q_CLUSTER["orm"]
     Q_CLUSTER["broker_class"] = "mmsite.broker.RedisBroker"
 
+# What is counted and forgotten: in each process unless there is a Redis server.
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "mmsite",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+
 # Whether captions and vectors have a queue of their own, and which queues have a worker on this machine.
 GPU_QUEUE = env.boolean("GPU_QUEUE", default=False)
 ALL_QUEUES = ["default", "models"] if GPU_QUEUE else ["default"]
@@ -267,6 +277,50 @@ INDEX_DIR = DATA_DIR / "index"
 WEB_WORKERS = env.positive("WEB_WORKERS", 1)
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
+
+# How many requests of one caller the API answers in how many seconds: of all kinds, of those who have signed in or
+# haven't, and of kinds that cost more.
+API_RATES: dict[str, tuple[int, int] | None] = env.rates(
+    "API_RATES",
+    {
+        "burst": (40, 1),
+        "anon": (120, 60),
+        "user": (1_200, 60),
+        "upload": (600, 60),
+        "search": (120, 60),
+        "caption": (60, 60),
+    },
+)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authentication.BearerAuthentication",
+        "api.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.InScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttles.Throttle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
+    "EXCEPTION_HANDLER": "api.handler.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "NUM_PROXIES": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "mmsite",
+    "DESCRIPTION": "Pictures in, captions and vectors out: everything that the gallery does, for programs.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.schema.say_problems",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tryItOutEnabled": True, "validatorUrl": None},
+}
 
 # Those who collect /metrics show it; "" leaves the page closed.
 METRICS_TOKEN = env.text("METRICS_TOKEN")

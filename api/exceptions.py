@@ -1,0 +1,54 @@
+"""What can go wrong in the API. Each is answered as a problem: see api.problems."""
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+from api import problems
+
+
+class TokenRefused(Exception):
+    """A token can't be made so. `field` is what is wrong, `str()` of it a sentence for people."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Changed(APIException):
+    """Raised for a write with If-Match where the thing is not what the caller saw."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "It has changed since you read it. Read it again, and decide anew."
+    default_code = "changed"
+
+
+class Conflict(APIException):
+    """Raised where the state of things doesn't let this be done now."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This can't be done as things are now."
+    default_code = "conflict"
+
+
+class Unprocessable(APIException):
+    """Raised for what is well-formed but can't be taken: a file that is no picture, a key used for something else."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This can't be taken."
+    default_code = "unprocessable"
+
+
+class Unavailable(APIException):
+    """Raised where something that the answer needs doesn't answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "This is not available now. Try again in a minute."
+    default_code = "unavailable"
+
+
+class TooLarge(APIException):
+    """Raised for a request past its limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = problems.TOO_LARGE
+    default_code = "too_large"

@@ -1,0 +1,142 @@
+"""Pictures, as one may see them: what is the owner's alone is null for everybody else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.reverse import reverse
+
+from api.base import viewer_of
+from gallery.models import Favourite, Image, ImageQuerySet, Rendition, Visibility
+from gallery.permissions import may_change
+from gallery.selectors import image_work
+
+
+class RenditionSerializer(serializers.Serializer[Rendition]):
+    """A smaller WebP of a picture, and where its bytes are."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Rendition.Kind])
+    url = serializers.SerializerMethodField()
+    width = serializers.IntegerField(help_text="Pixels.")
+    height = serializers.IntegerField()
+    byte_size = serializers.IntegerField()
+
+    @extend_schema_field(serializers.URLField())
+    def get_url(self, rendition: Rendition) -> str:
+        uuid = self.context["uuid"]
+        return reverse("api:rendition", args=[uuid, rendition.kind], request=self.context["request"])
+
+
+class LocationSerializer(serializers.Serializer[Any]):
+    """Degrees."""
+
+    latitude = serializers.FloatField()
+    longitude = serializers.FloatField()
+
+
+class ImageSerializer(serializers.Serializer[Image]):
+    """A picture."""
+
+    uuid = serializers.UUIDField()
+    url = serializers.SerializerMethodField(help_text="Here.")
+    page = serializers.SerializerMethodField(help_text="Its page on the site.")
+    owner = serializers.CharField(source="owner.username")
+    is_own = serializers.SerializerMethodField()
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    title = serializers.CharField()
+    notes = serializers.CharField()
+    place = serializers.SerializerMethodField(help_text="In words; one found by coordinates is the owner's alone.")
+    caption = serializers.CharField(source="description", help_text="The current one: the alt text.")
+    caption_unsure = serializers.BooleanField(source="description_unsure")
+    caption_by_person = serializers.BooleanField(source="description_by_person")
+    text_in_picture = serializers.CharField()
+    tags = serializers.SerializerMethodField()
+    favourite = serializers.SerializerMethodField(help_text="Whether you like it; nobody else knows.")
+    state = serializers.SerializerMethodField(help_text="Of the work on it.")
+    file_name = serializers.CharField()
+    format = serializers.CharField(help_text="JPEG, PNG, …")
+    width = serializers.IntegerField(help_text="Pixels, as shown.")
+    height = serializers.IntegerField()
+    frames = serializers.IntegerField()
+    byte_size = serializers.IntegerField()
+    sha256 = serializers.SerializerMethodField(help_text="Of the original; for the owner alone.")
+    uploaded_at = serializers.DateTimeField()
+    taken_at = serializers.DateTimeField(allow_null=True)
+    camera_make = serializers.CharField()
+    camera_model = serializers.CharField()
+    location = serializers.SerializerMethodField(help_text="For the owner alone.")
+    original = serializers.SerializerMethodField(help_text="Where its bytes are; for the owner alone.")
+    renditions = serializers.SerializerMethodField(help_text="Empty until the worker has made them.")
+    trashed_at = serializers.DateTimeField(allow_null=True)
+
+    def _is_own(self, image: Image) -> bool:
+        return may_change(viewer=viewer_of(self.context["request"]), image=image)
+
+    @extend_schema_field(serializers.URLField())
+    def get_url(self, image: Image) -> str:
+        return reverse("api:image", args=[image.uuid], request=self.context["request"])
+
+    @extend_schema_field(serializers.URLField())
+    def get_page(self, image: Image) -> str:
+        return str(self.context["request"].build_absolute_uri(image.get_absolute_url()))
+
+    def get_is_own(self, image: Image) -> bool:
+        return self._is_own(image)
+
+    def get_place(self, image: Image) -> str:
+        return image.place if image.place_by_person or self._is_own(image) else ""
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_tags(self, image: Image) -> list[str]:
+        return [tag.name for tag in sorted(image.tags.all(), key=lambda tag: tag.key)]
+
+    def get_favourite(self, image: Image) -> bool:
+        return image.pk in self.context["favourites"]
+
+    @extend_schema_field(serializers.ChoiceField(choices=["ready", "working", "failed"]))
+    def get_state(self, image: Image) -> str:
+        return image_work(image).state
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_sha256(self, image: Image) -> str | None:
+        return image.sha256 if self._is_own(image) else None
+
+    @extend_schema_field(LocationSerializer(allow_null=True))
+    def get_location(self, image: Image) -> dict[str, float] | None:
+        if image.latitude is None or image.longitude is None or not self._is_own(image):
+            return None
+        return {"latitude": image.latitude, "longitude": image.longitude}
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_original(self, image: Image) -> str | None:
+        if not self._is_own(image):
+            return None
+        return reverse("api:original", args=[image.uuid], request=self.context["request"])
+
+    @extend_schema_field(RenditionSerializer(many=True))
+    def get_renditions(self, image: Image) -> Any:
+        rows = sorted(image.renditions.all(), key=lambda rendition: rendition.kind)
+        return RenditionSerializer(rows, many=True, context={**self.context, "uuid": image.uuid}).data
+
+
+class ImagePartSerializer(ImageSerializer):
+    """A picture; with `?fields=`, that much of it."""
+
+
+def prefetched(images: ImageQuerySet) -> ImageQuerySet:
+    """With all that representing them needs: three more SQL statements, however many they are."""
+    return images.select_related("owner").with_renditions().prefetch_related("stages", "tags")
+
+
+def represent_images(request: Request, images: Sequence[Image]) -> list[dict[str, Any]]:
+    """Pictures that came `prefetched`; one more SQL statement, for the caller's hearts."""
+    favourites = Favourite.objects.filter(person_id=request.user.pk, image__in=[image.pk for image in images])
+    context = {"request": request, "favourites": set(favourites.values_list("image_id", flat=True))}
+    return list(ImageSerializer(images, many=True, context=context).data)
+
+
+def represent_image(request: Request, image: Image) -> dict[str, Any]:
+    """One picture, read anew, in the trash or not. The caller has made sure that it may be shown."""
+    return represent_images(request, [prefetched(Image.with_trash.filter(pk=image.pk)).get()])[0]

@@ -1,0 +1,93 @@
+"""What the tests of the API share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from api.models import Token
+from api.tokens import token_create
+from gallery.models import User
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counts() -> None:
+    """No test pays for the requests of another."""
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_rates(settings: Any) -> None:
+    settings.API_RATES = dict.fromkeys(settings.API_RATES)
+
+
+@pytest.fixture
+def secret_of() -> Callable[..., str]:
+    """Makes a token: `secret_of(user, "read", "write")`; with every scope of theirs unless told."""
+
+    def make(owner: User, *scopes: str, **options: Any) -> str:
+        wanted = scopes or [scope for scope in Token.Scope.values if scope != "admin" or owner.is_staff]
+        return token_create(owner=owner, name="test", scopes=wanted, **options).secret
+
+    return make
+
+
+class Api:
+    """Calls the API with a token, or as nobody."""
+
+    def __init__(self, secret: str | None) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+
+    def __call__(self, method: str, path: str, data: Any = None, **options: Any) -> Any:
+        headers = {**self.headers, **options.pop("headers", {})}
+        content_type = options.pop("content_type", "application/json")
+        given = {} if data is None else {"data": data, "content_type": content_type}
+        if method in ("get", "head") and data is not None:
+            given = {"query_params": data}
+        return getattr(self.client, method)(f"/api/v1/{path}", headers=headers, **given, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self("get", path, **options)
+
+    def post(self, path: str, data: Any = None, **options: Any) -> Any:
+        return self("post", path, data, **options)
+
+    def patch(self, path: str, data: Any = None, **options: Any) -> Any:
+        return self("patch", path, data, **options)
+
+    def put(self, path: str, data: Any = None, **options: Any) -> Any:
+        return self("put", path, data, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        return self("delete", path, **options)
+
+
+@pytest.fixture
+def nobody() -> Api:
+    return Api(None)
+
+
+@pytest.fixture
+def api(user: User, secret_of: Callable[..., str]) -> Api:
+    """`user` by a token with every scope of theirs."""
+    return Api(secret_of(user))
+
+
+@pytest.fixture
+def others_api(other_user: User, secret_of: Callable[..., str]) -> Api:
+    return Api(secret_of(other_user))
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return User.objects.create_user("root", password="runs the place", is_staff=True)
+
+
+@pytest.fixture
+def staff_api(staff: User, secret_of: Callable[..., str]) -> Api:
+    return Api(secret_of(staff))

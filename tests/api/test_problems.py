@@ -1,0 +1,94 @@
+"""Whatever goes wrong below /api/ is a problem (RFC 9457)."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from api.views import me
+from gallery.models import User
+from gallery.storage import StoreUnavailable
+from tests.api.conftest import Api
+
+
+def is_problem(response: Any, status: int, code: str) -> bool:
+    assert response["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert {"type", "title", "status", "detail", "instance"} <= set(problem)
+    assert problem["status"] == response.status_code
+    return (response.status_code, problem["type"]) == (status, f"urn:mmsite:problem:{code}")
+
+
+@pytest.mark.parametrize("path", ["", "v1", "v1/nothing/", "v2/images/", "v1/images/nonsense/"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_no_such_address(db: None, path: str, method: str) -> None:
+    response = getattr(Client(), method)(f"/api/{path}")
+    assert is_problem(response, 404, "not-found")
+    assert response.json()["instance"] == f"/api/{path}"
+
+
+def test_who_are_you(db: None, nobody: Api) -> None:
+    response = nobody.get("me/")
+    assert is_problem(response, 401, "not-authenticated")
+    assert response["WWW-Authenticate"]
+
+
+def test_wrong_method(api: Api) -> None:
+    response = api("delete", "me/")
+    assert is_problem(response, 405, "method-not-allowed")
+    assert "GET" in response["Allow"]
+
+
+def test_wrong_type_of_body(user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    response = client.post("/api/v1/tokens/", "<a/>", content_type="text/xml")
+    assert is_problem(response, 415, "unsupported-media-type")
+
+
+def test_wrong_type_of_answer(api: Api) -> None:
+    assert is_problem(api.get("me/", headers={"Accept": "text/xml"}), 406, "not-acceptable")
+
+
+def test_malformed_json(user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    response = client.post("/api/v1/tokens/", "{", content_type="application/json")
+    assert is_problem(response, 400, "parse-error")
+
+
+def test_mistakes_by_field(user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    response = client.post("/api/v1/tokens/", {"scopes": ["all"]}, content_type="application/json")
+    assert is_problem(response, 400, "invalid")
+    assert set(response.json()["errors"]) == {"name", "scopes"}
+
+
+def test_a_name_that_is_not_ours(db: None) -> None:
+    assert is_problem(Client().get("/api/v1/me/", headers={"Host": "evil.example"}), 400, "parse-error")
+
+
+def test_what_nobody_foresaw(api: Api, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    def fails(request: Any) -> None:
+        raise ZeroDivisionError("secret of the house")
+
+    monkeypatch.setattr(me, "_me", fails)
+    response = api.get("me/")
+    assert is_problem(response, 500, "server-error")
+    assert "secret" not in json.dumps(response.json())
+
+
+def test_a_store_that_does_not_answer(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(request: Any) -> None:
+        raise StoreUnavailable("bucket of the house")
+
+    monkeypatch.setattr(me, "_me", fails)
+    response = api.get("me/")
+    assert is_problem(response, 503, "unavailable")
+    assert "bucket" not in response.json()["detail"]
+
+
+def test_pages_stay_pages(db: None) -> None:
+    assert Client().get("/nothing/")["Content-Type"].startswith("text/html")

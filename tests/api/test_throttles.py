@@ -1,0 +1,74 @@
+"""How much one caller may ask."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from api import throttles
+from gallery.models import User
+from tests.api.conftest import Api
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    now = [6_000.0]
+    monkeypatch.setattr(throttles.time, "time", lambda: now[0])
+
+    def pass_by(seconds: float) -> None:
+        now[0] += seconds
+
+    return pass_by
+
+
+def test_every_answer_says_what_is_left(settings: Any, api: Api, clock: Callable[[float], None]) -> None:
+    settings.API_RATES = {"user": (2, 60)}
+    clock(20)
+    first = api.get("me/")
+    told = [first[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")]
+    assert told == ["2", "1", "40"]
+    assert api.get("nothing/").status_code == 404
+    refused = api.get("me/")
+    assert refused.status_code == 429
+    assert refused.json()["type"] == "urn:mmsite:problem:throttled"
+    assert (refused["Retry-After"], refused["RateLimit-Remaining"]) == ("40", "0")
+    clock(40)
+    assert api.get("me/").status_code == 200
+
+
+def test_callers_are_counted_apart(
+    settings: Any, user: User, secret_of: Callable[..., str], others_api: Api, nobody: Api
+) -> None:
+    settings.API_RATES = {"user": (1, 3600), "anon": (1, 3600)}
+    for caller in (Api(secret_of(user)), Api(secret_of(user)), others_api):
+        assert [caller.get("images/").status_code for _ in range(2)] == [200, 429]
+    assert [nobody.get("images/").status_code for _ in range(2)] == [200, 429]
+
+
+def test_the_tightest_rate_is_told(settings: Any, api: Api) -> None:
+    settings.API_RATES = {"user": (100, 60), "burst": (5, 60)}
+    assert api.get("me/")["RateLimit-Limit"] == "5"
+
+
+def test_without_rates_nothing_is_counted(settings: Any, api: Api) -> None:
+    settings.API_RATES = {"user": None}
+    assert "RateLimit-Limit" not in api.get("me/")
+
+
+def test_a_cache_that_does_not_answer_lets_in(
+    settings: Any, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    settings.API_RATES = {"user": (1, 60)}
+
+    def fails(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError("no Redis")
+
+    monkeypatch.setattr(throttles.cache, "add", fails)
+    assert [api.get("me/").status_code for _ in range(3)] == [200, 200, 200]
+    assert "not counted" in caplog.text
+
+
+def test_those_who_are_not_let_in_are_counted_too(db: None, settings: Any, nobody: Api) -> None:
+    settings.API_RATES = {"anon": (1, 3600)}
+    guess = {"Authorization": "Bearer mms_guess"}
+    assert [nobody.get("me/", headers=guess).status_code for _ in range(2)] == [401, 429]
