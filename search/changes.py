@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from gallery.models import Image, Viewer, Visibility
-from search.backends.base import Any, FieldKind, Filter, Match, Point
+from gallery.sharing import listed_beside_own
+from search.backends.base import Any, FieldKind, Filter, HasKey, Match, Point
 from search.exceptions import BadVector
 from search.models import ModelVersion, Table, VersionedVector
+from search.query.ids import columns_selected
 from search.vectors import Stored, unpack, unpack_all
 
 # Changes that are read from the table at once: a few megabytes of vectors.
 CHUNK = 4_000
+# Of what others share with somebody, so many pictures are told to the index one by one.
+MOST_SHARED = 50_000
 
 OWNER, VISIBILITY = "owner", "visibility"
 FIELDS: dict[str, FieldKind] = {OWNER: "integer", VISIBILITY: "keyword"}
@@ -26,9 +30,23 @@ logger = logging.getLogger(__name__)
 
 
 def listed_for(viewer: Viewer) -> Filter:
-    """The filter that is to the index what ImageQuerySet.listed_for is to SQL."""
+    """The filter that is to the index what ImageQuerySet.listed_for is to SQL. At most two statements.
+
+    What others let the viewer see is told by its keys: what is shared is found at once, and not any more as soon as it
+    isn't. Where that is too much, all of those people's pictures are let through, for SQL to take out the rest.
+    """
     public = Match(VISIBILITY, (Visibility.PUBLIC.value,))
-    return public if viewer.pk is None else Any((public, Match(OWNER, (viewer.pk,))))
+    if viewer.pk is None:
+        return public
+    own = Match(OWNER, (viewer.pk,))
+    others = listed_beside_own(viewer)[: MOST_SHARED + 1]
+    (keys,) = columns_selected(*others.query.sql_with_params())
+    if not keys:
+        return Any((public, own))
+    if len(keys) > MOST_SHARED:
+        owners = Image.objects.shared_with(viewer).values_list("owner_id", flat=True).distinct().order_by()
+        return Any((public, Match(OWNER, (viewer.pk, *owners))))
+    return Any((public, own, HasKey(tuple(keys))))
 
 
 @dataclass(frozen=True)

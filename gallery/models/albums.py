@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,15 +14,38 @@ from gallery.models.people import User, Viewer
 
 class AlbumQuerySet(models.QuerySet["Album"]):
     def listed_for(self, viewer: Viewer) -> Self:
-        """The albums that the viewer may see: their own."""
-        return self.filter(owner_id=viewer.pk)
+        """The albums that the viewer may see: their own, and those that others share with them."""
+        if viewer.pk is None:
+            return self.none()
+        shared = AlbumMember.objects.filter(person_id=viewer.pk).values("album")
+        return self.filter(Q(owner_id=viewer.pk) | Q(pk__in=shared))
+
+    def addable_by(self, viewer: Viewer) -> Self:
+        """The albums that the viewer may put pictures of their own in."""
+        if viewer.pk is None:
+            return self.none()
+        roles = [AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]
+        shared = AlbumMember.objects.filter(person_id=viewer.pk, role__in=roles).values("album")
+        return self.filter(Q(owner_id=viewer.pk) | Q(pk__in=shared))
+
+    def public(self) -> Self:
+        """Those that everybody may see: with a public link that still holds."""
+        return self.filter(pk__in=AlbumLink.objects.valid().filter(is_public=True).values("album"))
+
+    def with_sharing(self) -> Self:
+        """With the number of people that each is shared with, `people`, and of its links that still hold, `guests`."""
+        return self.annotate(
+            people=Count("members", distinct=True),
+            guests=Count("links", filter=still_valid("links__"), distinct=True),
+        )
 
     def last_changed_first(self) -> Self:
         return self.order_by("-updated_at", "-pk")
 
 
 class Album(models.Model):
-    """Pictures of one person, in an order of theirs. Who may see a picture doesn't change by it. See gallery.albums."""
+    """Pictures in an order of their own: of its owner, and of those whom the owner lets add theirs. Its members see all
+    of them. See gallery.albums and gallery.sharing."""
 
     LONGEST_TITLE = 100
 
@@ -46,12 +70,22 @@ class Album(models.Model):
         return reverse("album", args=[self.uuid])
 
 
+class AlbumImageQuerySet(models.QuerySet["AlbumImage"]):
+    def shared_with(self, viewer: Viewer) -> Self:
+        """What is in albums with members of whom the viewer is one, or whose owner the viewer is."""
+        own = Album.objects.filter(owner_id=viewer.pk).values("pk")
+        shared = AlbumMember.objects.filter(Q(person_id=viewer.pk) | Q(album__in=own))
+        return self.filter(album__in=shared.values("album"))
+
+
 class AlbumImage(models.Model):
     """A picture is in an album: in the order of `position`, which no two pictures of an album share."""
 
     album = models.ForeignKey(Album, on_delete=models.CASCADE)
     image = models.ForeignKey(Image, on_delete=models.CASCADE)
     position = models.PositiveIntegerField()
+
+    objects = AlbumImageQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["album", "image"], name="image_once_per_album")]
@@ -83,6 +117,17 @@ class AlbumMember(models.Model):
         return f"{self.person_id} in {self.album_id}: {self.role}"
 
 
+def still_valid(prefix: str = "") -> Q:
+    """The links that have not expired, as a condition on AlbumLink, or on what has links under this name."""
+    return Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": timezone.now()})
+
+
+class AlbumLinkQuerySet(models.QuerySet["AlbumLink"]):
+    def valid(self) -> Self:
+        """Those that have not expired."""
+        return self.filter(still_valid())
+
+
 class AlbumLink(models.Model):
     """An address by which anybody who has it sees an album, until it expires. See gallery.sharing."""
 
@@ -95,6 +140,8 @@ class AlbumLink(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AlbumLinkQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.label or f"link to {self.album_id}"

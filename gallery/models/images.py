@@ -1,7 +1,7 @@
 """Pictures, and the smaller files by which they are shown."""
 
 import uuid
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,16 +10,34 @@ from django.utils import timezone
 
 from gallery.models.people import User, Viewer
 
+if TYPE_CHECKING:
+    from gallery.models.albums import AlbumImage
+    from gallery.models.marks import Favourite
+
 
 class ImageQuerySet(models.QuerySet["Image"]):
     def listed_for(self, viewer: Viewer) -> Self:
-        """What may turn up in the viewer's lists and searches: their own and everybody's public pictures."""
+        """What may turn up in the viewer's lists and searches: their own and everybody's public pictures, those in
+        albums shared with them, and those shared by link that they marked as favourites."""
         # Not "or": for each side, SQLite would look into an index of its own, and then for each picture into the table.
-        return self.filter(~(~Q(visibility=Visibility.PUBLIC) & ~Q(owner_id=viewer.pk)))
+        hidden = ~Q(visibility=Visibility.PUBLIC) & ~Q(owner_id=viewer.pk)
+        if viewer.pk is not None:
+            hearts = Q(visibility=Visibility.LINK, pk__in=_hearts(viewer))
+            hidden &= ~Q(pk__in=_in_shared_albums(viewer)) & ~hearts
+        return self.filter(~hidden)
 
     def reachable_by(self, viewer: Viewer) -> Self:
         """What the viewer may open by its address: what is listed for them, and pictures shared by link."""
-        return self.filter(Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk))
+        shown = Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk)
+        if viewer.pk is not None:
+            shown |= Q(pk__in=_in_shared_albums(viewer))
+        return self.filter(shown)
+
+    def shared_with(self, viewer: Viewer) -> Self:
+        """Other people's in albums that are shared with the viewer, be it by the viewer: where others add, too."""
+        if viewer.pk is None:
+            return self.none()
+        return self.filter(pk__in=_in_shared_albums(viewer)).exclude(owner_id=viewer.pk)
 
     def described_by_person(self) -> Self:
         """Those that somebody described, or whose description by a model somebody approved."""
@@ -36,6 +54,19 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def with_renditions(self) -> Self:
         """Saves the query for each picture that `thumbnail` and `preview` would make."""
         return self.prefetch_related("renditions")
+
+
+def _in_shared_albums(viewer: Viewer) -> "models.QuerySet[AlbumImage, int]":
+    """The ids, from one index, of what lies in albums with members of whom the viewer is one, or whose owner."""
+    from gallery.models.albums import AlbumImage  # noqa: PLC0415  which builds on this module
+
+    return AlbumImage.objects.shared_with(viewer).values_list("image_id", flat=True)
+
+
+def _hearts(viewer: Viewer) -> "models.QuerySet[Favourite, int]":
+    from gallery.models.marks import Favourite  # noqa: PLC0415  which builds on this module
+
+    return Favourite.objects.filter(person_id=viewer.pk).values_list("image_id", flat=True)
 
 
 _Manager = models.Manager.from_queryset(ImageQuerySet)
@@ -124,6 +155,8 @@ class Image(models.Model):
             models.Index(
                 fields=["owner", "-trashed_at", "-id"], condition=Q(trashed_at__isnull=False), name="image_trash"
             ),
+            # what a person's originals take, trash included, without reading the table (gallery.quotas)
+            models.Index(fields=["owner", "byte_size"], name="image_owner_bytes"),
             # of the few whose description is a person's, which search looks through every minute
             models.Index(fields=["id"], condition=Q(description_by_person=True), name="image_by_person"),
         ]
