@@ -5,6 +5,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -33,6 +34,9 @@ class Pipeline(Protocol):
 
     def wake(self) -> None:
         """Tell the workers that work is due. May be lost or doubled without harm."""
+
+    def last_seen(self) -> datetime | None:
+        """When a worker last showed that it lives; None if none ever did. One SQL statement."""
 
     def captioned(self, *, image: Image, text: str) -> None:
         """The file of a new picture says what it shows; called in the transaction that records the picture."""

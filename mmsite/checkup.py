@@ -14,7 +14,6 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.brokers import get_broker
-from django_q.models import Success
 
 from captioning import engine as captioning_engine
 from gallery import stages
@@ -121,10 +120,10 @@ def check_bucket() -> Finding:
 
 def check_worker() -> Finding:
     """The proof of life is a sweep that it finished; django-q2's heartbeat is none."""
-    last = Success.objects.filter(func="mmsite.tasks.sweep").order_by("-stopped").first()
+    last = queues.last_sweep()
     if last is None:
         return Finding("worker", "has never finished a sweep", "Start it with `manage.py run`, or wait two minutes.")
-    age = timezone.now() - last.stopped
+    age = timezone.now() - last
     sentence = f"last swept {age.total_seconds():,.0f} seconds ago"
     return Finding("worker", sentence, "Start it with `manage.py run`." if age > SWEEP_OVERDUE else "")
 

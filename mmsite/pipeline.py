@@ -6,13 +6,14 @@
 
 import logging
 from collections.abc import Collection
+from datetime import datetime
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
-from gallery import purge, stages
+from gallery import pauses, purge, stages
 from gallery.models import Image
 from gallery.pipeline import Step
 from ml.errors import ModelError
@@ -62,14 +63,24 @@ def wake() -> None:
             logger.warning("Nobody could look whether work is due; the next sweep will.", exc_info=True)
 
 
+def last_seen() -> datetime | None:
+    """When a worker last finished a sweep: the proof of its life, which django-q2's heartbeat is not."""
+    return queues.last_sweep()
+
+
 def embeds(steps: Collection[str] | None) -> bool:
-    """Whether those who do these steps, None for all, embed what people say of pictures too."""
-    return steps is None or EMBEDDING in steps
+    """Whether those who do these steps, None for all, embed what people say of pictures too, if they may work now."""
+    return (steps is None or EMBEDDING in steps) and not pauses.is_paused(EMBEDDING)
 
 
 def compares(steps: Collection[str] | None) -> bool:
-    """Whether those who do these steps, None for all, look for near-duplicates too, and are woken for a server's index
-    that is behind."""
+    """Whether those who do these steps, None for all, look for near-duplicates too, if they may work now."""
+    return sends(steps) and not pauses.is_paused(pauses.EVERYTHING)
+
+
+def sends(steps: Collection[str] | None) -> bool:
+    """Whether those who do these steps, None for all, are woken for a server's index that is behind; whatever is
+    paused, since it may be about pictures that are gone or have become private."""
     return steps is None or RENDITIONS in steps
 
 
@@ -78,7 +89,8 @@ def is_work_due(steps: Collection[str] | None = None) -> bool:
     return (
         stages.any_due(steps=steps)
         or (embeds(steps) and captions.any_due())
-        or (compares(steps) and (pushing.is_behind() or duplicates.is_behind()))
+        or (sends(steps) and pushing.is_behind())
+        or (compares(steps) and duplicates.is_behind())
     )
 
 

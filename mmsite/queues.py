@@ -5,16 +5,19 @@ so that machines with a GPU do nothing else. django-q2 calls a queue a cluster.
 """
 
 import logging
+from datetime import datetime
 from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError
 from django_q.brokers import get_broker
+from django_q.models import Success
 from django_q.tasks import async_task
 
 logger = logging.getLogger(__name__)
 
 DEFAULT, MODELS = "default", "models"
+SWEEP = "mmsite.tasks.sweep"
 # A broker that just failed is left alone for so long: a form with a thousand pictures must not wait for each of them.
 QUIET_SECONDS = 5.0
 
@@ -43,7 +46,15 @@ def wake(queue: str) -> bool:
 
 def sweep_soon() -> bool:
     """Queue `mmsite.tasks.sweep`; False where the broker doesn't answer."""
-    return _push(DEFAULT, "mmsite.tasks.sweep")
+    return _push(DEFAULT, SWEEP)
+
+
+def last_sweep() -> datetime | None:
+    """When a worker last finished a sweep; None if none ever did."""
+    found: datetime | None = (
+        Success.objects.filter(func=SWEEP).order_by("-stopped").values_list("stopped", flat=True).first()
+    )
+    return found
 
 
 def _push(queue: str, function: str, *arguments: str, unless_any_waits: bool = False) -> bool:

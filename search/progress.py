@@ -1,11 +1,11 @@
 """How far the pictures are embedded by a model version, and how long the rest takes."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from gallery.durations import about
 from search import selectors
 from search.models import Embedding, ModelVersion
 
@@ -41,10 +41,7 @@ class Progress:
         """`about 2 h 5 min`; "" where nobody knows, or nothing is left."""
         if self.seconds_left is None:
             return ""
-        minutes = math.ceil(self.seconds_left / 60)
-        days, hours = minutes // 1_440, minutes // 60 % 24
-        parts = {"d": days, "h": hours, "min": 0 if days else minutes % 60}
-        return "about " + " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
+        return about(self.seconds_left)
 
 
 def progress_of(version: ModelVersion) -> Progress:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ STEPS = [Step("renditions"), Step("caption", "fake"), Step("embedding", "fake@1"
 
 todays_steps: list[Step] = []
 wakes: list[None] = []
+seen: list[datetime | None] = [None]
 
 
 def steps() -> list[Step]:
@@ -26,10 +27,15 @@ def wake() -> None:
     wakes.append(None)
 
 
+def last_seen() -> datetime | None:
+    return seen[0]
+
+
 def begin() -> None:
     """As it is before any test."""
     todays_steps[:] = STEPS
     wakes.clear()
+    seen[:] = [None]
 
 
 def add_image(owner: User) -> Image:

@@ -17,6 +17,10 @@ def wake() -> None:
     calls.append(("wake", None))
 
 
+def last_seen() -> None:
+    return None
+
+
 def captioned(*, image: Image, text: str) -> None:
     calls.append(("captioned", (image.pk, text)))
 
