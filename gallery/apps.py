@@ -5,4 +5,8 @@ class GalleryConfig(AppConfig):
     name = "gallery"
 
     def ready(self) -> None:
-        from gallery import checks  # noqa: F401, PLC0415 (registers the system checks)
+        from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 (apps must be ready)
+
+        from gallery import checks, sessions  # noqa: F401, PLC0415 (registers the system checks)
+
+        user_logged_in.connect(sessions.note_sign_in, dispatch_uid="gallery.sessions")

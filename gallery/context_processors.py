@@ -6,4 +6,4 @@ from django.http import HttpRequest
 
 def site(request: HttpRequest) -> dict[str, object]:
     """Whether strangers may make an account."""
-    return {"sign_up_open": settings.SIGN_UP}
+    return {"sign_up_open": settings.SIGN_UP == "open"}

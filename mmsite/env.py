@@ -5,9 +5,10 @@ Every variable is named MMSITE_*. An empty value counts as absent.
 
 import os
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -50,6 +51,12 @@ def _days(text: str) -> int:
     raise ValueError(text)
 
 
+def _whole(text: str) -> int:
+    if (number := int(text)) >= 0:
+        return number
+    raise ValueError(text)
+
+
 def _seconds(text: str) -> float:
     if 0 < (number := float(text)) < float("inf"):
         return number
@@ -83,6 +90,17 @@ def one_of(name: str, default: str, allowed: Collection[str], expected: str) -> 
     return _read(name, default, parse, expected)
 
 
+def one_of_or_switch(name: str, default: str, allowed: Collection[str], *, on: str, off: str, expected: str) -> str:
+    """One of these texts; a boolean, as `boolean` takes it, stands for `on` or `off`."""
+
+    def parse(text: str) -> str:
+        if text in allowed:
+            return text
+        return on if _boolean(text) else off
+
+    return _read(name, default, parse, expected)
+
+
 def boolean(name: str, default: bool) -> bool:
     """1/0, true/false, yes/no, on/off."""
     return _read(name, default, _boolean, "one of 1, 0, true, false, yes, no, on, off")
@@ -96,6 +114,11 @@ def positive(name: str, default: int) -> int:
 def days(name: str, default: int) -> int:
     """A whole number of days, 0 for none."""
     return _read(name, default, _days, f"a number of days from 0 to {MOST_DAYS}")
+
+
+def whole(name: str, default: int) -> int:
+    """A whole number, zero or above."""
+    return _read(name, default, _whole, "a whole number, zero or above")
 
 
 def seconds(name: str, default: float) -> float:
@@ -114,6 +137,47 @@ def url(name: str, schemes: Collection[str], example: str) -> str:
     if not is_fine:
         raise ImproperlyConfigured(f"{PREFIX}{name} is not such as {example}.")
     return given
+
+
+@dataclass(frozen=True)
+class Email:
+    """How mail leaves the site. `folder`: it is written there, for trying out, instead of being sent."""
+
+    backend: str
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+    folder: str = ""
+
+
+def email(name: str) -> Email | None:
+    """A server for mail: `smtp://user:password@host:587` (with STARTTLS unless it ends in `?tls=0`),
+    `smtps://…:465`, or `file:///folder`; None where it isn't set. It may hold a password: see `url`."""
+    given = text(name)
+    if given.startswith("file:///"):
+        return Email("django.core.mail.backends.filebased.EmailBackend", folder=given.removeprefix("file://"))
+    given = url(name, ("smtp", "smtps"), example := "smtp://user:password@mail.example.com:587")
+    if not given:
+        return None
+    parts = urlsplit(given)
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    switch = asked.pop("tls", ["1"])[-1].lower()
+    if asked or switch not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"{PREFIX}{name} is not such as {example}, with ?tls=0 or ?tls=1 at most.")
+    is_smtps = parts.scheme == "smtps"
+    is_starttls = not is_smtps and switch in TRUE
+    return Email(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host=parts.hostname or "",
+        port=parts.port or (465 if is_smtps else 587 if is_starttls else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starttls=is_starttls,
+        tls=is_smtps,
+    )
 
 
 def items(name: str, default: list[str]) -> list[str]:

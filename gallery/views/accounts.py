@@ -32,7 +32,7 @@ class SignUp(RedirectURLMixin, _FormView):
     form_class = SignUpForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not settings.SIGN_UP:
+        if settings.SIGN_UP != "open":
             raise Http404
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())

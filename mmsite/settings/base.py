@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gallery.sessions.seen_now_and_then",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "mmsite.middleware.StoreErrors",
@@ -217,7 +218,26 @@ SAMPLES = env.boolean("SAMPLES", default=True)
 # Days until what was deleted goes for good; 0: when its owner empties the trash.
 TRASH_DAYS = env.days("TRASH_DAYS", 30)
 
-SIGN_UP = env.boolean("SIGN_UP", default=True)
+# Who may make an account: everybody, whoever has an invitation, or the administrators alone.
+SIGN_UP = env.one_of_or_switch(
+    "SIGN_UP", "open", ("open", "invited", "closed"), on="open", off="closed", expected="open, invited or closed"
+)
+INVITATIONS_BY = env.one_of("INVITATIONS_BY", "staff", ("staff", "everybody"), "staff or everybody")
+# What each person's originals may take, unless the admin says otherwise of somebody; 0: as much as there is room for.
+QUOTA_BYTES = env.whole("QUOTA_MEGABYTES", 0) * 1_000_000
+
+# Without a server for mail the site sends none, and says so.
+_email = env.email("EMAIL_URL")
+SENDS_MAIL = _email is not None
+EMAIL_BACKEND = _email.backend if _email else "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10
+if _email:
+    EMAIL_HOST, EMAIL_PORT = _email.host, _email.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email.user, _email.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _email.starttls, _email.tls
+    EMAIL_FILE_PATH = _email.folder or None
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", f"mmsite@{ALLOWED_HOSTS[0].lstrip('*.') or 'localhost'}")
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # seconds for which a link for a new password holds
 
 # What is refused at the door.
 GALLERY_LIMITS = {

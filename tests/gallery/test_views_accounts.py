@@ -29,7 +29,7 @@ def test_a_bad_password_is_explained(client: Client, db: None) -> None:
 def test_signing_up_can_be_turned_off(client: Client, db: None, settings: Any) -> None:
     address = reverse("sign-up")
     assert address in client.get(reverse("sign-in")).content.decode()
-    settings.SIGN_UP = False
+    settings.SIGN_UP = "closed"
     for page in ("sign-in", "library"):
         assert address not in client.get(reverse(page)).content.decode()
     assert client.get(address).status_code == 404
