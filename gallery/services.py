@@ -19,6 +19,7 @@ from gallery.chunks import AT_ONCE, in_chunks
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
+from gallery.quotas import room_check, room_take
 from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
 from gallery.trash import images_restore
 from gallery.validators import PictureFacts, digest_upload, inspect_upload
@@ -50,6 +51,7 @@ def image_create(
     digest = digest_upload(file)
     if existing := _existing(owner, digest.sha256):
         return existing
+    room_check(owner=owner, byte_size=digest.byte_size)
     facts = inspect_upload(file, file_name, digest=digest)
     try:
         image = _image_store(owner=owner, file=file, facts=facts, visibility=visibility, priority=priority)
@@ -101,6 +103,7 @@ def _image_store(
         stored.append(name)  # before it is there: an interrupt may come while it is being stored
         image.original.name = _bytes_store(name, file)
         with transaction.atomic():
+            room_take(owner=owner, byte_size=image.byte_size)
             image.save(force_insert=True)
             stages.open_for(images=[image], priority=priority)
             if facts.caption:

@@ -1,0 +1,75 @@
+"""How much each person's originals may take, and do. Pictures in the trash count: their bytes are still there."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Sum
+
+from gallery.exceptions import UploadRefused
+from gallery.models import Image, User
+
+
+class Room(NamedTuple):
+    """Bytes used, and how many may be; None: no limit."""
+
+    used: int
+    limit: int | None
+
+    @property
+    def used_words(self) -> str:
+        return in_words(self.used)
+
+    @property
+    def limit_words(self) -> str:
+        return in_words(self.limit or 0)
+
+    @property
+    def percent(self) -> int:
+        return min(100, self.used * 100 // self.limit) if self.limit else 0
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return self.limit is not None and self.used * 10 >= self.limit * 9
+
+
+def in_words(byte_size: int) -> str:
+    """Such as "1.2 GB"; thousands of thousands, as the settings count."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if byte_size >= size:
+            return f"{byte_size / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{byte_size} bytes"
+
+
+def limit_of(user: User) -> int | None:
+    """The most bytes that `user` may have here; None: no limit."""
+    own = user.quota_bytes
+    return (settings.QUOTA_BYTES if own is None else own) or None
+
+
+def room_of(user: User) -> Room:
+    """What `user` has here, and may have."""
+    used = Image.with_trash.filter(owner=user).aggregate(bytes=Sum("byte_size"))["bytes"]
+    return Room(used or 0, limit_of(user))
+
+
+def room_check(*, owner: User, byte_size: int) -> None:
+    """Raises UploadRefused where `byte_size` more bytes are too many. What is uploaded at once may still pass."""
+    if limit_of(owner) is not None:
+        _check(room_of(owner), byte_size)
+
+
+def room_take(*, owner: User, byte_size: int) -> None:
+    """As `room_check`, in the transaction that adds the picture: the same person's uploads take turns until its end."""
+    if limit_of(owner) is not None:
+        # Not FOR UPDATE, which would wait for whatever refers to this person.
+        fresh = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        _check(room_of(fresh), byte_size)
+
+
+def _check(room: Room, byte_size: int) -> None:
+    if room.limit is not None and room.used + byte_size > room.limit:
+        raise UploadRefused(
+            f"There is no room for this picture of {in_words(byte_size)}: your pictures, those in the trash included, "
+            f"take {room.used_words} of your {room.limit_words}. Delete some for good, or ask whoever runs this site "
+            "for more."
+        )
