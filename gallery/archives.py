@@ -59,7 +59,7 @@ def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
 
 def entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files in an archive, without what systems hide in them."""
-    return [info for info in archive.infolist() if not info.is_dir() and not _PASSED_OVER.search(info.filename)]
+    return [info for info in archive.infolist() if not info.is_dir() and not _is_passed_over(info.filename)]
 
 
 def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -84,6 +84,10 @@ def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
         taken.close()
         raise UploadRefused("This file is damaged inside its archive.") from error
     return taken
+
+
+def _is_passed_over(name: str) -> bool:
+    return _PASSED_OVER.search(name.replace("\\", "/")) is not None
 
 
 def _check(info: zipfile.ZipInfo, limit: int) -> None:

@@ -2,8 +2,10 @@
 that dies midway costs nothing but time."""
 
 import logging
+import os
 import zipfile
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 
 from django.core.files import File
 from django.utils import timezone
@@ -11,12 +13,13 @@ from django.utils import timezone
 from gallery import archives, uploads
 from gallery.exceptions import UploadBusy, UploadGone, UploadRefused
 from gallery.intake import Outcome, picture_take
-from gallery.models import Stage, Upload
+from gallery.models import Stage, Upload, User
 from gallery.validators import clean_file_name
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # at one entry, when the process that takes it dies
+TOO_MUCH = "This archive unpacks to more than pictures do. Send the rest by itself."
 MOST_REFUSALS = 200  # that are told by name
 # What an archive may unpack to in all: pictures are packed already.
 _MOST_RATIO, _RATIO_FROM_BYTES = 20, 1_000_000_000
@@ -37,6 +40,24 @@ def unpack_some(*, most: int) -> int:
         except UploadGone:
             logger.warning("The file of %s is not on this machine", upload.uuid)
     return 0
+
+
+def take_all(*, owner: User, file: IO[bytes], visibility: str) -> Iterator[Outcome]:
+    """Takes in every picture of an archive at once, for those who wait for it: an outcome for each."""
+    name = clean_file_name(str(getattr(file, "name", "archive.zip")))
+    try:
+        archive = archives.archive_open(file)
+    except UploadRefused as refusal:
+        yield Outcome(name, "refused", str(refusal))
+        return
+    with archive:
+        left = _most_bytes(os.fstat(file.fileno()).st_size)
+        for info in archives.entries(archive):
+            left -= info.file_size
+            if left < 0:
+                yield Outcome(name, "refused", TOO_MUCH)
+                return
+            yield _picture(owner, archive, info, visibility)
 
 
 def _unpack(upload: Upload, most: int) -> int:
@@ -64,20 +85,29 @@ def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
     upload.report = {**upload.report, "trying": [upload.entries_done, attempts]}
     _save(upload)
     unpacked = upload.report.get("bytes", 0) + info.file_size
-    if unpacked > max(_RATIO_FROM_BYTES, _MOST_RATIO * upload.byte_size):
-        return Outcome(name, "refused", "This archive unpacks to more than pictures do. Send the rest by itself.")
+    if unpacked > _most_bytes(upload.byte_size):
+        return Outcome(name, "refused", TOO_MUCH)
     upload.report = {**upload.report, "bytes": unpacked}
+    return _picture(upload.owner, archive, info, upload.visibility)
+
+
+def _picture(owner: User, archive: zipfile.ZipFile, info: zipfile.ZipInfo, visibility: str) -> Outcome:
+    name = clean_file_name(info.filename)
     try:
         with archives.entry_read(archive, info) as file:
             return picture_take(
-                owner=upload.owner,
+                owner=owner,
                 file=File(file),
                 file_name=name,
-                visibility=upload.visibility,
+                visibility=visibility,
                 priority=Stage.Priority.BACKFILL,
             )
     except UploadRefused as refusal:
         return Outcome(name, "refused", str(refusal))
+
+
+def _most_bytes(packed: int) -> int:
+    return max(_RATIO_FROM_BYTES, _MOST_RATIO * packed)
 
 
 def _report(upload: Upload, outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ from gallery import pauses, purge, stages
 from gallery.models import Image
 from gallery.pipeline import Step
 from ml.errors import ModelError
-from mmsite import queues
+from mmsite import incoming, queues
 from reading import engine as reading_engine
 from search import captions, duplicates, factory, pushing, versions
 from search import index as search_index
@@ -84,11 +84,17 @@ def sends(steps: Collection[str] | None) -> bool:
     return steps is None or RENDITIONS in steps
 
 
+def takes_in(steps: Collection[str] | None) -> bool:
+    """Whether those who do these steps, None for all, take in what comes in by itself: those without a model to run."""
+    return sends(steps)
+
+
 def is_work_due(steps: Collection[str] | None = None) -> bool:
     """Whether those who do these steps, None for all, have anything to do now. What is slowest to tell is last."""
     return (
         stages.any_due(steps=steps)
         or (embeds(steps) and captions.any_due())
+        or (takes_in(steps) and incoming.any_due())
         or (sends(steps) and pushing.is_behind())
         or (compares(steps) and duplicates.is_behind())
     )
@@ -131,6 +137,7 @@ def sweep() -> stages.SweepReport:
     except ModelError as error:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     report = stages.sweep()
+    incoming.sweep()
     captions.look_again()
     versions.model_version_activate_when_covered()
     if is_work_due():

@@ -17,7 +17,7 @@ from captioning import engine as captioning_engine
 from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
-from mmsite import batch, pipeline
+from mmsite import batch, incoming, pipeline
 from search import captions, duplicates, pushing
 from search import engine as search_engine
 
@@ -41,8 +41,9 @@ def should_stop() -> bool:
 def work_until_idle(steps: Collection[str] | None = None) -> None:
     """Do what is due (of these steps), batch by batch, and send vectors to their server, for at most
     `WORK_SLICE_SECONDS`; what is left then gets another wake-up. Of the captions that people wrote, a batch is embedded
-    first, since somebody may wait for it. Once pictures are ready, the other captions, and near-duplicates, take turns
-    with the steps that come later, which may take hours."""
+    first, since somebody may wait for it. Archives and watched folders are taken in a few pictures at a time. Once
+    pictures are ready, the other captions, and near-duplicates, take turns with the steps that come later, which may
+    take hours."""
     if steps is None or pipeline.CAPTION in steps:
         warm_models()
 
@@ -52,13 +53,17 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
     def compare_pictures() -> int:
         return duplicates.compare_some() if pipeline.compares(steps) else 0
 
+    def take_in() -> int:
+        return incoming.take_some() if pipeline.takes_in(steps) else 0
+
     embed_captions()
     end = monotonic() + settings.WORK_SLICE_SECONDS
     while not should_stop() and monotonic() < end:
         claimed = work_batch(steps)
         sent = pushing.push()
+        taken = take_in()
         is_waited_for = any(stage.priority != Stage.Priority.LATER for stage in claimed)
-        if not (is_waited_for or embed_captions() or compare_pictures() or claimed or sent):
+        if not (is_waited_for or taken or embed_captions() or compare_pictures() or claimed or sent):
             return
     if pipeline.is_work_due(steps):
         pipeline.wake()

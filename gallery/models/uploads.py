@@ -62,10 +62,11 @@ class SeenFile(models.Model):
 
     key = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of owner and path.")
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    path = models.TextField()
+    path = models.TextField(help_text="Percent-encoded: names on disk need not be text.")
     byte_size = models.PositiveBigIntegerField()
     modified_ns = models.BigIntegerField(help_text="When it was changed: nanoseconds.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="To take it, counted before each.")
     image = models.ForeignKey(Image, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     seen_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -2,12 +2,15 @@
 
 import io
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from gallery import folders
+from gallery.folders import files_below
 from gallery.management.commands import import_folder
 from gallery.models import Image, Stage, User, Visibility
 from tests.gallery.making import encode, plain
@@ -80,6 +83,37 @@ def test_stopped_and_started_again(user: User, folder: Path, monkeypatch: pytest
     assert run(folder).splitlines()[-1] == "2 taken in, 2 there already, 1 refused."
 
 
+def test_what_is_known_is_not_read_again(user: User, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder)
+    (folder / "a.jpg").write_bytes(encode(plain("orange"), "JPEG"))  # another picture under a name that was seen
+    Image.objects.get(file_name="c.webp").delete()  # and one that was seen, and is no more
+    read: list[str] = []
+    take = folders.picture_take
+
+    def note(**given: Any) -> Any:
+        read.append(given["file_name"])
+        return take(**given)
+
+    monkeypatch.setattr(folders, "picture_take", note)
+    assert run(folder).splitlines()[-1] == "2 taken in, 2 there already, 1 refused."
+    assert sorted(read) == ["a.jpg", "c.webp", "notes.jpg"]
+
+
+def test_archives_are_looked_into(user: User, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("2024/a.png", encode(plain("red")))
+        archive.writestr("b.png", encode(plain("green")))
+        archive.writestr("notes.txt", b"Buy milk.")
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    assert run(tmp_path).splitlines() == [
+        "all.zip/notes.txt: This file is not a picture that we know. "
+        "Supported are JPEG, PNG, WebP, GIF, AVIF, HEIC and TIFF.",
+        "cut.zip: This archive is damaged or cut short.",
+        "2 taken in, 0 there already, 2 refused.",
+    ]
+    assert set(Image.objects.values_list("file_name", flat=True)) == {"a.png", "b.png"}
+
+
 def test_names_that_arent_utf8(user: User, tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as file:
         file.write(encode(plain()))
@@ -91,14 +125,12 @@ def test_names_that_arent_utf8(user: User, tmp_path: Path) -> None:
 
 
 def test_a_file_that_vanishes(user: User, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = import_folder.Command._files
-
-    def vanishing(folder: Path, tally: Any) -> list[Path]:
-        found = list(files(folder, tally))
+    def vanishing(folder: Path, **options: Any) -> list[Path]:
+        found = list(files_below(folder, **options))
         (folder / "a.jpg").unlink()
         return found
 
-    monkeypatch.setattr(import_folder.Command, "_files", staticmethod(vanishing))
+    monkeypatch.setattr(import_folder, "files_below", vanishing)
     assert "a.jpg: This file could not be read: No such file or directory." in run(folder)
 
 

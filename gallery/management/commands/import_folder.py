@@ -2,18 +2,16 @@
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from gallery.exceptions import UploadRefused
-from gallery.models import Stage, User, Visibility
-from gallery.services import image_create
+from gallery.folders import file_take, files_below
+from gallery.models import User, Visibility
+from gallery.validators import clean_file_name
 
 # What a shell reports for a program ended by Ctrl-C: 128 + SIGINT.
 INTERRUPTED = 130
@@ -27,11 +25,15 @@ class Tally:
     duplicates: int = 0
     refusals: list[tuple[Path, str]] = field(default_factory=list)
 
+    def note(self, error: OSError) -> None:
+        """A folder can't be read."""
+        self.refusals.append((Path(error.filename), f"This folder could not be read: {error.strerror}."))
+
 
 class Command(BaseCommand):
     help = (
-        "Takes in every picture below a folder. Hidden files are passed over. Pictures that the owner has already are "
-        "recognised, so an import that was stopped goes on when it is started again."
+        "Takes in every picture below a folder, those in ZIP archives too. Hidden files are passed over. Pictures that "
+        "the owner has already are recognised, so an import that was stopped goes on when it is started again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
         tally = Tally()
         try:
             # No bar where nobody watches (disable=None), such as in a log.
-            for path in tqdm(sorted(self._files(folder, tally)), unit="file", disable=None):
+            for path in tqdm(sorted(files_below(folder, note=tally.note)), unit="file", disable=None):
                 _take(path, user, visibility, tally)
         except KeyboardInterrupt:
             self._report(folder, tally)
@@ -56,16 +58,6 @@ class Command(BaseCommand):
         self._report(folder, tally)
         if not tally.created and not tally.duplicates:
             raise CommandError(f"There is no picture in {folder} that could be taken in.")
-
-    @staticmethod
-    def _files(folder: Path, tally: Tally) -> Iterator[Path]:
-        def note(error: OSError) -> None:
-            tally.refusals.append((Path(error.filename), f"This folder could not be read: {error.strerror}."))
-
-        for parent, folders, names in os.walk(folder, onerror=note):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            paths = (Path(parent, name) for name in names if not name.startswith("."))
-            yield from (path for path in paths if path.is_file())
 
     def _report(self, folder: Path, tally: Tally) -> None:
         for path, reason in tally.refusals:
@@ -79,18 +71,14 @@ class Command(BaseCommand):
 
 def _take(path: Path, owner: User, visibility: str, tally: Tally) -> None:
     try:
-        with path.open("rb") as opened:
-            creation = image_create(
-                owner=owner,
-                file=File(opened),
-                file_name=path.name,
-                visibility=visibility,
-                priority=Stage.Priority.BACKFILL,
-            )
-    except UploadRefused as refusal:
-        tally.refusals.append((path, str(refusal)))
+        outcomes = file_take(owner=owner, path=path, visibility=visibility)
     except OSError as error:
         tally.refusals.append((path, f"This file could not be read: {error.strerror}."))
-    else:
-        tally.created += creation.created
-        tally.duplicates += not creation.created
+        return
+    for outcome in outcomes:
+        tally.created += outcome.kind == "created"
+        tally.duplicates += outcome.kind == "duplicate"
+        if outcome.kind == "refused":
+            # of an archive, which file in it
+            where = path if outcome.name in (path.name, clean_file_name(path.name)) else path / outcome.name
+            tally.refusals.append((where, outcome.sentence))

@@ -1,0 +1,301 @@
+"""ZIP archives of strangers, with all their tricks, and our own, streamed."""
+
+import io
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from gallery import archives, unpacking, uploads
+from gallery.exceptions import UploadRefused
+from gallery.models import Image, Upload, User
+from tests.gallery.making import encode, plain
+
+pytestmark = pytest.mark.usefixtures("told")
+
+AT = datetime(2024, 6, 1, 12, 30, tzinfo=UTC)
+
+
+def zipped(entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def sent(owner: User, data: bytes, name: str = "all.zip") -> Upload:
+    upload = uploads.upload_create(owner=owner, file_name=name, byte_size=len(data))
+    uploads.upload_append(upload=upload, offset=0, data=data)
+    return uploads.upload_finish(upload=upload)
+
+
+def unpacked(owner: User, data: bytes) -> Upload:
+    upload = sent(owner, data)
+    while unpacking.unpack_some(most=2):
+        pass
+    upload.refresh_from_db()
+    return upload
+
+
+def refusals(upload: Upload) -> dict[str, str]:
+    return dict(upload.report.get("refusals", []))
+
+
+@pytest.fixture
+def red() -> bytes:
+    return encode(plain("red"))
+
+
+def test_each_picture_of_an_archive_is_taken_in(user: User, red: bytes, settings: Any) -> None:
+    data = zipped(
+        {
+            "2024/Ålesund.png": red,
+            "2024/again.png": red,
+            "b.png": encode(plain("blue")),
+            "notes.txt": b"Buy milk.",
+            "empty.jpg": b"",
+            "__MACOSX/2024/._b.png": b"of the system",
+            "2024/.hidden.png": red,
+            "2024/Thumbs.db": b"of the system",
+            "folder/": b"",
+        }
+    )
+    upload = sent(user, data)
+    assert (upload.state, upload.entries) == (Upload.State.UNPACKING, 5)
+    assert unpacking.any_due()
+    assert unpacking.unpack_some(most=2) == 2
+    assert unpacking.unpack_some(most=100) == 3
+    assert not unpacking.any_due()
+    upload.refresh_from_db()
+    assert (upload.state, upload.outcome) == (Upload.State.DONE, "2 uploaded, 1 there already, 2 refused.")
+    assert set(Image.objects.values_list("file_name", flat=True)) == {"Ålesund.png", "b.png"}
+    assert refusals(upload)["empty.jpg"] == "This file is empty."
+    assert "not a picture that we know" in refusals(upload)["notes.txt"]
+    assert list(settings.UPLOADS_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../evil.png", "/etc/evil.png", "C:\\Windows\\evil.png", "a/../../evil.png", "..\\evil.png"]
+)
+def test_paths_are_data(user: User, red: bytes, tmp_path: Path, name: str) -> None:
+    assert unpacked(user, zipped({name: red})).state == Upload.State.DONE
+    assert Image.objects.get().file_name == "evil.png"
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_bomb_is_refused_and_spoils_no_other(user: User, red: bytes) -> None:
+    upload = unpacked(user, zipped({"bomb.png": bytes(50_000_000), "red.png": red}))
+    assert "too large" in refusals(upload)["bomb.png"]
+    assert Image.objects.get().file_name == "red.png"
+
+
+def test_a_size_that_is_a_lie(user: User, red: bytes) -> None:
+    """What an archive says of its entries is not believed: bytes are counted as they come out."""
+    data = zipped({"bomb.png": bytes(50_000_000), "red.png": red})
+    data = data.replace(struct.pack("<L", 50_000_000), struct.pack("<L", 5_000))
+    upload = unpacked(user, data)
+    assert refusals(upload)["bomb.png"] == "This file is damaged inside its archive."
+    assert Image.objects.get().file_name == "red.png"
+
+
+def test_more_than_is_said_is_not_read_to_its_end(user: User, settings: Any) -> None:
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"bytes": 1_000}
+    archive = zipfile.ZipFile(io.BytesIO(zipped({"a.png": bytes(5_000)})))
+    [info] = archives.entries(archive)
+    with archive:
+        info.file_size = 10
+        info.CRC = 0
+        with pytest.raises(UploadRefused):
+            archives.entry_read(archive, info)
+
+
+def test_too_many_files(user: User, settings: Any) -> None:
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"entries": 3}
+    upload = sent(user, zipped({f"{number}.png": b"" for number in range(4)}))
+    assert upload.state == Upload.State.REFUSED
+    assert upload.outcome == "This archive holds 4 files; the limit is 3."
+
+
+def test_a_list_that_is_too_long_is_not_read(user: User, settings: Any) -> None:
+    """The list of entries is read whole by zipfile: it must be refused before."""
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"entries": 10}
+    upload = sent(user, zipped({f"{number}" * 200: b"" for number in range(100)}))
+    assert upload.outcome == "This archive is damaged or cut short."
+
+
+def test_an_entry_behind_a_password(user: User, red: bytes) -> None:
+    data = bytearray(zipped({"secret.png": red, "red.png": red}))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    upload = unpacked(user, bytes(data))
+    assert "password" in refusals(upload)["secret.png"]
+    assert Image.objects.get().file_name == "red.png"
+
+
+def test_an_archive_within_an_archive(user: User, red: bytes) -> None:
+    upload = unpacked(user, zipped({"inner.zip": zipped({"red.png": red}), "red.png": red}))
+    assert "archive within an archive" in refusals(upload)["inner.zip"]
+    assert Image.objects.count() == 1
+
+
+def test_a_way_of_packing_that_needs_much_memory(user: User, red: bytes) -> None:
+    upload = unpacked(user, zipped({"red.png": red}, zipfile.ZIP_LZMA))
+    assert upload.state == Upload.State.REFUSED
+    assert "packed in a way" in refusals(upload)["red.png"]
+
+
+def test_an_entry_that_is_damaged(user: User, red: bytes) -> None:
+    data = zipped({"bad.png": red, "blue.png": encode(plain("blue"))}, zipfile.ZIP_STORED)
+    upload = unpacked(user, data.replace(red, red[:-1] + b"x", 1))
+    assert refusals(upload) == {"bad.png": "This file is damaged inside its archive."}
+    assert Image.objects.get().file_name == "blue.png"
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04", zipped({"red.png": bytes(5_000)})[:-30], b"PK\x05\x06" + bytes(10)])
+def test_an_archive_that_is_damaged(user: User, data: bytes) -> None:
+    upload = sent(user, data)
+    assert (upload.state, upload.outcome) == (Upload.State.REFUSED, "This archive is damaged or cut short.")
+
+
+def test_an_archive_without_a_picture(user: User) -> None:
+    assert sent(user, zipped({"__MACOSX/x": b"y", "folder/": b""})).outcome == "There is no picture in this archive."
+
+
+def test_archives_of_office_are_no_archives_of_pictures(user: User, red: bytes) -> None:
+    upload = sent(user, zipped({"word/media/red.png": red}), name="letter.docx")
+    assert upload.state == Upload.State.REFUSED
+    assert not Image.objects.exists()
+
+
+def test_what_an_archive_may_unpack_to_in_all_is_bounded(
+    user: User, red: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "_RATIO_FROM_BYTES", len(red) + 1)
+    monkeypatch.setattr(unpacking, "_MOST_RATIO", 0)
+    upload = unpacked(user, zipped({"red.png": red, "blue.png": encode(plain("blue"))}))
+    assert refusals(upload) == {"blue.png": unpacking.TOO_MUCH}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process, after which nothing more is done."""
+
+
+def test_a_worker_that_dies_midway_loses_nothing(user: User, red: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = sent(user, zipped({"red.png": red, "blue.png": encode(plain("blue"))}))
+    report = unpacking._report
+
+    def die(*args: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(unpacking, "_report", die)
+    with pytest.raises(Killed):  # the picture is there, and the row doesn't know
+        unpacking.unpack_some(most=10)
+    monkeypatch.setattr(unpacking, "_report", report)
+    unpacking.unpack_some(most=10)
+    upload.refresh_from_db()
+    assert upload.outcome == "1 uploaded, 1 there already, 0 refused."
+    assert Image.objects.count() == 2
+
+
+def test_an_entry_that_kills_its_worker_is_given_up(user: User, red: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = unpacking.picture_take
+
+    def die_of_the_first(**given: Any) -> Any:
+        if given["file_name"] == "red.png":
+            raise Killed
+        return take(**given)
+
+    upload = sent(user, zipped({"red.png": red, "blue.png": encode(plain("blue"))}))
+    monkeypatch.setattr(unpacking, "picture_take", die_of_the_first)
+    for _ in range(unpacking.ATTEMPTS):
+        with pytest.raises(Killed):
+            unpacking.unpack_some(most=10)
+    unpacking.unpack_some(most=10)
+    upload.refresh_from_db()
+    assert "stopped the site" in refusals(upload)["red.png"]
+    assert Image.objects.get().file_name == "blue.png"
+
+
+class Held(archives.Opens):
+    """Bytes to put into an archive; None: they are missing."""
+
+    def __init__(self, data: bytes | None) -> None:
+        self.data = data
+
+    def open(self) -> IO[bytes]:
+        if self.data is None:
+            raise FileNotFoundError
+        return io.BytesIO(self.data)
+
+
+def streamed(members: list[tuple[str, bytes | None]]) -> zipfile.ZipFile:
+    pieces = archives.stream(archives.Member(name, AT, Held(data)) for name, data in members)
+    return zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+
+
+def test_what_is_streamed_is_an_archive() -> None:
+    with streamed([("Ålesund.jpg", b"one"), ("b.jpg", bytes(1_000_000))]) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["Ålesund.jpg", "b.jpg"]
+        assert archive.read("b.jpg") == bytes(1_000_000)
+        info = archive.getinfo("Ålesund.jpg")
+        assert info.date_time == (2024, 6, 1, 12, 30, 0)
+        assert info.compress_type == zipfile.ZIP_STORED
+        assert info.flag_bits & 0x800  # the name is UTF-8
+
+
+def test_names_that_come_twice_are_numbered() -> None:
+    names = ["a.jpg", "A.JPG", "a.jpg", "a (2).jpg", "../up.jpg", "noext", "noext", ""]
+    with streamed([(name, name.encode()) for name in names]) as archive:
+        assert archive.namelist() == [
+            "a.jpg",
+            "A (2).JPG",
+            "a (3).jpg",
+            "a (2) (2).jpg",
+            ".._up.jpg",
+            "noext",
+            "noext (2)",
+            "picture",
+        ]
+
+
+def test_what_is_missing_is_told() -> None:
+    with streamed([("a.jpg", b"one"), ("gone.jpg", None)]) as archive:
+        assert archive.namelist() == ["a.jpg", "MISSING.txt"]
+        assert "gone.jpg" in archive.read("MISSING.txt").decode()
+
+
+def test_nothing_is_an_archive_too() -> None:
+    with streamed([]) as archive:
+        assert archive.namelist() == []
+
+
+def test_memory_does_not_grow_with_the_archive() -> None:
+    class Endless(archives.Opens):
+        def open(self) -> IO[bytes]:
+            class Zeros(io.RawIOBase):
+                left = 20_000_000
+
+                def read(self, size: int | None = -1) -> bytes:
+                    given = min(self.left, size or 0)
+                    self.left -= given
+                    return bytes(given)
+
+            return Zeros()  # type: ignore[return-value]
+
+    def members() -> Iterator[archives.Member]:
+        for number in range(5):
+            yield archives.Member(f"{number}.jpg", AT, Endless())
+
+    tracemalloc.start()
+    total = sum(len(piece) for piece in archives.stream(members()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert total > 100_000_000
+    assert peak < 5_000_000
