@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef
 
 from gallery.models import Image, Stage
 from search.models import Embedding, ModelVersion
@@ -41,6 +41,24 @@ def coverage(*, version: ModelVersion) -> Coverage:
         given_up=Image.objects.filter(~Exists(vector), Exists(failed)).count(),
         pictures=Image.objects.count(),
     )
+
+
+def coverages() -> dict[int, Coverage]:
+    """`coverage` of every version, by its id, in four statements."""
+    pictures = Image.objects.count()
+    vectors = Embedding.objects.filter(Exists(Image.objects.filter(pk=OuterRef("image_id"))), vector__isnull=False)
+    embedded = dict(vectors.values_list("model_version").annotate(Count("pk")))
+    has_vector = Embedding.objects.filter(
+        image_id=OuterRef("image_id"), model_version__key=OuterRef("model"), vector__isnull=False
+    )
+    failed = Stage.objects.filter(
+        ~Exists(has_vector), image__trashed_at=None, step=EMBEDDING_STEP, state=Stage.State.FAILED
+    )
+    given_up = dict(failed.values_list("model").annotate(Count("pk")))
+    return {
+        version.pk: Coverage(embedded.get(version.pk, 0), given_up.get(version.key, 0), pictures)
+        for version in ModelVersion.objects.only("key")
+    }
 
 
 def versions_to_embed() -> list[ModelVersion]:

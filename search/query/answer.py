@@ -124,14 +124,15 @@ class _Found:
 
 
 def search_images(
-    *, viewer: Viewer, query: str, limit: int = 50, offset: int = 0, picture: Picture | None = None
+    *, viewer: Viewer, query: str | Query, limit: int = 50, offset: int = 0, picture: Picture | None = None
 ) -> SearchResult:
-    """The pictures that fit the text of the box best (see search.query.parse), and `picture` (RGB) where there is one,
-    among those that may be listed for the viewer: `limit` of them past the first `offset`.
+    """The pictures that fit the text of the box best (see search.query.parse, or search.query.build for programs), and
+    `picture` (RGB) where there is one, among those that may be listed for the viewer: `limit` of them past the first
+    `offset`.
 
     A constant number of SQL statements, whatever is found.
     """
-    asked = parse(query, today=timezone.localdate())
+    asked = query if isinstance(query, Query) else parse(query, today=timezone.localdate())
     if not asked and picture is None:
         return SearchResult("no_match", query=asked)
     has_looks = asked.texts or asked.pictures or picture is not None

@@ -1,15 +1,21 @@
 """What the tests of the API share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from PIL import Image as PILImage
 
 from api.models import Token
 from api.tokens import token_create
-from gallery.models import User
+from captioning.services import captions_write
+from gallery import services
+from gallery.models import Image, User
+from search import engine, index
+from search import services as search_services
+from search.versions import model_version_ensure
 
 Call = Callable[..., Any]
 
@@ -91,3 +97,27 @@ def staff(db: None) -> User:
 @pytest.fixture
 def staff_api(staff: User, secret_of: Callable[..., str]) -> Api:
     return Api(secret_of(staff))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_index() -> Iterator[None]:
+    index.reset()
+    engine.forget_queries()
+    yield
+    index.reset()
+
+
+@pytest.fixture
+def ready(make_image: Callable[..., Image], db: None) -> Callable[..., Image]:
+    """A picture of one colour, with all that the worker adds: `ready("red")`."""
+
+    def make(color: str = "red", **options: Any) -> Image:
+        version = model_version_ensure()
+        image, pixels = make_image(color, **options), PILImage.new("RGB", (64, 48), color)
+        services.renditions_create(image=image, picture=pixels)
+        captions_write(image_ids=[image.pk], pictures=[pixels])
+        search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[pixels])
+        image.refresh_from_db()
+        return image
+
+    return make

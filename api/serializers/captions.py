@@ -1,0 +1,129 @@
+"""Captions, and what programs say of them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.fields import Query, Text
+from captioning.models import Caption
+
+BEFORE = "What you saw as the current caption, “” for none. Where it is another by now, the answer is 409."
+
+
+class CaptionSerializer(serializers.ModelSerializer[Caption]):
+    """Something that a model or a person said of a picture."""
+
+    image = serializers.UUIDField(source="image.uuid", read_only=True)
+    author = serializers.SerializerMethodField(help_text="Who wrote it; null for a model.")
+    reviewed_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Caption
+        fields = (
+            "id",
+            "image",
+            "text",
+            "source",
+            "model",
+            "author",
+            "confidence",
+            "unsure",
+            "is_current",
+            "review",
+            "reviewed_by",
+            "reviewed_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_author(self, caption: Caption) -> str | None:
+        return caption.author.username if caption.author else None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_reviewed_by(self, caption: Caption) -> str | None:
+        return caption.reviewed_by.username if caption.reviewed_by else None
+
+
+class CaptionWishSerializer(serializers.Serializer[Any]):
+    """A caption in a person's words."""
+
+    text = Text(max_length=Caption.LONGEST)
+    before = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, default=None, trim_whitespace=False, help_text=BEFORE
+    )
+
+
+class JudgementOfCaptionSerializer(serializers.Serializer[Any]):
+    """What becomes of a caption of the history."""
+
+    DEEDS = ("choose", "approve", "reject", "reopen")
+
+    do = serializers.ChoiceField(
+        choices=DEEDS,
+        help_text="`choose`: the picture has it from now on. Of a model's alone: `approve` as well says that it is "
+        "right, `reject` takes it away, `reopen` makes it current as if nobody had judged it.",
+    )
+    before = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, default=None, trim_whitespace=False, help_text=BEFORE
+    )
+
+
+class TableQuery(Query):
+    """Which table."""
+
+    table = serializers.ChoiceField(choices=["csv", "jsonl"], default="csv")
+
+
+class RequeuedSerializer(serializers.Serializer[Any]):
+    """Work that the worker will do again."""
+
+    steps = serializers.IntegerField(help_text="How many were opened; 0 where one is running already.")
+
+
+class PictureSerializer(serializers.Serializer[Any]):
+    """A picture, which is not kept."""
+
+    picture = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF.", allow_empty_file=True)
+
+
+class DescriptionSerializer(serializers.Serializer[Any]):
+    """What the captioner says of a picture."""
+
+    caption = serializers.CharField()
+    confidence = serializers.FloatField(help_text="How sure the model is, 0 to 1.")
+    unsure = serializers.BooleanField(help_text="Not to be stated as fact.")
+    model = serializers.CharField(help_text="Which model, with revision and hash.")
+
+
+ENCODINGS = ("floats", "base64")
+ENCODING = "`floats`: lists of numbers; `base64`: little-endian float32, row by row."
+MOST_TEXTS = 64
+LONGEST_TEXT = 1_000
+
+
+class TextsSerializer(serializers.Serializer[Any]):
+    """Texts to embed."""
+
+    texts = serializers.ListField(child=Text(max_length=LONGEST_TEXT), min_length=1, max_length=MOST_TEXTS)
+    encoding = serializers.ChoiceField(choices=ENCODINGS, default="floats", help_text=ENCODING)
+
+
+class PictureToEmbedSerializer(PictureSerializer):
+    """A picture to embed, which is not kept."""
+
+    encoding = serializers.ChoiceField(choices=ENCODINGS, default="floats", required=False, help_text=ENCODING)
+
+
+class VectorsSerializer(serializers.Serializer[Any]):
+    """Vectors of length 1, to compare by their dot product; those of texts with those of pictures too."""
+
+    model = serializers.CharField(help_text="Vectors of different models can't be compared.")
+    version = serializers.IntegerField(help_text="Its number here.")
+    dimension = serializers.IntegerField()
+    encoding = serializers.ChoiceField(choices=ENCODINGS)
+    vectors = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField()), help_text="Empty where they are in base64."
+    )
+    base64 = serializers.CharField(allow_null=True, help_text="All of them, where that was asked for.")
