@@ -1,7 +1,9 @@
 """Fields that take JSON for what it is: a number is no text, and "yes" is not true. A caller who sends the wrong thing
 hears of it, instead of having it turned into another."""
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,12 @@ from rest_framework.request import Request
 
 from api.pagination import MOST, SIZE
 from gallery.names import printable, tidy
+
+# A character that shows, for schemas; what decides is gallery.names.tidy.
+_HIDDEN = (
+    r"\s\u0000-\u001F\u007F-\u009F\u00AD\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u180E"
+    r"\u200B-\u200F\u2028-\u202F\u2060-\u206F\u3000\uFEFF\uFFF9-\uFFFB"
+)
 
 
 class Text(serializers.CharField):
@@ -25,6 +33,8 @@ class Text(serializers.CharField):
 class Name(serializers.CharField):
     """A name that people give, as it is kept: see gallery.names.tidy."""
 
+    pattern = f"[^{_HIDDEN}]"  # if it may not be blank
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -32,6 +42,29 @@ class Name(serializers.CharField):
         if not name and not self.allow_blank:
             self.fail("blank")
         return name
+
+
+class TagName(Name):
+    """The name of a tag. Commas part tags where people type several."""
+
+    pattern = f"^[^,]*[^,{_HIDDEN}][^,]*$"
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if "," in name:
+            raise serializers.ValidationError("A tag has no comma: commas part tags.")
+        return name
+
+
+class Moment(serializers.DateTimeField):
+    """A time as RFC 3339 has it, with its offset from UTC, of the years 1000 to 8999."""
+
+    PATTERN = r"^[1-8]\d{3}-\d\d-\d\d[Tt]\d\d:\d\d:[0-5]\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not re.match(self.PATTERN, value, re.ASCII):
+            self.fail("invalid", format="2026-05-04T12:30:00Z")
+        return super().to_internal_value(value)
 
 
 class Flag(serializers.BooleanField):

@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from api.permissions import scope_of
@@ -26,6 +27,14 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "errors": {"type": "object", "additionalProperties": True, "description": "Sentences by field."},
     },
 }
+
+
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag of what you have seen: 412 where it has changed since. Without it, nothing is checked.",
+)
 
 
 class Schema(AutoSchema):
@@ -69,6 +78,22 @@ class _FieldChoiceSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-un
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         return {"type": "string", "pattern": self.target.pattern}
+
+
+class _NameSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "api.fields.Name"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema = {"type": "string", "maxLength": self.target.max_length}
+        return schema if self.target.allow_blank else {**schema, "pattern": self.target.pattern}
+
+
+class _MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "api.fields.Moment"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time", "pattern": "^[1-8]"}
 
 
 class PageSchema:

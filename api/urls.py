@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from api.views import images, me, schema, tokens
+from api.views import image_parts, images, me, schema, tokens
 
 app_name = "api"
 
@@ -14,8 +14,16 @@ v1 = [
     path("tokens/<int:pk>/", tokens.OneToken.as_view(), name="token"),
     path("images/", images.Images.as_view(), name="images"),
     path("images/<uuid:uuid>/", images.OneImage.as_view(), name="image"),
-    path("images/<uuid:uuid>/renditions/<slug:kind>/", images.RenditionBytes.as_view(), name="rendition"),
-    path("images/<uuid:uuid>/original/", images.OriginalBytes.as_view(), name="original"),
+    path("images/<uuid:uuid>/favourite/", image_parts.Heart.as_view(), name="favourite"),
+    path("images/<uuid:uuid>/original/", image_parts.OriginalBytes.as_view(), name="original"),
+    path("images/<uuid:uuid>/renditions/", image_parts.Renditions.as_view(), name="renditions"),
+    path("images/<uuid:uuid>/renditions/<slug:kind>/", image_parts.RenditionBytes.as_view(), name="rendition"),
+    path("images/<uuid:uuid>/restore/", image_parts.Restore.as_view(), name="restore"),
+    path("images/<uuid:uuid>/retry/", image_parts.Retry.as_view(), name="retry"),
+    path("images/<uuid:uuid>/tags/", image_parts.ImageTags.as_view(), name="image-tags"),
+    path("images/<uuid:uuid>/work/", image_parts.Work.as_view(), name="work"),
+    path("trash/", image_parts.Trash.as_view(), name="trash"),
+    path("", include("api.urls_search")),
 ]
 
 urlpatterns = [

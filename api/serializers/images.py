@@ -9,9 +9,12 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from api.base import viewer_of
-from gallery.models import Favourite, Image, ImageQuerySet, Rendition, Visibility
+from gallery.models import Favourite, Image, ImageQuerySet, Rendition, Stage, Visibility
 from gallery.permissions import may_change
 from gallery.selectors import image_work
+
+STEP_STATES = Stage.State.choices
+WORK_STATES = ["ready", "working", "failed"]
 
 
 class RenditionSerializer(serializers.Serializer[Rendition]):
@@ -95,7 +98,7 @@ class ImageSerializer(serializers.Serializer[Image]):
     def get_favourite(self, image: Image) -> bool:
         return image.pk in self.context["favourites"]
 
-    @extend_schema_field(serializers.ChoiceField(choices=["ready", "working", "failed"]))
+    @extend_schema_field(serializers.ChoiceField(choices=WORK_STATES))
     def get_state(self, image: Image) -> str:
         return image_work(image).state
 
@@ -117,12 +120,41 @@ class ImageSerializer(serializers.Serializer[Image]):
 
     @extend_schema_field(RenditionSerializer(many=True))
     def get_renditions(self, image: Image) -> Any:
-        rows = sorted(image.renditions.all(), key=lambda rendition: rendition.kind)
-        return RenditionSerializer(rows, many=True, context={**self.context, "uuid": image.uuid}).data
+        return represent_renditions(self.context["request"], image)
 
 
 class ImagePartSerializer(ImageSerializer):
     """A picture; with `?fields=`, that much of it."""
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """A step of the work on a picture."""
+
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=STEP_STATES)
+    later = serializers.BooleanField(help_text="Comes after everything else, and doesn't count for the whole.")
+    error = serializers.CharField(help_text="Why it failed, for the owner.")
+
+
+class WorkSerializer(serializers.Serializer[Any]):
+    """The work on a picture."""
+
+    state = serializers.ChoiceField(choices=WORK_STATES)
+    is_open = serializers.BooleanField(help_text="Something is still to be done.")
+    can_retry = serializers.BooleanField()
+    steps = StepSerializer(many=True)
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    """How many steps are tried again."""
+
+    retried = serializers.IntegerField()
+
+
+class TagNamesSerializer(serializers.Serializer[Any]):
+    """The names of tags."""
+
+    names = serializers.ListField(child=serializers.CharField())
 
 
 def prefetched(images: ImageQuerySet) -> ImageQuerySet:
@@ -140,3 +172,20 @@ def represent_images(request: Request, images: Sequence[Image]) -> list[dict[str
 def represent_image(request: Request, image: Image) -> dict[str, Any]:
     """One picture, read anew, in the trash or not. The caller has made sure that it may be shown."""
     return represent_images(request, [prefetched(Image.with_trash.filter(pk=image.pk)).get()])[0]
+
+
+def represent_renditions(request: Request, image: Image) -> Any:
+    """The renditions that there are of a picture."""
+    rows = sorted(image.renditions.all(), key=lambda rendition: rendition.kind)
+    return RenditionSerializer(rows, many=True, context={"request": request, "uuid": image.uuid}).data
+
+
+def represent_work(image: Image, *, is_owner: bool) -> Any:
+    """The work on a picture. Errors may tell how this machine is set up: they are the owner's."""
+    work = image_work(image)
+    steps = [
+        {"name": step.name, "state": step.state, "later": step.later, "error": step.error if is_owner else ""}
+        for step in work.steps
+    ]
+    data = {"state": work.state, "is_open": work.is_open, "can_retry": work.can_retry, "steps": steps}
+    return WorkSerializer(data).data

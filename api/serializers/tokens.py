@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Name
+from api.fields import Moment, Name
 from api.models import Token
 
 
@@ -36,4 +36,4 @@ class TokenWishSerializer(serializers.Serializer[Any]):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Token.Scope.choices), min_length=1, max_length=len(Token.Scope)
     )
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
+    expires_at = Moment(allow_null=True, default=None)

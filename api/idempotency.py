@@ -1,0 +1,92 @@
+"""Requests that may come twice, since the caller never heard of the answer: `Idempotency-Key`.
+
+The key is written down before the work, so that two at once don't both do it, and the answer with it, for a day.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.base import person_of
+from api.exceptions import Conflict, Unprocessable
+from api.models import IdempotencyKey
+
+logger = logging.getLogger(__name__)
+
+HEADER = "Idempotency-Key"
+KEPT = timedelta(hours=24)
+BUSY = timedelta(minutes=5)  # after so long, a request that was never answered has died
+
+
+def once(request: Request, said: Iterable[Any], do: Callable[[], Response]) -> Response:
+    """Does what was asked, unless a request with the same key did: then its answer, with Idempotent-Replay.
+
+    `said` is what makes two requests the same: texts, and files, whose bytes count. An error is no answer: the same key
+    may be tried again. Raises ValidationError for no such key, Conflict where the first is still being answered,
+    Unprocessable where the key was used for something else.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return do()
+    if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= IdempotencyKey.LONGEST_KEY:
+        raise ValidationError({HEADER: ["At most 255 printable characters of ASCII."]})
+    fingerprint = _fingerprint([request.method, request.path, *said])
+    row, is_new = _begin(request, key, fingerprint)
+    if not is_new:
+        return _replay(row, fingerprint)
+    try:
+        response = do()
+    except BaseException:
+        IdempotencyKey.objects.filter(pk=row.pk).delete()
+        raise
+    headers = {name: response[name] for name in ("Location",) if name in response}
+    answer = json.loads(json.dumps({"data": response.data, "headers": headers}, default=str))
+    IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, answer=answer)
+    return response
+
+
+def _begin(request: Request, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
+    owner, now = person_of(request), timezone.now()
+    IdempotencyKey.objects.filter(owner=owner, created_at__lt=now - KEPT).delete()
+    IdempotencyKey.objects.filter(owner=owner, key=key, status=None, created_at__lt=now - BUSY).delete()
+    try:
+        with transaction.atomic():
+            return IdempotencyKey.objects.create(owner=owner, key=key, fingerprint=fingerprint), True
+    except IntegrityError:
+        row = IdempotencyKey.objects.filter(owner=owner, key=key).first()
+        if row is None:  # the first failed just now
+            raise Conflict("A request with this key failed just now. Try again.") from None
+        return row, False
+
+
+def _replay(row: IdempotencyKey, fingerprint: str) -> Response:
+    if row.fingerprint != fingerprint:
+        raise Unprocessable("This Idempotency-Key was used for another request.", code="key_reused")
+    if row.status is None:
+        raise Conflict("The first request with this key is still being answered. Try again in a moment.")
+    headers = {**row.answer["headers"], "Idempotent-Replay": "true"}
+    return Response(row.answer["data"], status=row.status, headers=headers)
+
+
+def _fingerprint(said: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for part in said:
+        if isinstance(part, File):
+            of_file = hashlib.sha256()
+            for chunk in part.chunks():
+                of_file.update(chunk)
+            part.seek(0)
+            digest.update(of_file.digest())
+        else:
+            digest.update(hashlib.sha256(str(part).encode("utf-8", "surrogatepass")).digest())
+    return digest.hexdigest()

@@ -1,0 +1,23 @@
+"""Bodies of requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class BoundedJSONParser(JSONParser):
+    """As REST framework's, which reads whatever comes, however long and however deep."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """Raises ParseError, or RequestDataTooBig."""
+        request = (parser_context or {})["request"]
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig("The JSON of a request is longer than DATA_UPLOAD_MAX_MEMORY_SIZE.")
+        try:
+            return super().parse(stream, media_type, dict(parser_context or {}))
+        except RecursionError:
+            raise ParseError("This JSON is too deep.") from None

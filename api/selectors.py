@@ -1,0 +1,79 @@
+"""What the API asks of pictures and albums beyond what pages do."""
+
+from typing import Any
+
+from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from gallery.models import Album, AlbumImage, AlbumQuerySet, Favourite, Image, ImageQuerySet, ImageTag, Stage, Viewer
+from gallery.names import folded
+
+
+def images_filtered(*, images: ImageQuerySet, viewer: Viewer, wanted: dict[str, Any]) -> ImageQuerySet:
+    """Those of the pictures that are as wanted: see api.serializers.image_queries.ImageFilters for the names."""
+    for name, value in wanted.items():
+        if (condition := _CONDITIONS.get(name)) is not None:
+            images = images.filter(condition(value, viewer))
+    return images
+
+
+def albums_counted(*, viewer: Viewer) -> AlbumQuerySet:
+    """The albums that the viewer may see, each with its number of `pictures` and the uuid of the one in `front`: the
+    cover, else the first."""
+    kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
+    number = kept.order_by().values("album").annotate(number=Count("pk")).values("number")
+    cover = Image.objects.filter(pk=OuterRef("cover")).values("uuid")[:1]
+    first = kept.order_by("position").values("image__uuid")[:1]
+    return (
+        Album.objects.listed_for(viewer)
+        .select_related("owner")
+        .annotate(
+            pictures=Coalesce(Subquery(number), 0, output_field=BigIntegerField()),
+            front=Coalesce(Subquery(cover), Subquery(first)),
+        )
+    )
+
+
+def _has_tag(name: str, viewer: Viewer) -> Q:
+    return Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(name))))
+
+
+def _in_album(uuid: Any, viewer: Viewer) -> Q:
+    albums = Album.objects.listed_for(viewer).filter(uuid=uuid)
+    return Q(pk__in=AlbumImage.objects.filter(album__in=albums.values("pk")).values("image"))
+
+
+def _is_favourite(wanted: bool, viewer: Viewer) -> Q:
+    hearts = Q(pk__in=Favourite.objects.filter(person_id=viewer.pk).values("image"))
+    return hearts if wanted else ~hearts
+
+
+def _described(by: str, viewer: Viewer) -> Q:
+    if by == "nobody":
+        return Q(description="")
+    return ~Q(description="") & Q(description_by_person=by == "person")
+
+
+def _state(state: str, viewer: Viewer) -> Q:
+    """As selectors.image_work has it: what one model has done stays done while another has yet to do it as well."""
+    same = Stage.objects.filter(image=OuterRef("image"), step=OuterRef("step"))
+    of_image = Stage.objects.filter(image=OuterRef("pk")).exclude(priority=Stage.Priority.LATER)
+    undone = of_image.exclude(Exists(same.filter(state__in=[Stage.State.DONE, Stage.State.SKIPPED])))
+    working = Q(Exists(undone.filter(state__in=Stage.OPEN)))
+    failed = Q(Exists(undone.filter(state=Stage.State.FAILED)))
+    return {"working": working, "failed": failed & ~working, "ready": ~working & ~failed}[state]
+
+
+_CONDITIONS = {
+    "own": lambda wanted, viewer: Q(owner_id=viewer.pk) if wanted else ~Q(owner_id=viewer.pk),
+    "visibility": lambda value, viewer: Q(visibility=value),
+    "taken_after": lambda moment, viewer: Q(sort_date__gte=moment),
+    "taken_before": lambda moment, viewer: Q(sort_date__lt=moment),
+    "tag": _has_tag,
+    "album": _in_album,
+    "camera": lambda text, viewer: Q(camera_make__icontains=text) | Q(camera_model__icontains=text),
+    "format": lambda name, viewer: Q(format=name),
+    "described_by": _described,
+    "state": _state,
+    "favourite": _is_favourite,
+}
