@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
@@ -15,15 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gallery import services, stages
-from gallery.models import Album, Image, Rendition, Stage, Tag, User
+from gallery.models import Album, Image, Rendition, Stage, Tag
 from gallery.pipeline import get_pipeline
 
 if TYPE_CHECKING:  # generic for the type checker alone
     ModelAdmin = admin.ModelAdmin[Any]
-    _UserAdmin = DjangoUserAdmin[User]
 else:
     ModelAdmin = admin.ModelAdmin
-    _UserAdmin = DjangoUserAdmin
 
 AGAIN = {
     "renditions": "Make thumbnails again",
@@ -85,17 +82,6 @@ class PicturesGoAlongMixin:
         if images:
             to_delete, counts = [*to_delete, images], {**counts, "images": len(images)}
         return to_delete, counts, set(), []
-
-
-@admin.register(User)
-class UserAdmin(PicturesGoAlongMixin, PicturesCountedMixin, _UserAdmin):
-    list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
-
-    def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.users_delete(users=[obj])
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        services.users_delete(users=queryset)
 
 
 @admin.register(Image)
@@ -238,3 +224,6 @@ class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
         failed = queryset.filter(state=Stage.State.FAILED)
         opened = sum(stages.retry(image=image) for image in Image.objects.filter(stages__in=failed).distinct())
         self.message_user(request, f"{opened} to try again.", messages.SUCCESS)
+
+
+from gallery import admin_people  # noqa: E402, F401  (registers more, and builds on what stands above)

@@ -1,10 +1,9 @@
-"""What people fill in: accounts, uploads, who may see a picture, its tags, albums."""
+"""What people fill in: uploads, who may see a picture, its tags, albums."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
-from django.contrib.auth.forms import UserCreationForm
 from django.core.files.uploadedfile import UploadedFile
 
 from gallery.models import Album, Tag, User, Visibility
@@ -17,20 +16,9 @@ PICTURE_TYPES = (
 
 
 if TYPE_CHECKING:  # generic for the type checker alone
-    _UserCreationForm = UserCreationForm[User]
     _AlbumField = forms.ModelChoiceField[Album]
 else:
-    _UserCreationForm = UserCreationForm
     _AlbumField = forms.ModelChoiceField
-
-
-class SignUpForm(_UserCreationForm):
-    """A new account. No e-mail address is asked for: the site sends no mail."""
-
-    class Meta(UserCreationForm.Meta):
-        model = User
-        fields = ("username",)
-        help_texts: ClassVar = {"username": "Letters, digits and @ . + - _"}
 
 
 class ManyFilesInput(forms.ClearableFileInput):

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from gallery import audit
-from gallery.models import PersonSession, User
+from gallery.models import PersonSession, User, Viewer
 
 SEEN_EVERY = timedelta(minutes=5)
 _NOTED = "noted"  # in the session: the key that it was last noted under, and when, in seconds
@@ -27,11 +27,8 @@ def session_note(*, request: HttpRequest, user: User) -> None:
     if not request.session.session_key:
         request.session.save()
     key, now = request.session.session_key, timezone.now()
-    before, _ = request.session.get(_NOTED) or (key, 0)
     with transaction.atomic():
-        # Django gives a session another key when its owner sets a password.
-        updated = PersonSession.objects.filter(user=user, session_key=before).update(session_key=key, last_seen_at=now)
-        if not updated:
+        if not PersonSession.objects.filter(user=user, session_key=key).update(last_seen_at=now):
             agent = request.headers.get("User-Agent", "")[:300].replace("\0", "")
             PersonSession.objects.update_or_create(
                 session_key=key, defaults={"user": user, "user_agent": agent, "last_seen_at": now}
@@ -72,12 +69,17 @@ def sessions_of(user: User) -> list[PersonSession]:
 
 def session_end(*, user: User, session_id: int) -> bool:
     """Signs `user` out there. False where it isn't one of theirs, or has ended."""
-    return _end(user, session_id=session_id) > 0
+    return _end(user, by=user, session_id=session_id) > 0
 
 
-def sessions_end_others(*, user: User, keep: str | None) -> int:
+def sessions_end_others(*, user: User, by: Viewer | None, keep: str | None = None) -> int:
     """Signs `user` out everywhere but by the session with the key `keep`; how many there were."""
-    return _end(user, keep=keep)
+    return _end(user, by=by, keep=keep)
+
+
+def session_rename(*, user: User, before: str | None, session_key: str | None) -> None:
+    """Django gives a session another key when its owner sets a password: it is still the same on the list."""
+    PersonSession.objects.filter(user=user, session_key=before).update(session_key=session_key)
 
 
 def session_forget(*, session_key: str | None) -> None:
@@ -85,7 +87,7 @@ def session_forget(*, session_key: str | None) -> None:
     PersonSession.objects.filter(session_key=session_key).delete()
 
 
-def _end(user: User, *, keep: str | None = None, session_id: int | None = None) -> int:
+def _end(user: User, *, by: Viewer | None, keep: str | None = None, session_id: int | None = None) -> int:
     rows = PersonSession.objects.filter(user=user)
     rows = rows.exclude(session_key=keep) if session_id is None else rows.filter(pk=session_id)
     alive = list(rows.alive().values_list("session_key", flat=True))
@@ -95,7 +97,7 @@ def _end(user: User, *, keep: str | None = None, session_id: int | None = None) 
         for key in alive:
             store(key).delete()
         if alive:
-            audit.record(user, "session.end", user.username, sessions=len(alive))
+            audit.record(by, "session.end", user.username, sessions=len(alive))
     return len(alive)
 
 

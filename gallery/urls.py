@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gallery.views import accounts, albums, images, library, media, selection, tags, upload, uploads
+from gallery.views import account, accounts, albums, images, library, media, people, selection, tags, upload, uploads
 
 urlpatterns = [
     path("", library.library, name="library"),
@@ -32,5 +32,22 @@ urlpatterns = [
     path("media/<uuid:uuid>/original", media.original, name="original"),
     path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),
     path("sign-up/", accounts.SignUp.as_view(), name="sign-up"),
+    path("sign-up/<str:key>/", accounts.SignUp.as_view(), name="sign-up-invited"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign-out"),
+    path("password/reset/", accounts.PasswordReset.as_view(), name="password-reset"),
+    path("password/reset/sent/", accounts.PasswordResetSent.as_view(), name="password-reset-sent"),
+    path(
+        "password/reset/<str:uidb64>/<str:token>/",
+        accounts.PasswordResetConfirm.as_view(),
+        name="password-reset-confirm",
+    ),
+    path("account/", account.account, name="account"),
+    path("account/email/", account.email, name="account-email"),
+    path("account/email/<str:token>/", account.email_confirm, name="account-email-confirm"),
+    path("account/password/", account.PasswordChange.as_view(), name="password-change"),
+    path("account/sessions/end/", account.sessions_end, name="account-sessions-end"),
+    path("account/delete/", account.delete, name="account-delete"),
+    path("people/<str:username>/", people.person, name="person"),
+    path("invitations/", people.invitation_list, name="invitations"),
+    path("invitations/withdraw/", people.invitation_withdraw, name="invitation-withdraw"),
 ]

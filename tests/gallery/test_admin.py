@@ -8,12 +8,14 @@ from django.apps import apps
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image as PILImage
 
 from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import services, stages
 from gallery.albums import album_create
+from gallery.invitations import invitation_create
 from gallery.models import (
     Album,
     AlbumImage,
@@ -23,7 +25,9 @@ from gallery.models import (
     Favourite,
     Image,
     ImageTag,
+    Invitation,
     Pause,
+    PersonSession,
     Rendition,
     SeenFile,
     Stage,
@@ -61,8 +65,10 @@ MODELS = [
     IndexCursor,
     Judgement,
     Reading,
+    Invitation,
 ]
 NOT_LISTED = {
+    PersonSession,
     AlbumImage,
     AlbumLink,
     AlbumMember,
@@ -76,7 +82,7 @@ NOT_LISTED = {
     Look,
     NearDuplicate,
 }
-ADDABLE = [User, Caption, ModelVersion]
+ADDABLE = [User, Caption, ModelVersion, Invitation]
 
 
 @pytest.fixture
@@ -104,6 +110,7 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     services.renditions_create(image=image, picture=picture)
     images_tag(owner=image.owner, images=Image.objects.all(), names=["sun"])
     album_create(owner=image.owner, title="Sunsets")
+    invitation_create(by=image.owner, expires_at=timezone.now(), email="sun@example.org")
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
     CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)
@@ -150,7 +157,7 @@ def test_adding_is_offered_only_where_a_hand_may_write(admin_client: Client, ima
     assert admin_client.get(address(model, "add")).status_code == expected
 
 
-@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Reading, Embedding, ModelVersion])
+@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Reading, Embedding, ModelVersion, Invitation])
 def test_filters_answer(admin_client: Client, image: Image, model: Any) -> None:
     page = admin_client.get(address(model, "changelist"))
     links = [

@@ -27,6 +27,15 @@ PAGES = {
     "sign-in": (200, 302),
     "sign-up": (200, 302),
     "sign-out": (405, 405),
+    "password-reset": (200, 200),
+    "password-reset-sent": (200, 200),
+    "account": (302, 200),
+    "account-email": (405, 405),
+    "password-change": (302, 200),
+    "account-sessions-end": (405, 405),
+    "account-delete": (302, 200),
+    "invitations": (302, 404),
+    "invitation-withdraw": (405, 405),
     "search": (200, 200),
     "golden": (302, 200),
     "judge": (405, 405),
@@ -54,6 +63,13 @@ PAGES = {
     "token-create": (405, 405),
     "token-revoke": (405, 405),
     "favicon": (302, 302),
+}
+# name -> what follows in the address of nothing, or of somebody without public pictures; status of GET as above
+LINKS: dict[str, tuple[list[str], tuple[int, int]]] = {
+    "sign-up-invited": (["no-key"], (404, 302)),
+    "password-reset-confirm": (["MQ", "no-token"], (200, 200)),  # which says that it holds no longer
+    "account-email-confirm": (["no-token"], (404, 404)),
+    "person": (["ada"], (404, 200)),
 }
 # name -> who is given it by GET; POST is refused
 SHOWN_TO = {
@@ -127,7 +143,7 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 def test_no_address_is_missing_from_these_tables() -> None:
     assert sorted(url_names(get_resolver().url_patterns)) == sorted(
-        {*PAGES, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UPLOAD_PAGES}
+        {*PAGES, *LINKS, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UPLOAD_PAGES}
     )
 
 
@@ -137,6 +153,15 @@ def test_pages(client: Client, user: User, name: str, signed_in: bool) -> None:
     if signed_in:
         client.force_login(user)
     assert client.get(reverse(name)).status_code == PAGES[name][signed_in]
+
+
+@pytest.mark.parametrize("name", LINKS)
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_links(client: Client, user: User, name: str, signed_in: bool) -> None:
+    if signed_in:
+        client.force_login(user)
+    arguments, statuses = LINKS[name]
+    assert client.get(reverse(name, args=arguments)).status_code == statuses[signed_in]
 
 
 @pytest.mark.parametrize("visibility", Visibility.values)
@@ -251,6 +276,14 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
         "album-create",
         "tag-rename",
         "tag-delete",
+        "account",
+        "account-email",
+        "password-change",
+        "account-sessions-end",
+        "account-delete",
+        "invitations",
+        "invitation-withdraw",
+        "password-reset",
         "sign-out",
         "sign-in",
         "sign-up",

@@ -1,0 +1,50 @@
+"""Mail that the site sends: one template each, whose first line is the subject."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+
+logger = logging.getLogger(__name__)
+
+# What is sent here keeps nobody waiting, so that an answer takes as long whether or not there was anything to send.
+postman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+
+
+def mail_send(*, to: str, template: str, **context: Any) -> bool:
+    """Sends `accounts/mail/<template>.txt`. False where the server didn't take it, which is logged."""
+    subject, _, body = render_to_string(f"accounts/mail/{template}.txt", context).lstrip().partition("\n")
+    try:
+        EmailMessage(subject.strip(), body.lstrip(), to=[to]).send()
+    except Exception:  # whatever a server or the way to it has in store: the page says that it didn't work
+        logger.exception("Could not send the mail %r", template)
+        return False
+    return True
+
+
+def mail_send_later(*, to: str, template: str, **context: Any) -> None:
+    """As `mail_send`, without waiting for it."""
+    postman.submit(mail_send, to=to, template=template, **context)
+
+
+def is_too_often(kind: str, whom: str, *, most: int, seconds: int) -> bool:
+    """Counts a mail of this kind, to this address or person; True where there were more than `most` in `seconds`."""
+    key = f"mail.{kind}.{sha256(whom.casefold().encode()).hexdigest()}"
+    try:
+        cache.add(key, 0, timeout=seconds)
+        return bool(cache.incr(key) > most)
+    except ValueError:  # it was forgotten between the two
+        return False
+    except Exception:  # a cache that is away must not keep people from their accounts
+        logger.exception("Could not count mail")
+        return False
+
+
+def sends_mail() -> bool:
+    """Whether there is a server to send it."""
+    return bool(settings.SENDS_MAIL)
