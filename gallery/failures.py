@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from gallery import audit, stages
 from gallery.chunks import AT_ONCE
 from gallery.jobs import Scope
-from gallery.models import Image, Stage, User
+from gallery.models import Image, Stage, User, Viewer
 
 # Sentences that are looked at, the most frequent first: a page is no place for more.
 SENTENCES = 2_000
@@ -42,8 +42,11 @@ def reason_of(error: str) -> str:
     return _PARTICULARS.sub("…", error.strip()) or "Nobody knows why."
 
 
-def failures(scope: Scope) -> list[Failure]:
-    """Why stages in this scope failed, the most frequent reason first. Three SQL statements."""
+def failures(scope: Scope, *, viewer: Viewer) -> list[Failure]:
+    """Why stages in this scope failed, the most frequent reason first, with examples that the viewer may see.
+
+    Three SQL statements.
+    """
     found: dict[str, Failure] = {}
     rows = _failed(scope).order_by().values_list("step", "error")
     told = rows.annotate(number=Count("pk"), first=Min("image_id"), last=Max("image_id")).order_by("-number")
@@ -56,7 +59,7 @@ def failures(scope: Scope) -> list[Failure]:
         if len(failure.image_ids) < EXAMPLES:
             failure.image_ids |= {first, last}
     wanted = {pk for failure in found.values() for pk in failure.image_ids}
-    images = Image.objects.filter(pk__in=wanted).select_related("owner").with_renditions().in_bulk()
+    images = Image.objects.reachable_by(viewer).filter(pk__in=wanted).with_renditions().in_bulk()
     for failure in found.values():
         failure.examples = [images[pk] for pk in sorted(failure.image_ids)[:EXAMPLES] if pk in images]
     return sorted(found.values(), key=lambda failure: -failure.count)

@@ -13,9 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery import services, stages
+from gallery.sized import sizes_of
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm, WordsForm, mistakes
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Viewer, Visibility
+from gallery.pauses import paused_steps
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
 from gallery.tags import tags_of
@@ -48,9 +50,10 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "back_url": reverse("library" if is_owner else "public"),
         "back_label": "Back to your library" if is_owner else "Back to the public pictures",
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
-        "albums": image.albums.listed_for(request.user).order_by("key", "pk"),
-        "other_albums": Album.objects.listed_for(request.user).exclude(images=image).last_changed_first(),
+        "albums": image.albums.listed_for(request.user).with_sharing().select_related("owner").order_by("key", "pk"),
+        "other_albums": Album.objects.addable_by(request.user).exclude(images=image).last_changed_first(),
         "words_form": WordsForm(initial={"title": image.title, "notes": image.notes}),
+        "sizes": sizes_of(image),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }
     return render(request, "gallery/image.html", context)
@@ -68,9 +71,9 @@ def _list_around(image: Image, *, is_owner: bool) -> ImageQuerySet:
 @require_safe
 @never_cache
 def image_state(request: HttpRequest, uuid: UUID) -> JsonResponse:
-    """How far the work on a picture is."""
+    """How far the work on a picture is, and whether any work is paused."""
     image = reachable_image(viewer=request.user, uuid=uuid)
-    return JsonResponse(_state(image, request.user))
+    return JsonResponse(_state(image, request.user) | {"paused": bool(paused_steps())})
 
 
 @require_safe

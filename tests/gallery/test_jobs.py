@@ -48,7 +48,7 @@ def test_a_persons_work_is_that_on_their_pictures_outside_the_trash(user: User, 
     Image.objects.filter(pk=trashed.pk).update(trashed_at=timezone.now())
     fail(kept, "caption", "Theirs.")
     assert numbers(Scope(user))["caption"] == (2, 0, 0, 0)
-    assert failures(Scope(user)) == []
+    assert failures(Scope(user), viewer=user) == []
     assert numbers(Scope(other_user))["caption"] == (0, 0, 0, 1)
 
 
@@ -111,10 +111,19 @@ def test_failures_are_grouped_by_reason_the_most_frequent_first(user: User) -> N
     for number, image in enumerate(images[:3]):
         fail(image, "caption", f"It has {number} eyes.")
     fail(images[3], "renditions", "The file is missing.")
-    many, one = failures(Scope())
+    many, one = failures(Scope(), viewer=user)
     assert (many.step, many.reason, many.count) == ("caption", "It has … eyes.", 3)
     assert set(many.examples) == set(images[:3])
     assert (one.step, one.reason, one.count, one.examples) == ("renditions", "The file is missing.", 1, [images[3]])
+
+
+def test_examples_are_pictures_that_the_viewer_may_see(user: User, other_user: User) -> None:
+    private, public = add_work(user, pictures=2)
+    Image.objects.filter(pk=public.pk).update(visibility="public")
+    for image in (private, public):
+        fail(image, "caption", "No.")
+    (failure,) = failures(Scope(), viewer=other_user)
+    assert (failure.count, failure.examples) == (2, [public])
 
 
 def test_what_failed_for_a_reason_is_tried_again_and_the_rest_is_not(user: User, other_user: User) -> None:
@@ -123,7 +132,7 @@ def test_what_failed_for_a_reason_is_tried_again_and_the_rest_is_not(user: User,
     for image in (first, second, theirs):
         fail(image, "caption", f"It has {image.pk} eyes.")
     fail(first, "embedding", "No.")
-    key = failures(Scope(user))[0].key
+    key = failures(Scope(user), viewer=user)[0].key
     assert work_retry(scope=Scope(user), person=user, key=key) == 2
     assert set(Stage.objects.filter(state="failed").values_list("image", "step")) == {
         (first.pk, "embedding"),
@@ -166,4 +175,4 @@ def test_however_much_work_there_is_it_takes_the_same_number_of_statements(
         fail(image, "caption", f"It has {'n' * image.pk} eyes.")
     with django_assert_max_num_queries(8):
         jobs.jobs(Scope(user))
-        failures(Scope(user))
+        failures(Scope(user), viewer=user)

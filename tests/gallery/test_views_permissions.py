@@ -23,6 +23,8 @@ PAGES = {
     "public": (200, 200),
     "upload": (302, 200),
     "uploads": (401, 200),
+    "library-archive": (302, 200),
+    "selection-archive": (405, 405),
     "image-states": (200, 200),
     "sign-in": (200, 302),
     "sign-up": (200, 302),
@@ -49,6 +51,10 @@ PAGES = {
     "captions-export": (302, 200),
     "review": (302, 200),
     "review-judge": (405, 405),
+    "jobs": (302, 200),
+    "jobs-state": (302, 200),
+    "jobs-retry": (405, 405),
+    "jobs-pause": (405, 405),
     "selection": (405, 405),
     "albums": (302, 200),
     "album-create": (405, 405),
@@ -76,6 +82,7 @@ SHOWN_TO = {
     "image": "whoever may reach it",
     "image-state": "whoever may reach it",
     "rendition": "whoever may reach it",
+    "download": "whoever may reach it",
     "original": "the owner",
     "heat": "whoever has signed in and may reach it",
     "looks": "whoever has signed in and may reach it",
@@ -100,8 +107,8 @@ ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-arrange": {"do": "out"},
     "album-delete": {},
 }
-# tried by everyone in test_uploads.py
-UPLOAD_PAGES = ["upload-in-pieces"]
+# tried by everyone in test_uploads.py and test_views_archive.py
+UPLOAD_PAGES = ["upload-in-pieces", "album-archive"]
 VIEWERS = ["a stranger", "somebody else", "the owner"]
 
 
@@ -118,7 +125,8 @@ def url_names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
 def address(name: str, uuid: Any) -> str:
     if name == "heat":
         return f"{reverse(name, args=[uuid])}?q=red"
-    return reverse(name, args=[uuid, "thumbnail"] if name == "rendition" else [uuid])
+    more = {"rendition": ["thumbnail"], "download": ["small"]}.get(name, [])
+    return reverse(name, args=[uuid, *more])
 
 
 @pytest.fixture
@@ -272,6 +280,8 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
         "duplicates-keep",
         "duplicates-delete",
         "review-judge",
+        "jobs-retry",
+        "jobs-pause",
         "selection",
         "album-create",
         "tag-rename",
