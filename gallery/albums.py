@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, Subquery
+from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User, Viewer
+from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.selectors import ImagePage
 
@@ -36,13 +36,20 @@ class Removal:
 
 
 def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
-    """The albums that the viewer may see, the last changed first. Three SQL statements."""
+    """The albums that the viewer may see, the last changed first, with their owners and with whom they are shared.
+    Three SQL statements."""
+    return albums_of(Album.objects.listed_for(viewer).last_changed_first())
+
+
+def albums_of(albums: AlbumQuerySet) -> list[ListedAlbum]:
+    """Albums, in their order, as lists show them. Three SQL statements."""
     cover = Image.objects.filter(pk=OuterRef("cover")).values("pk")
-    first = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None).order_by("position")
-    front = Coalesce(Subquery(cover), Subquery(first.values("image")[:1]), output_field=BigIntegerField())
-    number = Count("images", filter=Q(images__trashed_at=None))
-    albums = Album.objects.listed_for(viewer).annotate(pictures=number, front_id=front)
-    rows: list[Any] = list(albums.last_changed_first())
+    kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
+    first = kept.order_by("position").values("image")[:1]
+    front = Coalesce(Subquery(cover), Subquery(first), output_field=BigIntegerField())
+    number = kept.order_by().values("album").annotate(number=Count("pk")).values("number")
+    counted = albums.annotate(pictures=Coalesce(Subquery(number), 0), front_id=front)
+    rows: list[Any] = list(counted.with_sharing().select_related("owner"))
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
     return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
 
@@ -73,15 +80,17 @@ def album_delete(*, album: Album) -> None:
         album.delete()
 
 
-def album_add(*, album: Album, images: ImageQuerySet) -> list[int]:
-    """Puts pictures of the album's owner at its end, the oldest first; others' and those that it has are left out.
+def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) -> list[int]:
+    """Puts pictures of one person, by default the album's owner, at its end, the oldest first; others' and those that
+    it has are left out.
 
-    The ids of those that were put in: none where the album was deleted meanwhile.
+    The ids of those that were put in: none where the album was deleted meanwhile, or the person may not add to it.
     """
+    person = by.pk if by else album.owner_id
     with transaction.atomic():
         # locked, so that none is deleted before it is in the album
-        own = list(images.filter(owner=album.owner_id).locked())
-        if not _lock(album):
+        own = list(images.filter(owner=person).locked())
+        if not _lock(album) or not _adders(album).filter(pk=person).exists():
             return []
         known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))
         new = sorted((image for image in own if image.pk not in known), key=lambda image: (image.sort_date, image.pk))
@@ -108,7 +117,8 @@ def album_put_back(*, album: Album, removal: Removal) -> list[int]:
     """Puts pictures back where they were in an album, and at its end where another has taken the place; the ids of
     those that were not in it. The cover comes back where the album has none."""
     with transaction.atomic():
-        present = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
+        mine = Image.with_trash.filter(pk__in=removal.positions, owner__in=_adders(album))  # not of who left meanwhile
+        present = list(mine.locked().values_list("pk", flat=True))
         if not _lock(album):
             return []
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
@@ -168,6 +178,13 @@ def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
     holding = AlbumImage.objects.values_list("album", flat=True).distinct()
     album_ids = {album_id for chunk in image_ids for album_id in holding.filter(image__in=chunk)}
     list(Album.objects.filter(pk__in=album_ids).select_for_update().order_by("pk"))
+
+
+def _adders(album: Album) -> "QuerySet[User]":
+    """Whoever may put pictures of their own in the album."""
+    roles = [AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]
+    members = AlbumMember.objects.filter(album=album, role__in=roles).values("person")
+    return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
 
 
 def _lock(album: Album) -> bool:

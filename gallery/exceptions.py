@@ -23,3 +23,11 @@ class OffsetMismatch(GalleryError):
     def __init__(self, expected: int) -> None:
         super().__init__(f"The next byte to come is number {expected}.")
         self.expected = expected
+
+
+class RendererBusy(GalleryError):
+    """A size of a picture was asked for while another is being made. Its text is for people."""
+
+
+class NotShared(GalleryError):
+    """An album can't be shared with this person. Its text is for people."""

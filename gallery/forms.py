@@ -184,13 +184,14 @@ class ArrangeForm(forms.Form):
 
 
 class OwnAlbumsForm(forms.Form):
-    """A form whose albums are those of one person."""
+    """A form whose albums are those that one person sees, and in `album` those that they may add to."""
 
     def __init__(self, data: Any, *, owner: User) -> None:
         super().__init__(data)
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             if isinstance(field, OwnAlbumField):
-                field.queryset = Album.objects.filter(owner=owner)
+                albums = Album.objects
+                field.queryset = albums.addable_by(owner) if name == "album" else albums.listed_for(owner)
 
 
 class ImageAlbumsForm(OwnAlbumsForm):
@@ -198,6 +199,18 @@ class ImageAlbumsForm(OwnAlbumsForm):
 
     album = OwnAlbumField()
     out = OwnAlbumField()
+
+
+class ArchiveForm(forms.Form):
+    """What an archive of pictures is to hold; `image`: which, where they are selected."""
+
+    ORIGINALS, LARGE = "originals", "large"
+
+    size = forms.ChoiceField(
+        label="Size", choices=[(ORIGINALS, "Originals, where I may have them"), (LARGE, "As shown")], required=False
+    )
+    captions = forms.BooleanField(label="With a table of the captions", required=False)
+    image = UuidsField(most=500, required=False)
 
 
 class SelectionForm(OwnAlbumsForm):

@@ -1,8 +1,15 @@
-"""Who else sees an album: its members, and whoever has one of its links."""
+"""With whom an album is shared. See gallery.links for those who have no account.
 
+A picture is in another person's album as long as its owner is a member of it: who leaves takes theirs along.
+"""
+
+from django.db import transaction
 from django.db.models import QuerySet
 
-from gallery.models import AlbumImage, AlbumMember, Favourite, User, Visibility
+from gallery import audit
+from gallery.albums import album_remove
+from gallery.exceptions import NotShared
+from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Favourite, Image, User, Visibility
 
 
 def listed_beside_own(viewer: User) -> "QuerySet[AlbumImage, tuple[int]]":
@@ -17,3 +24,56 @@ def listed_beside_own(viewer: User) -> "QuerySet[AlbumImage, tuple[int]]":
     return others.values_list("image_id").union(
         added.exclude(image__owner_id=viewer.pk).values_list("image_id"), hearts.values_list("image_id"), all=True
     )
+
+
+def members_of(album: Album) -> "QuerySet[AlbumMember]":
+    """The members of an album, with the people, by their names."""
+    return album.members.select_related("person").order_by("person__username")
+
+
+def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMember:
+    """Shares an album with the person who has this user name. Raises NotShared where nobody has, or who sees it
+    already."""
+    named = User.objects.filter(username__iexact=username.strip(), is_active=True)
+    person = named.filter(username=username.strip()).first() or named.first()
+    if person is None:
+        raise NotShared(f"Nobody here has the user name “{username.strip()}”.")
+    if person.pk == album.owner_id:
+        raise NotShared("The album is theirs already." if by.pk != person.pk else "The album is yours already.")
+    with transaction.atomic():
+        if not Album.objects.select_for_update().filter(pk=album.pk).exists():
+            raise NotShared("The album was deleted meanwhile.")
+        member, is_new = AlbumMember.objects.get_or_create(album=album, person=person, defaults={"role": role})
+        if not is_new:
+            raise NotShared(f"{person.shown_name} sees the album already.")
+        audit.record(by, "album.share", album, person=person.username, role=role)
+    return member
+
+
+def member_set_role(*, member: AlbumMember, by: User, role: str) -> None:
+    """Lets a member do more or less in the album. Links of somebody who may no longer share are revoked."""
+    with transaction.atomic():
+        if not AlbumMember.objects.filter(pk=member.pk).exclude(role=role).update(role=role):
+            return
+        if role != AlbumMember.Role.MANAGE:
+            _revoke_links(member, by)
+        audit.record(by, "album.role", member.album, person=member.person.username, role=role)
+
+
+def member_remove(*, member: AlbumMember, by: User) -> None:
+    """Shares an album with somebody no longer, be it that they leave: their pictures leave it with them, and their
+    links to it are revoked."""
+    with transaction.atomic():
+        theirs = Image.with_trash.filter(owner=member.person_id)
+        album_remove(album=member.album, images=theirs)  # which locks the album: nothing is added meanwhile
+        if not AlbumMember.objects.filter(pk=member.pk).delete()[0]:
+            return
+        _revoke_links(member, by)
+        audit.record(by, "album.unshare", member.album, person=member.person.username)
+
+
+def _revoke_links(member: AlbumMember, by: User) -> None:
+    links = AlbumLink.objects.filter(album=member.album_id, created_by=member.person_id)
+    for link in links:
+        audit.record(by, "link.revoke", member.album, label=link.label)
+    links.delete()

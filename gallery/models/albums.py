@@ -1,10 +1,11 @@
 """How people order pictures."""
 
 import uuid
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -34,13 +35,18 @@ class AlbumQuerySet(models.QuerySet["Album"]):
 
     def with_sharing(self) -> Self:
         """With the number of people that each is shared with, `people`, and of its links that still hold, `guests`."""
-        return self.annotate(
-            people=Count("members", distinct=True),
-            guests=Count("links", filter=still_valid("links__"), distinct=True),
-        )
+        people = AlbumMember.objects.filter(album=OuterRef("pk"))
+        guests = AlbumLink.objects.valid().filter(album=OuterRef("pk"))
+        return self.annotate(people=_number(people), guests=_number(guests))
 
     def last_changed_first(self) -> Self:
         return self.order_by("-updated_at", "-pk")
+
+
+def _number(rows: models.QuerySet[Any]) -> Coalesce:
+    """How many rows of one album there are. Not a join, which would multiply other counts."""
+    counted = rows.order_by().values("album").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 class Album(models.Model):
@@ -117,15 +123,10 @@ class AlbumMember(models.Model):
         return f"{self.person_id} in {self.album_id}: {self.role}"
 
 
-def still_valid(prefix: str = "") -> Q:
-    """The links that have not expired, as a condition on AlbumLink, or on what has links under this name."""
-    return Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": timezone.now()})
-
-
 class AlbumLinkQuerySet(models.QuerySet["AlbumLink"]):
     def valid(self) -> Self:
         """Those that have not expired."""
-        return self.filter(still_valid())
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
 
 class AlbumLink(models.Model):

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from gallery.models import Image, User
-from gallery.permissions import owned_image
+from gallery.models import Album, Image, User
+from gallery.permissions import album_for, owned_image
 
 P = ParamSpec("P")
 
@@ -56,3 +56,24 @@ def owner_page(
         return view(cast(SignedInRequest, request), owned_image(viewer=request.user, uuid=uuid))
 
     return guarded
+
+
+def album_page(
+    *, at_least: str
+) -> Callable[[Callable[[SignedInRequest, Album], HttpResponse]], Callable[[HttpRequest, UUID], HttpResponse]]:
+    """Give the view the album at the address, to which the caller is so much (see gallery.permissions.ROLES). Strangers
+    are asked to sign in and then see the album's page."""
+
+    def decorated(
+        view: Callable[[SignedInRequest, Album], HttpResponse],
+    ) -> Callable[[HttpRequest, UUID], HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, uuid: UUID) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(reverse("album", args=[uuid]))
+            album = album_for(viewer=request.user, uuid=uuid, at_least=at_least)
+            return view(cast(SignedInRequest, request), album)
+
+        return guarded
+
+    return decorated

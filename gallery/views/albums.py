@@ -1,9 +1,6 @@
-"""Albums: all of one's own, one of them, and what its owner does with it."""
+"""Albums: all of one's own and those that others share, one of them, and what is done with it."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,40 +15,31 @@ from gallery.albums import (
     album_create,
     album_delete,
     album_move,
-    album_page,
     album_place,
     album_remove,
     album_rename,
     album_set_cover,
     albums_listed,
 )
+from gallery.albums import album_page as pictures_page
 from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
+from gallery.links import links_of
 from gallery.models import Album, Image
-from gallery.permissions import owned_album
-from gallery.views.access import SignedInRequest, owner_page
+from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
+from gallery.views.access import SignedInRequest, album_page, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 
 MOST_DIGITS = 9  # of a position
-
-View = Callable[[SignedInRequest, Album], HttpResponse]
-
-
-def _of_album(view: View) -> Callable[[HttpRequest, UUID], HttpResponse]:
-    """Give the view the caller's own album. Strangers are asked to sign in and then see the album's page."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, uuid: UUID) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return redirect_to_login(reverse("album", args=[uuid]))
-        return view(cast(SignedInRequest, request), owned_album(viewer=request.user, uuid=uuid))
-
-    return guarded
 
 
 @require_safe
 @login_required
 def albums(request: SignedInRequest) -> HttpResponse:
-    return render(request, "gallery/albums.html", {"albums": albums_listed(viewer=request.user)})
+    listed = albums_listed(viewer=request.user)
+    own = [each for each in listed if each.album.owner_id == request.user.pk]
+    return render(
+        request, "gallery/albums.html", {"albums": own, "shared": [each for each in listed if each not in own]}
+    )
 
 
 @require_POST
@@ -66,13 +54,22 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@_of_album
+@album_page(at_least=VIEW)
 def album(request: SignedInRequest, album: Album) -> HttpResponse:
-    return render(request, "gallery/album.html", _page(request, album) | selection_context(request.user))
+    role = album_role(viewer=request.user, album=album)
+    context = _page(request, album) | {
+        "role": role,
+        "may_manage": is_at_least(role, MANAGE),
+        "people": album.members.count(),
+        "guests": links_of(album).count(),
+    }
+    if is_at_least(role, ADD):
+        context |= selection_context(request.user)
+    return render(request, "gallery/album.html", context)
 
 
 @require_POST
-@_of_album
+@album_page(at_least=MANAGE)
 def rename(request: SignedInRequest, album: Album) -> HttpResponse:
     form = AlbumForm(request.POST)
     if form.is_valid():
@@ -83,7 +80,7 @@ def rename(request: SignedInRequest, album: Album) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_of_album
+@album_page(at_least=MANAGE)
 def arrange(request: SignedInRequest, album: Album) -> HttpResponse:
     """The pictures with buttons to put them in order (GET), and what a button does (POST)."""
     if request.method != "POST":
@@ -111,11 +108,18 @@ def _do(deed: str, album: Album, image: Image, other: Image | None) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_of_album
+@album_page(at_least=OWNER)
 def delete(request: SignedInRequest, album: Album) -> HttpResponse:
     """Asks first (GET), then deletes (POST)."""
     if request.method != "POST":
-        return render(request, "gallery/album_delete.html", {"album": album, "pictures": album.images.count()})
+        context = {
+            "album": album,
+            "pictures": album.images.count(),
+            "others": album.images.exclude(owner=request.user).count(),
+            "people": album.members.count(),
+            "guests": links_of(album).count(),
+        }
+        return render(request, "gallery/album_delete.html", context)
     album_delete(album=album)
     messages.success(request, f"The album “{album}” is deleted; its pictures stayed.")
     return redirect("albums")
@@ -129,7 +133,7 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
     if form.is_valid():
         images = Image.objects.filter(pk=image.pk)
         if form.cleaned_data["album"]:
-            album_add(album=form.cleaned_data["album"], images=images)
+            album_add(album=form.cleaned_data["album"], images=images, by=request.user)
         if form.cleaned_data["out"]:
             album_remove(album=form.cleaned_data["out"], images=images)
     else:
@@ -138,9 +142,8 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
 
 
 def _page(request: HttpRequest, album: Album) -> dict[str, Any]:
-    cursor = request.GET.get("after", "")
-    after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS else 0
-    page = album_page(album=album, after=after, size=PAGE_SIZE)
+    after = position_after(request)
+    page = pictures_page(album=album, after=after, size=PAGE_SIZE)
     return {
         "album": album,
         "pictures": album.images.count(),
@@ -148,3 +151,9 @@ def _page(request: HttpRequest, album: Album) -> dict[str, Any]:
         "next_cursor": page.next_cursor,
         "is_later_page": after > 0,
     }
+
+
+def position_after(request: HttpRequest) -> int:
+    """The position behind which a page of an album begins, as `?after=…` says; 0 at its beginning."""
+    cursor = request.GET.get("after", "")
+    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS else 0

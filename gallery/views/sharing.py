@@ -1,0 +1,115 @@
+"""With whom an album is shared: people, and links."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from gallery.exceptions import NotShared
+from gallery.forms import mistakes
+from gallery.forms_sharing import LinkForm, MemberForm, RoleForm
+from gallery.links import link_create, link_revoke, links_of
+from gallery.models import Album, AlbumMember
+from gallery.permissions import MANAGE, VIEW, album_role, is_at_least
+from gallery.sharing import member_add, member_remove, member_set_role, members_of
+from gallery.views.access import SignedInRequest, album_page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@album_page(at_least=MANAGE)
+def share(request: SignedInRequest, album: Album) -> HttpResponse:
+    """The people and links that see the album (GET), and one more person who does (POST)."""
+    form = MemberForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not form.is_valid():
+            messages.error(request, mistakes(form))
+            return _back(album)
+        try:
+            member = member_add(album=album, by=request.user, **form.cleaned_data)
+        except NotShared as reason:
+            messages.error(request, str(reason))
+        else:
+            messages.success(request, f"{member.person.shown_name} sees the album now.")
+        return _back(album)
+    links = [(link, request.build_absolute_uri(reverse("link", args=[link.key]))) for link in links_of(album)]
+    context = {
+        "album": album,
+        "members": members_of(album),
+        "roles": AlbumMember.Role.choices,
+        "member_form": form,
+        "links": links,
+        "link_form": LinkForm(),
+    }
+    return render(request, "gallery/share.html", context)
+
+
+@require_POST
+@album_page(at_least=MANAGE)
+def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
+    """Lets a member do something else, or removes them."""
+    form = RoleForm(request.POST)
+    member = form.is_valid() and members_of(album).filter(pk=form.cleaned_data["member"]).first()
+    if not member:
+        messages.error(request, "Nothing was changed: the album is not shared with them any more.")
+    elif form.cleaned_data["remove"]:
+        member_remove(member=member, by=request.user)
+        messages.success(request, f"{member.person.shown_name} doesn’t see the album any more.")
+    elif role := form.cleaned_data["role"]:
+        member_set_role(member=member, by=request.user, role=role)
+        messages.success(request, f"{member.person.shown_name}: {AlbumMember.Role(role).label.lower()}.")
+    role = album_role(viewer=request.user, album=album)
+    if not is_at_least(role, MANAGE):  # they changed what they may do themselves
+        return redirect(album if role else "albums")
+    return _back(album)
+
+
+@require_POST
+@album_page(at_least=MANAGE)
+def share_links(request: SignedInRequest, album: Album) -> HttpResponse:
+    """Makes a link to the album, or revokes one, by its number in `revoke`."""
+    if number := request.POST.get("revoke", ""):
+        link = links_of(album).filter(pk=number).first() if number.isdecimal() else None
+        if link is not None:
+            link_revoke(link=link, by=request.user)
+        messages.success(request, "The link is revoked: nobody sees the album by it any more.")
+        return _back(album)
+    form = LinkForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, mistakes(form))
+        return _back(album)
+    said = form.cleaned_data
+    try:
+        link_create(
+            album=album,
+            by=request.user,
+            is_public=said["is_public"],
+            label=said["label"],
+            password=said["password"],
+            allows_download=said["allows_download"],
+            expires_at=form.expires_at(),
+        )
+    except NotShared as reason:
+        messages.error(request, str(reason))
+    else:
+        messages.success(request, "The link is made: copy it below, and send it to whom it is for.")
+    return _back(album)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@album_page(at_least=VIEW)
+def leave(request: SignedInRequest, album: Album) -> HttpResponse:
+    """Asks first (GET), then the member leaves the album (POST)."""
+    member = AlbumMember.objects.select_related("album", "person").filter(album=album, person=request.user).first()
+    if member is None:
+        raise Http404("The album is their own.")
+    if request.method != "POST":
+        own = album.images.filter(owner=request.user).count()
+        return render(request, "gallery/album_leave.html", {"album": album, "own": own})
+    member_remove(member=member, by=request.user)
+    messages.success(request, f"You have left the album “{album}”.")
+    return redirect("albums")
+
+
+def _back(album: Album) -> HttpResponse:
+    return redirect("album-share", album.uuid)
