@@ -4,13 +4,14 @@ Nothing is ever unpacked to a path: entries are read one by one, and their names
 really read, since everything that an archive says of itself may be a lie.
 """
 
+import csv
 import io
 import lzma
 import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
@@ -29,6 +30,8 @@ _LIST_BYTES_PER_ENTRY = 600
 # Pictures are packed already. One that shrinks this much, and is no small one, is a bomb.
 _MOST_RATIO, _RATIO_FROM_BYTES = 200, 10_000_000
 _PASSED_OVER = re.compile(r"(^|/)(\.[^/]*|__MACOSX/.*|thumbs\.db|desktop\.ini)$", re.IGNORECASE)
+# Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
+_FORMULAS = ("=", "+", "-", "@")
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
 
 
@@ -135,45 +138,50 @@ class _Bounded(io.RawIOBase):
 
 
 class Member(NamedTuple):
-    """A file to put into an archive. `open` gives its bytes, or raises FileNotFoundError."""
+    """A file to put into an archive. `open` gives its bytes, or raises FileNotFoundError; `note` its row in a table."""
 
     name: str
     at: datetime
-    source: "Opens"
+    open: Callable[[], IO[bytes]]
+    note: Sequence[str] = ()
 
 
-class Opens:
-    """Something that can be opened when its turn comes."""
-
-    def open(self) -> IO[bytes]:
-        """Its bytes. Raises FileNotFoundError."""
-        raise NotImplementedError
-
-
-def stream(members: Iterable[Member]) -> Iterator[bytes]:
+def stream(members: Iterable[Member], *, columns: Sequence[str] = ()) -> Generator[bytes, None, None]:
     """A ZIP archive of these, piece by piece, without a temporary file. Pictures are packed already, and only stored.
 
-    Names that come twice are numbered; what is missing by the time of its turn is told in a text at the end.
+    Names that come twice are numbered; what is missing by the time of its turn is told in a text at the end. With
+    `columns`, the notes go into a table, captions.csv, behind the names.
     """
     sink = _Sink()
     names: set[str] = set()
     missing: list[str] = []
+    rows: list[Sequence[str]] = [("file", *columns)]
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for member in members:
-            name = _unused(member.name, names)
             try:
-                opened = member.source.open()
+                opened = member.open()
             except FileNotFoundError:
                 missing.append(member.name)
                 continue
+            name = _unused(member.name, names)
+            rows.append((name, *member.note))
             with opened, archive.open(_info(name, member.at), "w", force_zip64=True) as target:
                 while piece := opened.read(PIECE):
                     target.write(piece)
                     yield sink.take()
+        if columns:
+            archive.writestr(_info(_unused("captions.csv", names), timezone.now()), _table(rows))
         if missing:
             text = "These files are missing on the site, and so from this archive:\n\n" + "\n".join(missing) + "\n"
             archive.writestr(_info(_unused("MISSING.txt", names), timezone.now()), text)
     yield sink.take()
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    safe = ([f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row] for row in rows)
+    csv.writer(text).writerows(safe)
+    return text.getvalue()
 
 
 def _info(name: str, at: datetime) -> zipfile.ZipInfo:

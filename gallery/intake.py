@@ -39,4 +39,6 @@ def picture_take(
         return Outcome(file_name, "refused", str(refusal))
     if creation.created:
         return Outcome(file_name, "created", "Uploaded", creation.image)
+    if creation.restored:
+        return Outcome(file_name, "duplicate", "This picture was in your trash, and is back", creation.image)
     return Outcome(file_name, "duplicate", "You have this picture already", creation.image)

@@ -27,6 +27,7 @@ from gallery.intake import Outcome, picture_take
 from gallery.models import Upload, User, Visibility
 from gallery.pictures import in_millions
 from gallery.pipeline import get_pipeline
+from gallery.quotas import room_check
 from gallery.validators import clean_file_name
 
 logger = logging.getLogger(__name__)
@@ -176,6 +177,7 @@ def _check(owner: User, file_name: str, byte_size: int) -> None:
         raise UploadRefused("This file is empty.")
     if byte_size > (limit := limit_of(file_name)):
         raise UploadRefused(f"This file has {in_millions(byte_size)} MB; the limit is {in_millions(limit)} MB.")
+    room_check(owner=owner, byte_size=byte_size)
     there = Upload.objects.filter(owner=owner, state__in=Upload.OPEN).aggregate(
         number=Count("pk"), total=Sum("byte_size", default=0)
     )
