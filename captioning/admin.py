@@ -7,12 +7,12 @@ from django.http import HttpRequest
 
 from captioning import services
 from captioning.models import Caption
-from gallery.admin import ModelAdmin, ThumbnailMixin
+from gallery.admin import AuditedMixin, ModelAdmin, ThumbnailMixin
 from gallery.models import User
 
 
 @admin.register(Caption)
-class CaptionAdmin(ThumbnailMixin, ModelAdmin):
+class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
     """A caption that is saved here becomes what its picture is said to show; what was said before is kept."""
 
     list_display = (

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
@@ -13,7 +14,8 @@ from PIL import Image as PILImage
 
 from captioning import services as captioning_services
 from captioning.models import Caption
-from gallery import services, stages
+from gallery import audit, services, stages
+from gallery.admin import pieces
 from gallery.albums import album_create
 from gallery.invitations import invitation_create
 from gallery.models import (
@@ -66,17 +68,17 @@ MODELS = [
     Judgement,
     Reading,
     Invitation,
+    AlbumMember,
+    AlbumLink,
+    AuditEntry,
+    Pause,
+    Upload,
 ]
 NOT_LISTED = {
     PersonSession,
     AlbumImage,
-    AlbumLink,
-    AlbumMember,
-    AuditEntry,
     Favourite,
-    Pause,
     SeenFile,
-    Upload,
     ImageTag,
     SavedSearch,
     Look,
@@ -109,7 +111,15 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     picture = PILImage.new("RGB", (64, 48), "red")
     services.renditions_create(image=image, picture=picture)
     images_tag(owner=image.owner, images=Image.objects.all(), names=["sun"])
-    album_create(owner=image.owner, title="Sunsets")
+    album = album_create(owner=image.owner, title="Sunsets")
+    Album.objects.filter(pk=album.pk).update(cover=image)
+    AlbumMember.objects.create(album=album, person=User.objects.create_user("alan"))
+    AlbumLink.objects.create(
+        album=album, key="a-key-in-an-address", password="hashed-word", created_by=image.owner, label="for the family"
+    )
+    Upload.objects.create(owner=image.owner, file_name="sun.jpg", byte_size=5, image=image)
+    audit.record(image.owner, "album.share", "Sunsets")
+    Pause.objects.create(step="caption", paused_by=image.owner)
     invitation_create(by=image.owner, expires_at=timezone.now(), email="sun@example.org")
     captioning_services.captions_write(image_ids=[image.pk], pictures=[picture])
     search_services.embeddings_write(version=version, image_ids=[image.pk], pictures=[picture])
@@ -282,14 +292,91 @@ def test_deleting_a_picture_takes_its_files_and_leaves_tombstones(
     assert admin_client.get(address(Embedding, "change", Embedding.objects.get().pk)).status_code == 200
 
 
-def test_deleting_many_pictures_goes_the_same_way(
-    admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        act(admin_client, Image, "delete_selected", image, post="yes")
+def test_many_pictures_go_to_the_trash_after_being_asked(admin_client: Client, image: Image) -> None:
+    asked = act(admin_client, Image, "move_to_trash", image).content.decode()
+    assert "1 image?" in asked
+    assert Image.objects.exists()
+    done = act(admin_client, Image, "move_to_trash", image, confirmed="yes", total="1").content.decode()
+    assert "1 moved to the trash." in done
     assert not Image.objects.exists()
-    assert not default_storage.exists(image.original.name)
-    assert Embedding.objects.get(image_id=image.pk).vector is None
+    assert "sunset.jpg" in admin_client.get(address(Image, "changelist")).content.decode(), "staff see the trash"
+    assert default_storage.exists(image.original.name)
+    act(admin_client, Image, "delete_selected", image, post="yes")
+    assert Image.with_trash.exists(), "there is no such action"
+
+
+def test_thousands_are_done_a_piece_with_each_request(
+    admin_client: Client, image: Image, make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 2)
+    for color in ("blue", "green", "yellow", "black"):
+        make_image(color)
+    asked = {"action": "make_public", "select_across": "1", "index": "0", "confirmed": "yes", "_selected_action": "1"}
+    found = admin_client.post(address(Image, "changelist"), asked)
+    assert "2 of 5 changed to" in found.content.decode()
+    asked["total"] = "5"
+    assert "4 of 5 changed to" in admin_client.post(address(Image, "changelist"), asked).content.decode()
+    assert "5 changed to" in admin_client.post(address(Image, "changelist"), asked, follow=True).content.decode()
+    assert not Image.objects.exclude(visibility="public").exists()
+    assert sum(entry.details["number"] for entry in AuditEntry.objects.filter(action="image.visibility")) == 5
+
+
+def test_bulk_actions_are_for_those_who_may_change_pictures(image: Image, other_user: User) -> None:
+    User.objects.filter(pk=other_user.pk).update(is_staff=True)
+    other_user.user_permissions.add(Permission.objects.get(codename="view_image"))
+    client = Client()
+    client.force_login(other_user)
+    for action in ("move_to_trash", "make_public", "caption_again"):
+        act(client, Image, action, image, confirmed="yes")
+    assert Image.objects.get().visibility == Visibility.PRIVATE
+    assert not AuditEntry.objects.filter(actor=other_user).exists()
+
+
+def test_all_selected_work_is_done_again_and_followed_on_the_page_of_the_work(
+    admin_client: Client, image: Image, make_image: Callable[..., Image]
+) -> None:
+    make_image("blue")
+    Stage.objects.update(state=Stage.State.DONE)
+    data = {"action": "caption_again", "select_across": "1", "index": "0", "_selected_action": [image.pk]}
+    page = admin_client.post(address(Image, "changelist"), data, follow=True)
+    assert page.request["PATH_INFO"] == reverse("jobs")
+    assert "2 waiting, 0 running, 0 done, 0 failed" in page.content.decode()
+    assert AuditEntry.objects.get(action="work.again").details == {"number": 2}
+
+
+def test_neither_keys_nor_passwords_of_links_are_shown(admin_client: Client, image: Image) -> None:
+    link = AlbumLink.objects.get()
+    for page in (address(AlbumLink, "changelist"), address(AlbumLink, "change", link.pk)):
+        shown = admin_client.get(page).content.decode()
+        assert "for the family" in shown
+        assert "a-key-in-an-address" not in shown
+        assert "hashed-word" not in shown
+    assert not admin_client.get(address(AlbumLink, "changelist"), {"q": "a-key-in"}).context["cl"].result_count
+
+
+def test_the_audit_log_is_for_looking_at(admin_client: Client, image: Image) -> None:
+    entry = AuditEntry.objects.get(action="album.share")
+    assert admin_client.post(address(AuditEntry, "change", entry.pk), {"target": "x"}).status_code == 403
+    assert admin_client.post(address(AuditEntry, "delete", entry.pk), {"post": "yes"}).status_code == 403
+    listed = admin_client.get(address(AuditEntry, "changelist"), {"action": "album.share"})
+    assert "Sunsets" in listed.content.decode()
+
+
+def test_what_staff_change_by_hand_is_recorded_without_what_it_says(
+    admin_client: Client, admin: User, image: Image
+) -> None:
+    admin_client.post(address(Image, "change", image.pk), {"visibility": "public"})
+    admin_client.post(address(Caption, "change", Caption.objects.get().pk), {"text": "a secret place"})
+    admin_client.post(address(Image, "delete", image.pk), {"post": "yes"})
+    entries = AuditEntry.objects.filter(actor=admin).order_by("pk")
+    assert [entry.action for entry in entries] == ["image.change", "caption.change", "image.delete"]
+    assert not any("secret" in f"{entry.target} {entry.details}" for entry in entries)
+
+
+def test_whatever_has_a_picture_shows_it(admin_client: Client, image: Image) -> None:
+    for model in (Album, Upload, Caption, Embedding, Judgement, Stage, Rendition, Reading):
+        shown = admin_client.get(address(model, "changelist")).content.decode()
+        assert address(Image, "thumbnail", image.pk) in shown, model
 
 
 @pytest.mark.parametrize("at_once", [True, False])

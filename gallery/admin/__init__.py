@@ -1,0 +1,26 @@
+"""Pictures, people and the work, for those who run the place."""
+
+from gallery.admin import albums, audit, pictures, work
+from gallery.admin.base import (
+    AuditedMixin,
+    ModelAdmin,
+    PicturesCountedMixin,
+    PicturesGoAlongMixin,
+    ReadOnlyAdmin,
+    ThumbnailMixin,
+)
+
+__all__ = [
+    "AuditedMixin",
+    "ModelAdmin",
+    "PicturesCountedMixin",
+    "PicturesGoAlongMixin",
+    "ReadOnlyAdmin",
+    "ThumbnailMixin",
+    "albums",
+    "audit",
+    "pictures",
+    "work",
+]
+
+from gallery import admin_people  # noqa: F401  (registers more, and builds on what stands above)

@@ -1,0 +1,99 @@
+"""What the pages of the admin share."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from gallery import audit
+from gallery.models import User
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class AuditedMixin:
+    """Whatever is added, changed or deleted by hand goes into the audit log, beside Django's own log."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        _record(request, "create", [obj])
+        return super().log_addition(request, obj, message)  # type: ignore[misc]  # a mixin of ModelAdmin
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        fields = [
+            name for each in message if isinstance(each, dict) for name in each.get("changed", {}).get("fields", [])
+        ]
+        _record(request, "change", [obj], fields=fields)
+        return super().log_change(request, obj, message)  # type: ignore[misc]  # as above
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        _record(request, "delete", queryset)
+        return super().log_deletions(request, queryset)  # type: ignore[misc]  # as above
+
+
+def thumbnail_of(image_id: int) -> SafeString:
+    """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view."""
+    address = reverse("admin:gallery_image_thumbnail", args=[image_id])
+    return format_html('<img src="{}" alt="" height="72" loading="lazy">', address)
+
+
+class ThumbnailMixin:
+    """A `thumbnail` column for whatever has an `image`."""
+
+    @admin.display(description="picture")
+    def thumbnail(self, obj: Any) -> SafeString:
+        return thumbnail_of(obj.image_id)
+
+
+class PicturesCountedMixin:
+    """A `pictures` column for whatever has `images`: how many."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]  # a mixin of ModelAdmin
+        counted: QuerySet[Any] = rows.annotate(number=Count("images", filter=Q(images__trashed_at=None)))
+        return counted
+
+    @admin.display(ordering="number")
+    def pictures(self, row: Any) -> int:
+        return int(row.number)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """For rows that the services alone write: to look at, not to change by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PicturesGoAlongMixin:
+    """What belongs to a picture goes with it, so that deleting the picture needs no permission for each part."""
+
+    def get_deleted_objects(
+        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        found: Any = super().get_deleted_objects(objs, request)  # type: ignore[misc]  # a mixin of ModelAdmin
+        to_delete, counts, _, images = found
+        # A person's pictures are protected from everything but services.users_delete, which is what comes next.
+        if images:
+            to_delete, counts = [*to_delete, images], {**counts, "images": len(images)}
+        return to_delete, counts, set(), []
+
+
+def _record(request: HttpRequest, verb: str, objects: Iterable[Model], **details: object) -> None:
+    """By number: what it says may be private."""
+    for each in objects:
+        name = str(each._meta.verbose_name)
+        audit.record(cast(User, request.user), f"{name}.{verb}", f"{name} {each.pk}", **details)

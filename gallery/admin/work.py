@@ -1,0 +1,66 @@
+"""The work on pictures, what is paused of it, and files on their way in."""
+
+from typing import cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from gallery import audit, stages
+from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin, thumbnail_of
+from gallery.models import Pause, Stage, Upload, User
+
+
+@admin.register(Stage)
+class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
+    list_display = ("thumbnail", "image", "step", "model", "state", "priority", "attempts", "due_at", "error")
+    list_filter = ("state", "step", "model", "priority")
+    list_select_related = ("image",)
+    search_fields = ("image__file_name", "image__uuid", "error")
+    ordering = ("-pk",)
+    readonly_fields = ("thumbnail",)
+    actions = ("retry_failed",)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Stages are not changed by hand, but whoever might may have them tried again."""
+        return request.user.has_perm("gallery.change_stage")
+
+    @admin.action(description="Retry failed work", permissions=["retry"])
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Stage]) -> None:
+        opened = stages.retry_these(stages=Stage.objects.filter(pk__in=queryset.order_by().values("pk")))
+        audit.record(cast(User, request.user), "work.retry", "selected", number=opened)
+        self.message_user(request, f"{opened:,} to try again.", messages.SUCCESS)
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnlyAdmin):
+    """Pausing and resuming is done on the page of the work."""
+
+    list_display = ("what", "paused_by", "paused_at")
+    list_select_related = ("paused_by",)
+    search_fields = ("step",)
+    ordering = ("step",)
+    fields = readonly_fields = ("what", "paused_by", "paused_at")
+
+    @admin.display(description="step", ordering="step")
+    def what(self, pause: Pause) -> str:
+        return str(pause)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    """Files that come piece by piece, and what became of them."""
+
+    list_display = ("thumbnail", "file_name", "owner", "state", "received", "byte_size", "outcome", "updated_at")
+    list_display_links = ("thumbnail", "file_name")
+    list_filter = ("state", "created_at", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("owner",)
+    search_fields = ("file_name", "owner__username", "uuid", "outcome")
+    ordering = ("-pk",)
+    fields = (*list_display, "visibility", "uuid", "created_at")
+    readonly_fields = ("thumbnail",)
+
+    @admin.display(description="picture")
+    def thumbnail(self, upload: Upload) -> SafeString | str:
+        return thumbnail_of(upload.image_id) if upload.image_id else ""
