@@ -14,6 +14,14 @@ class TokenRefused(Exception):
         self.field = field
 
 
+class WebhookRefused(Exception):
+    """A webhook can't be so. `field` is what is wrong, `str()` of it a sentence for people."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
 class Changed(APIException):
     """Raised for a write with If-Match where the thing is not what the caller saw."""
 

@@ -5,7 +5,10 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 
+from api.models_webhooks import Webhook, WebhookDelivery
 from gallery.models import User
+
+__all__ = ["IdempotencyKey", "Token", "Webhook", "WebhookDelivery"]
 
 
 class Token(models.Model):

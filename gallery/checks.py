@@ -9,7 +9,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from gallery.pipeline import get_pipeline
+from gallery.pipeline import Pipeline, get_pipeline
 from gallery.storage import base_of, is_local
 
 LIMITS = ("request", "bytes", "pixels", "side", "frames", "animation_pixels")
@@ -57,7 +57,7 @@ def check_pipeline(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         pipeline = get_pipeline()
     except ImportError as error:
         return [Error(f"{settings.GALLERY_PIPELINE} can't be imported: {error}", hint, id="gallery.E003")]
-    functions = ("steps", "wake", "captioned", "described", "changed", "forget")
+    functions = [name for name in vars(Pipeline) if not name.startswith("_")]
     missing = [name for name in functions if not callable(getattr(pipeline, name, None))]
     if missing:
         return [Error(f"{settings.GALLERY_PIPELINE} lacks {', '.join(missing)}.", hint, id="gallery.E003")]

@@ -51,6 +51,13 @@ class Pipeline(Protocol):
     def restored(self, *, image_ids: Collection[int]) -> None:
         """These pictures are back from the trash; called in the transaction that restored them."""
 
+    def settled(self, *, image_ids: Collection[int]) -> None:
+        """No step of these pictures is open any more, but for those that come later; called in the transaction that
+        settled the last one. They are ready, or have failed. May be told more than once."""
+
+    def recaptioned(self, *, image_id: int) -> None:
+        """A picture has another caption than before, or none any more; called in the transaction that changed it."""
+
     def forget(self, *, image_ids: Collection[int]) -> None:
         """These pictures are about to be deleted; called in the transaction that deletes them."""
 

@@ -133,18 +133,24 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     return image
 
 
-def image_set_words(*, image: Image, title: str, notes: str) -> None:
-    """Sets a picture's title and the notes on it, both seen by whoever sees the picture; "" for none."""
-    Image.objects.filter(pk=image.pk).update(title=title, notes=notes)
+def image_set_words(*, image: Image, title: str, notes: str, place: str | None = None) -> None:
+    """Sets a picture's title and the notes on it, both seen by whoever sees the picture; "" for none.
+
+    So is a `place`, once its owner says another one than the coordinates did; None leaves it.
+    """
+    said = {"place": place, "place_by_person": True} if place is not None and place != image.place else {}
+    Image.objects.filter(pk=image.pk).update(title=title, notes=notes, **said)
 
 
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:
     """Sets the alt text to the current caption. For captioning.services, in the transaction of the caption itself."""
     image = Image.with_trash.filter(pk=image_id)
-    is_news = by_person or image.filter(description_by_person=True).exists()  # nobody says any more what somebody said
+    before, was_by_person = image.values_list("description", "description_by_person").first() or ("", False)
     image.update(description=text, description_unsure=unsure, description_by_person=by_person)
-    if is_news:
+    if by_person or was_by_person:  # nobody says any more what somebody said
         get_pipeline().described()
+    if text != before and (before or by_person):  # a model's first caption is part of the usual work
+        get_pipeline().recaptioned(image_id=image_id)
 
 
 def image_set_text(*, image_id: int, text: str) -> None:

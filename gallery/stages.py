@@ -13,7 +13,8 @@ Steps that are paused (gallery.pauses) are not claimed and count as neither due 
 """
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -100,12 +101,14 @@ def renew(claimed: Collection[Stage]) -> int:
 
 def finish(claimed: Collection[Stage]) -> int:
     """The work is done; the number of stages that were still held."""
-    return _held(claimed).update(**_settled(Stage.State.DONE, error=""))
+    with _settling(claimed):
+        return _held(claimed).update(**_settled(Stage.State.DONE, error=""))
 
 
 def skip(claimed: Collection[Stage], reason: str) -> int:
     """This work is not needed any more."""
-    return _held(claimed).update(**_settled(Stage.State.SKIPPED, error=reason))
+    with _settling(claimed):
+        return _held(claimed).update(**_settled(Stage.State.SKIPPED, error=reason))
 
 
 def fail(stage: Stage, error: str, *, retryable: bool = True) -> None:
@@ -115,7 +118,8 @@ def fail(stage: Stage, error: str, *, retryable: bool = True) -> None:
         wait = timedelta(seconds=settings.STAGE_RETRY_SECONDS * 4 ** (stage.attempts - 1))
         held.update(**_pending(due_at=timezone.now() + wait, error=error))
     else:
-        held.update(**_settled(Stage.State.FAILED, error=error))
+        with _settling([stage]):
+            held.update(**_settled(Stage.State.FAILED, error=error))
 
 
 def postpone(claimed: Collection[Stage], error: str, *, delay: float) -> None:
@@ -226,6 +230,26 @@ def counts() -> Counts:
     )
 
 
+@contextmanager
+def _settling(stages: Collection[Stage]) -> Iterator[None]:
+    """Tells the pipeline of the pictures that have no step open any more once these are settled, which the block does
+    in the same transaction."""
+    image_ids = {stage.image_id for stage in stages if stage.priority != Stage.Priority.LATER}
+    if not image_ids:
+        yield
+        return
+    with transaction.atomic():
+        # In turn: of two workers that end a picture's last two steps at once, each would take the other's for open.
+        locked = Image.objects.filter(pk__in=image_ids).order_by("pk").select_for_update(no_key=True)
+        kept = set(locked.values_list("pk", flat=True))
+        yield
+        waited_for = Stage.objects.filter(image_id__in=kept, state__in=Stage.OPEN).exclude(
+            priority=Stage.Priority.LATER
+        )
+        if over := kept - set(waited_for.values_list("image_id", flat=True)):
+            get_pipeline().settled(image_ids=sorted(over))
+
+
 def _lease() -> timedelta:
     return timedelta(seconds=settings.STAGE_LEASE_SECONDS)
 
@@ -334,9 +358,11 @@ def _rearm(stages: QuerySet[Stage], priority: Stage.Priority) -> int:
 def _fail_exhausted() -> int:
     """Give up on the stages whose worker died at each of their attempts."""
     exhausted = Stage.objects.filter(_expired(timezone.now()), attempts__gte=settings.STAGE_ATTEMPTS)
-    if not exhausted.exists():  # a read, so that the usual case takes no write lock
+    found = list(exhausted)  # a read, so that the usual case takes no write lock
+    if not found:
         return 0
-    return exhausted.update(**_settled(Stage.State.FAILED, error=DIED.format(attempts=settings.STAGE_ATTEMPTS)))
+    with _settling(found):
+        return exhausted.update(**_settled(Stage.State.FAILED, error=DIED.format(attempts=settings.STAGE_ATTEMPTS)))
 
 
 def _of_steps(steps: Iterable[Step]) -> Q:

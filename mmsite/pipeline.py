@@ -11,6 +11,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from api import deliveries, webhooks
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
 from gallery import pauses, purge, stages
@@ -95,7 +96,7 @@ def is_work_due(steps: Collection[str] | None = None) -> bool:
         stages.any_due(steps=steps)
         or (embeds(steps) and captions.any_due())
         or (takes_in(steps) and incoming.any_due())
-        or (sends(steps) and pushing.is_behind())
+        or (sends(steps) and (pushing.is_behind() or deliveries.any_due()))
         or (compares(steps) and duplicates.is_behind())
     )
 
@@ -124,6 +125,16 @@ def restored(*, image_ids: Collection[int]) -> None:
     transaction.on_commit(wake, robust=True)
 
 
+def settled(*, image_ids: Collection[int]) -> None:
+    """These pictures are ready, or have failed: webhooks are told."""
+    webhooks.images_settled(image_ids=image_ids)
+
+
+def recaptioned(*, image_id: int) -> None:
+    """A picture has another caption: webhooks are told."""
+    webhooks.caption_changed(image_id=image_id)
+
+
 def forget(*, image_ids: Collection[int]) -> None:
     """These pictures are about to be deleted."""
     search_services.embeddings_forget(image_ids=image_ids)
@@ -143,6 +154,7 @@ def sweep() -> stages.SweepReport:
     if is_work_due():
         wake()
     pushing.sweep()
+    deliveries.prune()
     purge.trash_purge_due()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report

@@ -13,6 +13,7 @@ from time import monotonic
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from api import deliveries
 from captioning import engine as captioning_engine
 from gallery import stages
 from gallery.models import Stage
@@ -64,8 +65,16 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
         taken = take_in()
         is_waited_for = any(stage.priority != Stage.Priority.LATER for stage in claimed)
         if not (is_waited_for or taken or embed_captions() or compare_pictures() or claimed or sent):
+            deliver(steps)
             return
+    deliver(steps)
     if pipeline.is_work_due(steps):
+        pipeline.wake()
+
+
+def deliver(steps: Collection[str] | None = None) -> None:
+    """Send what webhooks are told, for a few seconds: it waits for others' servers, and so comes after other work."""
+    if pipeline.sends(steps) and not should_stop() and deliveries.deliver_some() and deliveries.any_due():
         pipeline.wake()
 
 

@@ -298,6 +298,9 @@ WEB_WORKERS = env.positive("WEB_WORKERS", 1)
 WEB_THREADS = env.positive("WEB_THREADS", 8)
 MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
 
+# Whether webhooks may be sent to private addresses, by http and to any port, as at home.
+WEBHOOKS_PRIVATE = env.boolean("WEBHOOKS_PRIVATE", default=False)
+
 # How many requests of one caller the API answers in how many seconds: of all kinds, of those who have signed in or
 # haven't, and of kinds that cost more.
 API_RATES: dict[str, tuple[int, int] | None] = env.rates(
@@ -324,6 +327,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "api.handler.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "NUM_PROXIES": None,
+    "URL_FORMAT_OVERRIDE": None,  # the name of a filter
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "mmsite",

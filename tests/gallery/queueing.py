@@ -16,6 +16,7 @@ STEPS = [Step("renditions"), Step("caption", "fake"), Step("embedding", "fake@1"
 
 todays_steps: list[Step] = []
 wakes: list[None] = []
+over: list[list[int]] = []
 seen: list[datetime | None] = [None]
 
 
@@ -27,6 +28,10 @@ def wake() -> None:
     wakes.append(None)
 
 
+def settled(*, image_ids: Collection[int]) -> None:
+    over.append(list(image_ids))
+
+
 def last_seen() -> datetime | None:
     return seen[0]
 
@@ -35,6 +40,7 @@ def begin() -> None:
     """As it is before any test."""
     todays_steps[:] = STEPS
     wakes.clear()
+    over.clear()
     seen[:] = [None]
 
 

@@ -37,5 +37,13 @@ def restored(*, image_ids: Collection[int]) -> None:
     calls.append(("restored", list(image_ids)))
 
 
+def settled(*, image_ids: Collection[int]) -> None:
+    calls.append(("settled", list(image_ids)))
+
+
+def recaptioned(*, image_id: int) -> None:
+    calls.append(("recaptioned", image_id))
+
+
 def forget(*, image_ids: Collection[int]) -> None:
     calls.append(("forget", list(image_ids)))

@@ -212,7 +212,7 @@ class TestChange:
         services.image_describe(image_id=image.pk, text="a boat", unsure=False, by_person=False)
         assert told == []
         services.image_describe(image_id=image.pk, text="a blue boat", unsure=False, by_person=True)
-        assert told == [("described", None)]
+        assert told == [("described", None), ("recaptioned", image.pk)]
 
     def test_description(self, user: User) -> None:
         image = create(user, encode(plain())).image

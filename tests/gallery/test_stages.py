@@ -18,6 +18,7 @@ from tests.gallery.queueing import (
     add_work,
     claim,
     let_time_pass,
+    over,
     states,
     todays_steps,
     wakes,
@@ -186,3 +187,26 @@ def test_work_on_a_deleted_picture_is_nobodys_concern(user: User) -> None:
     assert stages.finish(claimed) == 0
     stages.fail(claimed[0], "gone")
     assert Stage.objects.count() == 0
+
+
+def test_the_pipeline_is_told_when_nothing_is_open_any_more(user: User) -> None:
+    (image, other), (late,) = add_work(user, pictures=2), add_work(user, priority=LATER)
+    claimed = claim()
+    first = [stage for stage in claimed if stage.step != "embedding"]
+    stages.finish(first)
+    assert over == []
+    last = {stage.image_id: stage for stage in claimed if stage.step == "embedding"}
+    stages.finish([last[image.pk]])
+    assert over == [[image.pk]]
+    stages.fail(last[other.pk], "broken", retryable=False)
+    assert over == [[image.pk], [other.pk]]
+    stages.finish(claim())
+    assert late.pk not in sum(over, []), "nobody waits for what comes later"
+
+
+def test_of_a_step_that_is_tried_again_the_pipeline_is_not_told(user: User) -> None:
+    add_work(user)
+    claimed = claim()
+    stages.finish(claimed[1:])
+    stages.fail(claimed[0], "for now")
+    assert over == []

@@ -5,7 +5,8 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -47,23 +48,39 @@ class Answer:
 
 def get(address: Address, limits: Limits, *, max_bytes: int) -> Answer:
     """Ask for an address once: no redirect is followed, no error tried again. Raises Dropped."""
+    with _answer(address, limits, "GET", headers=_HEADERS) as response:
+        body = _body(response, max_bytes) if response.status == http.HTTPStatus.OK else b""
+        return Answer(response.status, response.headers, body)
+
+
+def post(address: Address, limits: Limits, *, body: bytes, headers: Mapping[str, str]) -> int:
+    """Send a body once, likewise; the status of the answer, of which no more is read. Raises Dropped."""
+    with _answer(address, limits, "POST", headers=headers, body=body) as response:
+        return response.status
+
+
+@contextmanager
+def _answer(
+    address: Address, limits: Limits, method: str, *, headers: Mapping[str, str], body: bytes | None = None
+) -> Iterator[HTTPResponse]:
     numbers = resolve(address, allow_private=limits.allow_private)
     deadline = time.monotonic() + limits.total_time
     try:
         connection = _connect(address, numbers[:_TRIED_ADDRESSES], limits, deadline)
         try:
             host = address.origin.partition("://")[2]
-            connection.request("GET", address.target, headers={"Host": host, **_HEADERS}, preload_content=False)
+            connection.request(
+                method, address.target, body=body, headers={"Host": host, **headers}, preload_content=False
+            )
             response = connection.getresponse()
             try:
-                body = _body(response, max_bytes) if response.status == http.HTTPStatus.OK else b""
+                yield response
             finally:
                 response.close()
         finally:
             connection.close()
     except (HTTPError, http.client.HTTPException, OSError) as error:
         raise _reason(error, time.monotonic() >= deadline, limits) from error
-    return Answer(response.status, response.headers, body)
 
 
 def _connect(address: Address, numbers: list[str], limits: Limits, deadline: float) -> HTTPConnection:

@@ -1,0 +1,164 @@
+"""Sends what webhooks are told, signed, and again where it didn't arrive. For the worker, between its work."""
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from time import monotonic
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from api.models_webhooks import Webhook, WebhookDelivery
+from api.webhooks import KEPT, read_address
+from ml.datasets.collect.dropped import Dropped
+from ml.datasets.collect.limits import Limits
+from ml.datasets.collect.request import post
+
+# Seconds after each attempt until the next: about seven hours and a half in all.
+WAITS = (60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600)
+ATTEMPTS = len(WAITS) + 1
+# A webhook is paused when so many deliveries in a row were given up.
+MOST_FAILURES = 10
+AT_ONCE = 8  # requests; threads wait for servers, and touch no database
+SLICE_SECONDS = 10.0  # that pictures may have to wait
+SECONDS = 5.0  # that one request may take in all
+PRUNED_AT_ONCE = 5_000
+
+GONE = HTTPStatus.GONE
+State = WebhookDelivery.State
+
+logger = logging.getLogger(__name__)
+
+_WORDS = {
+    "private address": "The address leads to a private network, which this site doesn't send to.",
+    "unusual port": "This site sends to the ports 80, 443, 8080 and 8443 alone.",
+    "no such host": "There is no host of that name.",
+    "no connection": "The host doesn't take the connection.",
+    "unsafe connection": "The host's certificate is not valid for it.",
+    "timeout": "The host didn't answer in time.",
+    "too slow": "The host didn't answer in time.",
+    "connection broke": "The connection broke before there was an answer.",
+    "bad answer": "The host doesn't speak proper HTTP.",
+    "bad address": "The address can't be asked.",
+}
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    status: int | None
+    error: str
+
+    @property
+    def is_fine(self) -> bool:
+        return not self.error
+
+
+def any_due() -> bool:
+    """Whether something is to be sent now."""
+    return WebhookDelivery.objects.filter(
+        state=State.PENDING, due_at__lte=timezone.now(), webhook__is_active=True
+    ).exists()
+
+
+def deliver_some() -> int:
+    """Sends what is due, a few at a time and for SLICE_SECONDS at most; how many attempts that were."""
+    end, sent = monotonic() + SLICE_SECONDS, 0
+    while monotonic() < end and any_due() and (claimed := _claim()):
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool:
+            outcomes = list(pool.map(_send, claimed))
+        for delivery, outcome in zip(claimed, outcomes, strict=True):
+            _record(delivery, outcome)
+        sent += len(claimed)
+    return sent
+
+
+def prune() -> None:
+    """Forgets old deliveries, and what nobody will send any more with them."""
+    old = WebhookDelivery.objects.filter(created_at__lt=timezone.now() - KEPT)
+    ids = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    if ids:
+        WebhookDelivery.objects.filter(pk__in=ids).delete()
+
+
+def signature(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
+    """`v1,…`: HMAC-SHA256 of id, timestamp and body, by https://www.standardwebhooks.com."""
+    key = base64.b64decode(secret.partition("_")[2])
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
+
+
+def _claim() -> list[WebhookDelivery]:
+    """The next few: their attempt is counted, and the next one set, before they are sent."""
+    now = timezone.now()
+    due = WebhookDelivery.objects.filter(state=State.PENDING, due_at__lte=now, webhook__is_active=True)
+    with transaction.atomic():
+        rows = due.order_by("due_at", "id").select_for_update(skip_locked=True, of=("self",))[:AT_ONCE]
+        claimed = list(rows.select_related("webhook"))
+        for delivery in claimed:
+            delivery.attempts += 1
+            wait = WAITS[min(delivery.attempts, len(WAITS)) - 1]
+            WebhookDelivery.objects.filter(pk=delivery.pk).update(
+                attempts=delivery.attempts, due_at=now + timedelta(seconds=wait)
+            )
+    return claimed
+
+
+def _send(delivery: WebhookDelivery) -> _Outcome:
+    """One attempt. In a thread: without the database."""
+    address = read_address(delivery.webhook.url)
+    if address is None:
+        return _Outcome(None, _WORDS["bad address"])
+    body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    message_id, timestamp = str(delivery.uuid), int(timezone.now().timestamp())
+    signed = signature(delivery.webhook.secret, message_id=message_id, timestamp=timestamp, body=body)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "mmsite-webhooks/1",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signed,
+    }
+    limits = Limits(timeout=SECONDS, total_time=SECONDS, allow_private=settings.WEBHOOKS_PRIVATE)
+    try:
+        status = post(address, limits, body=body, headers=headers)
+    except Dropped as reason:
+        return _Outcome(None, _WORDS.get(reason.reason, "It could not be sent."))
+    except Exception:  # a boundary: one receiver must not stop the others
+        logger.exception("Delivery %s could not be sent", delivery.uuid)
+        return _Outcome(None, "It could not be sent.")
+    is_fine = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+    return _Outcome(status, "" if is_fine else f"The host answered with status {status}.")
+
+
+def _record(delivery: WebhookDelivery, outcome: _Outcome) -> None:
+    """Writes down what became of an attempt. One that somebody has sent again meanwhile is left alone."""
+    is_over = outcome.is_fine or outcome.status == GONE or delivery.attempts >= ATTEMPTS
+    state = State.DELIVERED if outcome.is_fine else State.FAILED if is_over else State.PENDING
+    with transaction.atomic():
+        held = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts)
+        finished_at = timezone.now() if is_over else None
+        if not held.update(state=state, status=outcome.status, error=outcome.error, finished_at=finished_at):
+            return
+        webhook = Webhook.objects.filter(pk=delivery.webhook_id)
+        if outcome.is_fine:
+            webhook.exclude(failures=0).update(failures=0)
+        elif outcome.status == GONE:
+            _pause(webhook, "The host says that there is nobody there any more (status 410).")
+        elif is_over:
+            webhook.update(failures=F("failures") + 1)
+            _pause(
+                webhook.filter(failures__gte=MOST_FAILURES),
+                f"{MOST_FAILURES} deliveries in a row failed. The last one: {outcome.error}",
+            )
+
+
+def _pause(webhooks: QuerySet[Webhook], note: str) -> None:
+    webhooks.filter(is_active=True).update(is_active=False, note=note[:300])

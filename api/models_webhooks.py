@@ -1,0 +1,82 @@
+"""Whom we tell when something happened to somebody's pictures. See api.webhooks."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from gallery.models import User
+
+
+class Webhook(models.Model):
+    """An address of a person's that is told of what happens to their pictures."""
+
+    class Event(models.TextChoices):
+        READY = "image.ready", "A new picture has its caption and can be found"
+        FAILED = "image.failed", "The work on a picture failed"
+        TRASHED = "image.trashed", "A picture went to the trash"
+        CAPTION = "caption.changed", "A picture has another caption"
+
+    PING = "ping"
+    LONGEST_URL = 500
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.CharField(max_length=LONGEST_URL)
+    events = models.JSONField(default=list)
+    secret = models.CharField(max_length=100, help_text="What deliveries are signed with: whsec_ and base64.")
+    is_active = models.BooleanField(default=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Deliveries that were given up, in a row.")
+    note = models.CharField(max_length=300, blank=True, help_text="Why it was paused, where it wasn't its owner.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "-id"], name="webhook_newest")]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class WebhookDelivery(models.Model):
+    """Something that a webhook is told: durable, and tried again until it is delivered or given up.
+
+    Claimed by counting the attempt and moving `due_at` on before it: whatever becomes of the process, the next attempt
+    comes when it is due.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed", "given up"
+
+    LONGEST_KEY = 100
+
+    uuid = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text="webhook-id: the same each time."
+    )
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.CharField(max_length=20)
+    key = models.CharField(max_length=LONGEST_KEY, help_text="What is told once: see api.webhooks.")
+    payload = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before each.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of the last answer.")
+    error = models.CharField(max_length=300, blank=True, help_text="Why the last attempt failed, for people.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["webhook", "key"], name="webhook_delivery_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], condition=Q(state="pending"), name="webhook_delivery_due"),
+            models.Index(fields=["created_at"], name="webhook_delivery_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.webhook_id}: {self.state}"
