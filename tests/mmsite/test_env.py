@@ -96,6 +96,60 @@ def test_addresses(given: Callable[[str], None], text: str) -> None:
     assert env.address("THING", "") == text
 
 
+@pytest.mark.parametrize(
+    ("text", "policy"), [("invited", "invited"), ("closed", "closed"), ("1", "open"), ("Off", "closed")]
+)
+def test_a_choice_may_be_a_switch_as_well(given: Callable[[str], None], text: str, policy: str) -> None:
+    given(text)
+    allowed = ("open", "invited", "closed")
+    assert env.one_of_or_switch("THING", "open", allowed, on="open", off="closed", expected="a policy") == policy
+    given("perhaps")
+    with pytest.raises(ImproperlyConfigured, match="not a policy"):
+        env.one_of_or_switch("THING", "open", allowed, on="open", off="closed", expected="a policy")
+
+
+def test_whole_numbers(given: Callable[[str], None]) -> None:
+    given("0")
+    assert env.whole("THING", 5) == 0
+    given("-1")
+    with pytest.raises(ImproperlyConfigured, match="not a whole number, zero or above"):
+        env.whole("THING", 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("smtp://me:pass%40word@mail.example.com", ("mail.example.com", 587, "me", "pass@word", True, False)),
+        ("smtp://mail.example.com:2525/?tls=1", ("mail.example.com", 2525, "", "", True, False)),
+        ("smtp://localhost?tls=0", ("localhost", 25, "", "", False, False)),
+        ("smtps://me:word@mail.example.com", ("mail.example.com", 465, "me", "word", False, True)),
+    ],
+)
+def test_servers_for_mail(given: Callable[[str], None], text: str, server: tuple[object, ...]) -> None:
+    given(text)
+    found = env.email("THING")
+    assert found is not None
+    assert (found.host, found.port, found.user, found.password, found.starttls, found.tls) == server
+
+
+def test_mail_into_a_folder_and_none(given: Callable[[str], None]) -> None:
+    given("file:///var/mail")
+    found = env.email("THING")
+    assert found is not None
+    assert (found.folder, found.backend.rpartition(".")[2]) == ("/var/mail", "EmailBackend")
+    assert env.email("ABSENT") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["mail.example.com", "http://secret@mail", "smtp://secret@mail?ssl=1", "smtp://?tls=0"]
+)
+def test_a_wrong_server_for_mail_is_refused_and_not_repeated(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    with pytest.raises(ImproperlyConfigured, match="MMSITE_THING is not such as smtp://") as error_info:
+        env.email("THING")
+    assert "secret" not in str(error_info.value)
+
+
 @pytest.mark.parametrize("text", ["8000", "localhost", ":8000", "localhost:http", "localhost:0", "localhost:70000"])
 def test_a_wrong_address_is_refused(given: Callable[[str], None], text: str) -> None:
     given(text)
