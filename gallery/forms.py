@@ -74,9 +74,10 @@ class LinesField(forms.CharField):
 
 
 class WordsForm(forms.Form):
-    """The title of a picture, and the notes on it."""
+    """The title of a picture, where it was taken, and the notes on it."""
 
     title = NameField(required=False, max_length=200)
+    place = NameField(required=False, max_length=200)
     notes = LinesField(required=False, max_length=10_000)
 
 

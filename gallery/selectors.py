@@ -17,10 +17,12 @@ WorkState = Literal["ready", "working", "failed"]
 
 @dataclass(frozen=True)
 class ImagePage:
-    """`next_cursor` asks for the page after this one; None on the last."""
+    """`next_cursor` asks for the page after this one; None on the last. `previous_cursor` for the one before it, where
+    that is known to be."""
 
     images: list[Image]
     next_cursor: str | None
+    previous_cursor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,35 @@ class ImageWork:
         return any(step.state == Stage.State.FAILED for step in self.steps)
 
 
-def images_page(*, images: ImageQuerySet, cursor: str | None, size: int) -> ImagePage:
-    """One page of `images`, newest first, with their renditions and stages prefetched (three SQL statements).
+def images_page(*, images: ImageQuerySet, cursor: str | None, size: int, before: str | None = None) -> ImagePage:
+    """One page of `images`, newest first, with their renditions and stages prefetched (three SQL statements, and one
+    more past the first page).
 
     Pages are found by key, not by number: nothing is skipped or repeated when pictures come and go meanwhile, and the
-    thousandth page costs no more than the first. A cursor that isn't one of ours gives the first page.
+    thousandth page costs no more than the first. `cursor` asks for what follows it, `before` for what precedes it. One
+    that isn't ours gives the first page.
     """
+    page = images.with_renditions().prefetch_related("stages")
+    if (place := _read_cursor(before)) is not None:
+        found = list(page.filter(_newer_than(*place)).order_by("sort_date", "id")[: size + 1])
+        if found:
+            shown = found[:size][::-1]
+            return ImagePage(shown, _cursor(shown[-1]), _cursor(shown[0]) if len(found) > size else None)
     place = _read_cursor(cursor)
-    page = images.newest_first().with_renditions().prefetch_related("stages")
-    if place is not None:
-        page = page.filter(_older_than(*place))
-    found = list(page[: size + 1])
+    page = page.newest_first()
+    found = list(page[: size + 1] if place is None else page.filter(_older_than(*place))[: size + 1])
     shown = found[:size]
-    return ImagePage(shown, _cursor(shown[-1]) if len(found) > size else None)
+    has_newer = place is not None and shown and images.filter(_newer_than(shown[0].sort_date, shown[0].pk)).exists()
+    return ImagePage(
+        shown,
+        _cursor(shown[-1]) if len(found) > size else None,
+        _cursor(shown[0]) if has_newer else None,
+    )
+
+
+def cursor_before(moment: datetime) -> str:
+    """The cursor after which the pictures older than this moment come."""
+    return f"{(moment - _EPOCH) // _MICROSECOND}.0"
 
 
 def image_neighbours(*, image: Image, images: ImageQuerySet) -> tuple[Image | None, Image | None]:

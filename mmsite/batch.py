@@ -23,6 +23,7 @@ from gallery.exceptions import GalleryError, UploadRefused
 from gallery.models import Stage
 from gallery.pictures import WORKING_SIDE, flatten, open_picture
 from gallery.pipeline import Step
+from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
 from ml.errors import ModelError
@@ -157,6 +158,7 @@ def _write_renditions(made: list[Made] | Exception, group: Sequence[Stage]) -> N
         raise made
     for stage in group:
         gallery_services.renditions_store(image=stage.image, made=made)
+        image_find_place(image=stage.image)
     duplicates.look_again(image_ids=[stage.image_id for stage in group])
 
 

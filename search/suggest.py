@@ -69,6 +69,7 @@ class _Seen(NamedTuple):
     caption: str
     make: str
     model: str
+    place: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _End:
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
     """At most eight ways to go on from `text`, what stands in the box before the cursor. At most five SQL statements.
 
-    Field names and their choices; cameras, people, tags and caption words of pictures listed for the viewer; their own
+    Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer; their own
     albums and searches.
     """
     typed = clean(f"{text}|")[:-1]
@@ -165,6 +166,7 @@ def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Sugges
         *[("tag", name) for name in _tags(end.value, viewer)[:1]],
         *[("by", name) for name in _people(end.value, latest, viewer)[:1]],
         *[("camera", name) for name in _cameras(end.value, latest)[:1]],
+        *[("place", name) for name in _places(end.value, latest)[:1]],
     ]
     return [end.completed("value", Filter(field, value), FIELDS[field].sentence) for field, value in found]
 
@@ -185,6 +187,8 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         values = _people(end.value, _latest(viewer), viewer)
     elif kind.name == "camera":
         values = _cameras(end.value, _latest(viewer))
+    elif kind.name == "place":
+        values = _places(end.value, _latest(viewer))
     elif kind.choices:
         values = (choice for choice in kind.choices if choice.startswith(end.value))
     else:
@@ -226,6 +230,17 @@ def _cameras(prefix: str, latest: list[_Seen]) -> list[str]:
     return sorted(count, key=lambda name: (-count[name], name))[:MOST]
 
 
+def _places(prefix: str, latest: list[_Seen]) -> list[str]:
+    """Places, and the countries or regions at the end of their names, with a word that begins so; the most frequent
+    first."""
+    begins = re.compile(rf"(?:^|\s){re.escape(prefix)}", re.IGNORECASE)
+    count: Counter[str] = Counter()
+    for place, pictures in Counter(seen.place for seen in latest if seen.place).items():
+        names = {place, place.rpartition(",")[2].strip()}
+        count.update({name: pictures for name in names if begins.search(name)})
+    return sorted(count, key=lambda name: (-count[name], name))[:MOST]
+
+
 def _words(prefix: str, latest: list[_Seen]) -> list[str]:
     """Words of captions that begin with what is typed; the most frequent first."""
     captions = (caption for seen in latest if prefix in (caption := seen.caption.lower()))
@@ -239,6 +254,12 @@ def _latest(viewer: Viewer) -> list[_Seen]:
     parts = [Image.objects.filter(visibility=Visibility.PUBLIC)]
     if viewer.pk is not None:
         parts.append(Image.objects.filter(owner_id=viewer.pk))
-    fields = ("pk", "owner_id", "description", "camera_make", "camera_model")
+    fields = ("pk", "owner_id", "description", "camera_make", "camera_model", "place", "place_by_person")
     rows = chain.from_iterable(images.newest_first().values_list(*fields)[:LATEST] for images in parts)
-    return list({row[0]: _Seen(*row[1:]) for row in rows}.values())
+    # A place that nobody said is its owner's alone.
+    return list(
+        {
+            pk: _Seen(owner, caption, make, model, place if by_person or owner == viewer.pk else "")
+            for pk, owner, caption, make, model, place, by_person in rows
+        }.values()
+    )

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from functools import cache
 
 from django import template
-from django.template.context import RequestContext
+from django.template.context import Context, RequestContext
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from gallery.models import Image, Stage
+from gallery.addresses import Addresses
+from gallery.models import Image, Rendition, Stage
 from gallery.selectors import StepWork, image_work
 
 register = template.Library()
@@ -41,10 +42,38 @@ def nav_link(context: RequestContext, url_name: str, label: str) -> SafeString:
     return format_html('<a class="nav-link" href="{}"{}>{}<span>{}</span></a>', url, current, icon(url_name), label)
 
 
+@register.simple_tag(takes_context=True)
+def page_of(context: Context, image: Image) -> str:
+    """The address of a picture's page, as this page's `addresses` have it."""
+    return _addresses(context).page(image)
+
+
+@register.simple_tag(takes_context=True)
+def media_of(context: Context, image: Image, kind: str) -> str:
+    """The address of a rendition, as this page's `addresses` have it."""
+    return _addresses(context).media(image, kind)
+
+
+@register.simple_tag(takes_context=True)
+def sized_of(context: Context, image: Image, size: str) -> str:
+    """The address of a JPEG in one of the sizes of gallery.sized, as this page's `addresses` have it."""
+    return _addresses(context).sized(image, size)
+
+
+def _addresses(context: Context) -> Addresses:
+    return context.get("addresses") or Addresses()
+
+
 @register.filter
 def alt_text(image: Image) -> str:
     """What the picture shows in words: its caption, else its file name."""
     return image.description or image.file_name
+
+
+@register.filter
+def is_larger_than(image: Image, rendition: Rendition) -> bool:
+    """Whether the original has more to show than this rendition of it."""
+    return image.width > rendition.width and image.frames == 1
 
 
 @register.filter

@@ -52,7 +52,7 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
         "albums": image.albums.listed_for(request.user).with_sharing().select_related("owner").order_by("key", "pk"),
         "other_albums": Album.objects.addable_by(request.user).exclude(images=image).last_changed_first(),
-        "words_form": WordsForm(initial={"title": image.title, "notes": image.notes}),
+        "words_form": WordsForm(initial={"title": image.title, "place": image.place, "notes": image.notes}),
         "sizes": sizes_of(image),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }
@@ -153,8 +153,10 @@ def image_retry(request: SignedInRequest, image: Image) -> HttpResponse:
 def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
     form = WordsForm(request.POST)
     if form.is_valid():
-        services.image_set_words(image=image, **form.cleaned_data)
-        messages.success(request, "Title and notes are saved.")
+        said = form.cleaned_data
+        place = said["place"] if "place" in request.POST else None  # forms of others may not have it
+        services.image_set_words(image=image, title=said["title"], notes=said["notes"], place=place)
+        messages.success(request, "Title, place and notes are saved.")
     else:
         messages.error(request, mistakes(form))
     return redirect(image)

@@ -6,9 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from gallery.links import public_albums
 from gallery.models import Album, Image, ImageQuerySet, User, Visibility
-from gallery.selectors import images_page
+from gallery.selectors import cursor_before, images_page
 from gallery.tags import tags_of
+from gallery.timeline import month_ends, timeline
 
 PAGE_SIZE = 60
 
@@ -24,23 +26,32 @@ def library(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def public(request: HttpRequest) -> HttpResponse:
-    """Everybody's public pictures."""
-    return _grid(request, Image.objects.filter(visibility=Visibility.PUBLIC), heading="Public pictures")
+    """Everybody's public pictures, and on the first page the public albums."""
+    images = Image.objects.filter(visibility=Visibility.PUBLIC)
+    albums = [] if request.GET else public_albums()
+    return _grid(request, images, heading="Public pictures", public_albums=albums)
 
 
 def selection_context(owner: User) -> dict[str, Any]:
     """What a grid of the owner's pictures offers to do with those that are selected: see gallery.views.selection."""
-    albums = Album.objects.listed_for(owner).last_changed_first()
+    albums = Album.objects.addable_by(owner).last_changed_first()
     return {"is_selectable": True, "own_tags": tags_of(owner), "own_albums": albums}
 
 
 def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpResponse:
-    cursor = request.GET.get("after")
-    page = images_page(images=images, cursor=cursor, size=PAGE_SIZE)
+    """`?at=2023-07` begins with that month, `?after=…` and `?before=…` go on from a page."""
+    at = request.GET.get("at", "")
+    ends = month_ends(at)
+    cursor = cursor_before(ends) if ends else request.GET.get("after")
+    page = images_page(images=images, cursor=cursor, size=PAGE_SIZE, before=request.GET.get("before"))
     context = {
         **more,
+        "by_month": True,
+        "at": at if ends else "",
+        "timeline": timeline(images),
         "is_later_page": cursor is not None,
         "images": page.images,
         "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
     }
     return render(request, "gallery/library.html", context)

@@ -1,23 +1,28 @@
 """The bytes of pictures, for those who may have them."""
 
+import io
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, quote_etag
 from django.views.decorators.http import require_safe
 
+from gallery.sized import QUALITY, jpeg_of, name_of, sizes_of
+from gallery.exceptions import RendererBusy, UploadRefused
 from gallery.models import Image, Rendition
-from gallery.permissions import owned_image
+from gallery.permissions import owned_image, reachable_image
 
 logger = logging.getLogger(__name__)
 
 # Vary on the cookie: when somebody signs out, the next person at this browser doesn't see what its cache holds.
+RETRY_SECONDS = 3
 CACHING = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
 
 
@@ -25,7 +30,11 @@ CACHING = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
 def rendition(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """A picture as it is shown."""
     images = Image.objects.reachable_by(request.user)
-    found = get_object_or_404(Rendition, image__in=images, image__uuid=uuid, kind=kind)
+    return answer_rendition(request, get_object_or_404(Rendition, image__in=images, image__uuid=uuid, kind=kind))
+
+
+def answer_rendition(request: HttpRequest, found: Rendition) -> HttpResponseBase:
+    """A rendition that the caller was found to be allowed to see."""
     return _answer(
         request,
         found.file,
@@ -38,7 +47,11 @@ def rendition(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
 @require_safe
 def original(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """The file exactly as it was uploaded, to download; metadata and place included, hence for the owner alone."""
-    image = owned_image(viewer=request.user, uuid=uuid)
+    return answer_original(request, owned_image(viewer=request.user, uuid=uuid))
+
+
+def answer_original(request: HttpRequest, image: Image) -> HttpResponseBase:
+    """The original of a picture, which the caller was found to be allowed to have."""
     return _answer(
         request,
         image.original,
@@ -47,6 +60,36 @@ def original(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         content_type="application/octet-stream",  # never rendered by the browser, whatever it holds
         download_as=image.file_name,
     )
+
+
+@require_safe
+def download(request: HttpRequest, uuid: UUID, size: str) -> HttpResponseBase:
+    """A JPEG without metadata, in one of the sizes of gallery.sized, for whoever may look at the picture."""
+    return sized(request, reachable_image(viewer=request.user, uuid=uuid), size)
+
+
+def sized(request: HttpRequest, image: Image, name: str) -> HttpResponseBase:
+    """The picture, which the caller was found to be allowed to see, in the size called `name`."""
+    size = next((each for each in sizes_of(image) if each.name == name), None)
+    if size is None:
+        raise Http404("There is no such size of this picture.")
+    etag = f"{image.sha256}-{size.name}-{QUALITY}"
+    modified = image.uploaded_at
+
+    def make() -> HttpResponseBase:
+        jpeg = io.BytesIO(jpeg_of(image, size=size))
+        return FileResponse(jpeg, as_attachment=True, filename=name_of(image, size), content_type="image/jpeg")
+
+    try:
+        return _conditional(request, make, etag=etag, last_modified=modified)
+    except RendererBusy as busy:
+        response = render(request, "error.html", {"status": 503, "heading": "One moment", "sentence": busy}, status=503)
+        response["Retry-After"] = str(RETRY_SECONDS)
+        response["Cache-Control"] = "no-store"
+        return response
+    except (UploadRefused, FileNotFoundError):
+        logger.exception("%s can't be made smaller", image.original.name)
+        raise Http404("This file is missing.") from None
 
 
 def _answer(
@@ -58,9 +101,20 @@ def _answer(
     content_type: str,
     download_as: str = "",
 ) -> HttpResponseBase:
+    return _conditional(
+        request,
+        lambda: _stream(file, content_type=content_type, download_as=download_as),
+        etag=etag,
+        last_modified=last_modified,
+    )
+
+
+def _conditional(
+    request: HttpRequest, make: Callable[[], HttpResponseBase], *, etag: str, last_modified: datetime
+) -> HttpResponseBase:
+    """What `make` answers, unless the browser has it already."""
     modified = int(last_modified.timestamp())
-    unchanged = get_conditional_response(request, etag=quote_etag(etag), last_modified=modified)
-    response = unchanged or _stream(file, content_type=content_type, download_as=download_as)
+    response = get_conditional_response(request, etag=quote_etag(etag), last_modified=modified) or make()
     response["X-Content-Type-Options"] = "nosniff"
     response["ETag"] = quote_etag(etag)
     response["Last-Modified"] = http_date(modified)

@@ -48,6 +48,7 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
     meanings: dict[str, Callable[[], Q]] = {
         "by": lambda: _by(part.value, viewer),
         "camera": lambda: Q(camera_make__icontains=part.value) | Q(camera_model__icontains=part.value),
+        "place": lambda: _place(part.value, viewer),
         "orientation": lambda: ORIENTATIONS[part.value.lower()],
         "is": lambda: _is(part.value.lower(), viewer),
         "tag": lambda: Q(pk__in=ImageTag.objects.filter(tag__key=folded(part.value)).values("image")),
@@ -63,6 +64,11 @@ def _meaning(part: Filter, viewer: Viewer) -> Q:
 def _album(title: str, viewer: Viewer) -> Q:
     albums = Album.objects.listed_for(viewer).filter(key=folded(title))
     return Q(pk__in=AlbumImage.objects.filter(album__in=albums).values("image"))
+
+
+def _place(name: str, viewer: Viewer) -> Q:
+    """What coordinates tell, they tell the owner alone."""
+    return Q(place__icontains=name) & (Q(place_by_person=True) | Q(owner_id=viewer.pk))
 
 
 def _is(state: str, viewer: Viewer) -> Q:

@@ -38,7 +38,17 @@ from search.query.terms import (
 )
 
 # What people type for our fields, where it isn't spelled like them.
-SYNONYMS = {"date": "on", "when": "on", "since": "after", "until": "before", "user": "by", "owner": "by", "ocr": "text"}
+SYNONYMS = {
+    "date": "on",
+    "when": "on",
+    "since": "after",
+    "until": "before",
+    "user": "by",
+    "owner": "by",
+    "ocr": "text",
+    "where": "place",
+    "location": "place",
+}
 
 _CHUNK = re.compile(r"\S+")
 _SIGN = re.compile(r"[-+](?=[^\s+-])")

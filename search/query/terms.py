@@ -43,6 +43,7 @@ FIELDS = {
         FieldKind("after", "Taken after this date ends", is_date=True),
         FieldKind("on", "Taken on this day, or in this month, season or year", is_date=True),
         FieldKind("camera", "Taken with this make or model"),
+        FieldKind("place", "Taken at a place of this name"),
         FieldKind("orientation", "Upright, wide or neither", ("portrait", "landscape", "square")),
         FieldKind(
             "is",

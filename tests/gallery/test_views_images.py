@@ -202,7 +202,7 @@ def test_title_and_notes_are_the_owners_to_write_and_everybodys_to_read(
     client.force_login(user)
     url = reverse("image-words", args=[image.uuid])
     page = client.post(url, {"title": " Evening <1> ", "notes": "On the\nterrace"}, follow=True).content.decode()
-    assert "Title and notes are saved." in page
+    assert "Title, place and notes are saved." in page
     page = client.post(url, {"title": "x" * 201}, follow=True).content.decode()
     assert 'class="message error"' in page
     client.force_login(other_user)

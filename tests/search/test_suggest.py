@@ -242,3 +242,14 @@ def test_the_address_answers_json_that_nobody_keeps(client: Client, user: User) 
     assert "no-store" in response.headers["Cache-Control"]
     assert client.get("/search/suggest").json() == {"suggestions": []}
     assert client.post("/search/suggest").status_code == 405
+
+
+def test_places_by_any_of_their_words_and_their_countries(user: User, other_user: User) -> None:
+    mine = make(user)
+    Image.objects.filter(pk=mine.pk).update(place="Reykjavík, Iceland")
+    theirs = make(other_user, visibility="public")
+    Image.objects.filter(pk=theirs.pk).update(place="Akureyri, Iceland")
+    assert texts(user, "place:ice") == ["place:Iceland ", 'place:"Reykjavík, Iceland" ']  # theirs is their secret
+    assert texts(user, "reyk") == ['place:"Reykjavík, Iceland" ']
+    Image.objects.filter(pk=theirs.pk).update(place_by_person=True)
+    assert texts(user, "place:aku") == ['place:"Akureyri, Iceland" ']

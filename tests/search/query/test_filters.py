@@ -22,7 +22,12 @@ def pictures(make_image: Callable[..., Image], other_user: User) -> None:
     """Four pictures, told apart by their file names."""
     facts = {
         "old": {"sort_date": datetime(2019, 7, 31, 23, 59, tzinfo=UTC), "camera_make": "FUJIFILM", "width": 10},
-        "july": {"sort_date": datetime(2023, 7, 1, tzinfo=UTC), "camera_model": "X-T3", "height": 10},
+        "july": {
+            "sort_date": datetime(2023, 7, 1, tzinfo=UTC),
+            "camera_model": "X-T3",
+            "height": 10,
+            "place": "Reykjavík, Iceland",  # found by coordinates
+        },
         "august": {"sort_date": datetime(2023, 8, 1, tzinfo=UTC), "description_unsure": True, "frames": 9},
     }
     for shade, (name, values) in enumerate(facts.items()):
@@ -58,6 +63,8 @@ def hearts(pictures: None, user: User, other_user: User) -> None:
         ("on:2019 on:2024", {"old", "theirs"}),
         ("-on:2023", {"old", "theirs"}),
         ("camera:fuji", {"old"}),
+        ("place:iceland", {"july"}),
+        ('place:"Reykjavík, Iceland"', {"july"}),
         ("camera:x-t3", {"july", "theirs"}),
         ("orientation:landscape", {"july"}),
         ("orientation:portrait", {"old"}),
@@ -120,3 +127,16 @@ def test_plain_filters_read_one_index_and_not_the_table(user: User, text: str) -
     images = Image.objects.listed_for(user).filter(condition(parse(text, today=TODAY).filters, viewer=user))
     assert "USING COVERING INDEX image_" in images.values("pk").explain()
     assert "ORDER BY" not in images.newest_first().explain()
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("text", ["place:iceland", "-place:iceland"])
+def test_a_place_found_by_coordinates_is_found_by_its_owner_alone(user: User, other_user: User, text: str) -> None:
+    Image.objects.update(visibility="public")
+    Image.objects.filter(file_name="theirs").update(place="Akureyri, Iceland", place_by_person=False)
+    meaning = condition(parse(text, today=TODAY).filters, viewer=other_user)
+    found = set(Image.objects.filter(meaning).values_list("file_name", flat=True))
+    assert found == ({"theirs"} if text[0] == "p" else {"old", "july", "august"})
+    Image.objects.filter(file_name="july").update(place_by_person=True)
+    found = set(Image.objects.filter(meaning).values_list("file_name", flat=True))
+    assert found == ({"theirs", "july"} if text[0] == "p" else {"old", "august"})

@@ -1,0 +1,66 @@
+"""Pictures as JPEGs in a size to take along, made when they are asked for and never stored.
+
+One at a time in each process: making one of a large original takes a second and hundreds of megabytes, so that many at
+once would take the site down.
+"""
+
+import io
+import threading
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from gallery import pictures
+from gallery.exceptions import RendererBusy
+from gallery.models import Image
+
+# Pixels on the longer side.
+SIDES = {"small": 400, "medium": 1280, "large": 2048, "huge": 4096}
+LABELS = {"small": "Small", "medium": "Medium", "large": "Large", "huge": "Very large"}
+QUALITY = 88
+
+_renderer = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size in which a picture can be had; width and height in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.name]
+
+
+def sizes_of(image: Image) -> list[Size]:
+    """The sizes of a picture, the largest first. None is larger than the original."""
+    sizes = {name: pictures.fit((image.width, image.height), side) for name, side in SIDES.items()}
+    different = {size: name for name, size in reversed(sizes.items())}  # of those that are the same, the smallest
+    return [Size(name, *size) for size, name in different.items()]
+
+
+def jpeg_of(image: Image, *, size: Size) -> bytes:
+    """The picture in this size: upright, in sRGB, without metadata; over white where it was see-through; the first
+    frame of several.
+
+    Raises RendererBusy while another is being made, UploadRefused where the original can't be read any more, and
+    FileNotFoundError where it is gone.
+    """
+    if not _renderer.acquire(blocking=False):
+        raise RendererBusy("Another picture is being prepared. Try again in a few seconds.")
+    try:
+        side = SIDES[size.name]
+        with image.original.open("rb") as file:
+            picture = pictures.shrink(pictures.flatten(pictures.open_picture(file, max_side=side)), side)
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+        return buffer.getvalue()
+    finally:
+        _renderer.release()
+
+
+def name_of(image: Image, size: Size) -> str:
+    """What the file is called on the person's machine."""
+    return f"{PurePath(image.file_name).stem}-{size.name}.jpg"

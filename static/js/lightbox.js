@@ -1,0 +1,229 @@
+// A picture over the page that it was pressed on: [data-preview] links of a grid, or the one of a picture's own page.
+// Without this module the links lead to the pictures' pages, which is also where the address leads meanwhile.
+
+import { Zoom } from "./zoom.js";
+
+const SECONDS = 5;
+const MOST = 8; // times the size at which it fits, where it has no more pixels than that
+
+const dialog = document.querySelector("[data-lightbox]");
+const part = (name) => dialog.querySelector(`[data-${name}]`);
+const button = (name) => dialog.querySelector(`[data-do=${name}]`);
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const links = () => [...document.querySelectorAll("a[data-preview]")];
+const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: loadLarger, most: mostUseful });
+let shown = null; // the link of the picture that is shown
+let opener = null;
+let timer = null;
+let wanted = false; // the next page of the grid, to go on with
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-preview]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    return;
+  event.preventDefault();
+  open(link);
+});
+
+function open(link) {
+  opener = link;
+  dialog.showModal();
+  document.documentElement.classList.add("looking");
+  const state = { ...history.state, lightbox: link.closest("[data-image]")?.dataset.image ?? "" };
+  history.pushState(state, "", link.href);
+  show(link);
+}
+
+function show(link) {
+  shown = link;
+  const thumbnail = link.querySelector("img");
+  const picture = new Image(Number(link.dataset.width), Number(link.dataset.height));
+  picture.alt = thumbnail?.alt ?? link.dataset.alt ?? "";
+  picture.dataset.zoomed = "";
+  picture.draggable = false;
+  picture.src = link.dataset.preview;
+  part("stage").replaceChildren(picture);
+  zoom.reset();
+  part("caption").textContent = link.querySelector(".card-note.caption:not(.reading)")?.textContent.trim() ?? picture.alt;
+  part("details").href = link.href;
+  const all = links();
+  const at = all.indexOf(link);
+  part("place").textContent = all.length > 1 ? `${at + 1} / ${all.length}${canBringMore() ? "+" : ""}` : "";
+  button("previous").disabled = at <= 0;
+  button("next").disabled = at === all.length - 1 && !canBringMore();
+  button("play").hidden = all.length < 2;
+  button("still").hidden = !("animated" in link.dataset);
+  button("still").setAttribute("aria-pressed", "false");
+  if ("animated" in link.dataset && stillness.matches) picture.decode().then(() => shown === link && hold(), () => {});
+  if (at >= all.length - 3) document.dispatchEvent(new Event("pictures-wanted"));
+  for (const near of [all[at + 1], all[at - 1]]) if (near) new Image().src = near.dataset.preview;
+  if (timer !== null) wait(picture);
+}
+
+const canBringMore = () => Boolean(document.querySelector(".older-pictures a[rel=next]"));
+
+function turn(step) {
+  const all = links();
+  const next = all[all.indexOf(shown) + step];
+  if (next) {
+    show(next);
+    const state = { ...history.state, lightbox: next.closest("[data-image]")?.dataset.image ?? "" };
+    history.replaceState(state, "", next.href);
+  } else if (step > 0 && canBringMore()) {
+    wanted = true;
+    document.dispatchEvent(new Event("pictures-wanted"));
+  } else {
+    stop();
+  }
+}
+
+document.addEventListener("pictures-added", () => {
+  if (!dialog.open) return;
+  button("next").disabled = links().at(-1) === shown && !canBringMore();
+  if (wanted) turn(1);
+  wanted = false;
+});
+
+// The address goes back to the grid's, and the dialog with it: see popstate.
+function close() {
+  history.back();
+}
+
+function closed() {
+  stop();
+  if (!dialog.open) return;
+  dialog.close();
+  part("stage").replaceChildren();
+  document.documentElement.classList.remove("looking");
+  const back = shown?.isConnected ? shown : opener;
+  back?.focus({ preventScroll: true });
+  back?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  shown = null;
+}
+
+addEventListener("popstate", () => {
+  if (history.state?.lightbox === undefined) return closed();
+  const again = links().find((link) => link.href === location.href);
+  if (!again) location.reload(); // it isn't in the grid any more, or not yet
+  else if (dialog.open) show(again);
+  else {
+    dialog.showModal();
+    document.documentElement.classList.add("looking");
+    show(again);
+  }
+});
+
+dialog.addEventListener("cancel", (event) => {
+  event.preventDefault();
+  close();
+});
+
+dialog.addEventListener("click", (event) => {
+  const pressed = event.target.closest("[data-do]");
+  if (pressed) act(pressed.dataset.do);
+});
+
+dialog.addEventListener("keydown", (event) => {
+  event.stopPropagation(); // the page below has keys of its own
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const moved = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  if (moved && zoom.scale > 1) zoom.pan(moved[0] * 80, moved[1] * 80);
+  else if (event.key === "ArrowLeft") turn(-1);
+  else if (event.key === "ArrowRight") turn(1);
+  else if (event.key === "+" || event.key === "=") zoom.in();
+  else if (event.key === "-") zoom.out();
+  else if (event.key === " " && !event.target.closest("button, a")) act("play");
+  else return;
+  event.preventDefault();
+});
+
+function act(deed) {
+  if (deed === "next") turn(1);
+  if (deed === "previous") turn(-1);
+  if (deed === "close") close();
+  if (deed === "in") zoom.in();
+  if (deed === "out") zoom.out();
+  if (deed === "play") timer === null ? start() : stop();
+  if (deed === "still") part("stage").querySelector("canvas") ? go() : hold();
+}
+
+function start() {
+  timer = 0;
+  button("play").setAttribute("aria-pressed", "true");
+  wait(part("stage").querySelector("img"));
+}
+
+function stop() {
+  clearTimeout(timer);
+  timer = null;
+  button("play").setAttribute("aria-pressed", "false");
+}
+
+// From when the picture can be seen.
+function wait(picture) {
+  clearTimeout(timer);
+  const begin = () => {
+    if (timer !== null && shown) timer = setTimeout(() => (document.hidden ? wait(picture) : turn(1)), SECONDS * 1000);
+  };
+  timer = 0;
+  picture.decode().then(begin, begin);
+}
+
+// An animation held still is its first frame, drawn.
+function hold() {
+  const picture = part("stage").querySelector("img");
+  const still = document.createElement("canvas");
+  [still.width, still.height] = [picture.naturalWidth, picture.naturalHeight];
+  still.getContext("2d").drawImage(picture, 0, 0);
+  still.setAttribute("role", "img");
+  still.setAttribute("aria-label", picture.alt);
+  still.dataset.zoomed = "";
+  picture.hidden = true;
+  delete picture.dataset.zoomed;
+  part("stage").append(still);
+  button("still").setAttribute("aria-pressed", "true");
+  zoom.apply();
+}
+
+function go() {
+  part("stage").querySelector("canvas").remove();
+  const picture = part("stage").querySelector("img");
+  picture.hidden = false;
+  picture.dataset.zoomed = "";
+  button("still").setAttribute("aria-pressed", "false");
+  zoom.apply();
+}
+
+function mostUseful() {
+  return MOST;
+}
+
+// More pixels than the preview has, once they can be seen. The larger one takes the place of the same size.
+async function loadLarger(scale) {
+  const link = shown;
+  const picture = part("stage").querySelector("img");
+  const large = link?.dataset.large;
+  if (!large || !picture || picture.dataset.larger || picture.offsetWidth * scale * devicePixelRatio <= picture.naturalWidth)
+    return;
+  picture.dataset.larger = "asked";
+  try {
+    const response = await fetch(large, { credentials: "same-origin" });
+    if (response.status === 503) {
+      const seconds = Number(response.headers.get("Retry-After")) || 3;
+      setTimeout(() => {
+        delete picture.dataset.larger;
+        if (shown === link) loadLarger(zoom.scale);
+      }, seconds * 1000);
+      return;
+    }
+    if (!response.ok) return;
+    const better = new Image();
+    better.src = large; // from the browser's cache
+    await better.decode();
+    if (shown !== link) return;
+    picture.src = better.src;
+    picture.dataset.larger = "shown";
+  } catch {
+    // The preview stays.
+  }
+}
