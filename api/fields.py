@@ -129,7 +129,9 @@ class Query(serializers.Serializer[Any]):
 class PageQuery(Query):
     """Which page of a list, and how long it is."""
 
-    cursor = serializers.CharField(required=False, help_text="From `next` or `previous` of another page.")
+    cursor = serializers.RegexField(
+        r"^[A-Za-z0-9_-]+$", required=False, help_text="From `next` or `previous` of another page."
+    )
     limit = Number(required=False, min_value=1, max_value=MOST, default=SIZE, help_text="Results on a page.")
 
 

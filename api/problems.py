@@ -27,12 +27,18 @@ def is_api(request: HttpRequest) -> bool:
 
 
 def body(
-    status: int, code: str, detail: str, *, instance: str = "", errors: Mapping[str, Any] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    instance: str = "",
+    errors: Mapping[str, Any] | None = None,
+    title: str | None = None,
 ) -> dict[str, Any]:
-    """The members of a problem. `errors` are sentences by field."""
+    """The members of a problem. `errors` are sentences by field; `title` is HTTP's own phrase unless given."""
     problem: dict[str, Any] = {
         "type": f"{TYPE}{code.replace('_', '-')}",
-        "title": HTTPStatus(status).phrase,
+        "title": title or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "instance": instance,

@@ -2,12 +2,13 @@
 
 from django.urls import include, path, re_path
 
-from api.views import image_parts, images, me, schema, tokens
+from api.views import albums, image_parts, images, me, schema, tags, tokens, uploads
 
 app_name = "api"
 
 v1 = [
     path("schema/", schema.Description.as_view(), name="schema"),
+    path("schema.yaml", schema.DescriptionInYaml.as_view(), name="schema-yaml"),
     path("docs/", schema.TryIt.as_view(), name="docs"),
     path("me/", me.Me.as_view(), name="me"),
     path("tokens/", tokens.Tokens.as_view(), name="tokens"),
@@ -22,6 +23,16 @@ v1 = [
     path("images/<uuid:uuid>/retry/", image_parts.Retry.as_view(), name="retry"),
     path("images/<uuid:uuid>/tags/", image_parts.ImageTags.as_view(), name="image-tags"),
     path("images/<uuid:uuid>/work/", image_parts.Work.as_view(), name="work"),
+    path("albums/", albums.Albums.as_view(), name="albums"),
+    path("albums/<uuid:uuid>/", albums.OneAlbum.as_view(), name="album"),
+    path("albums/<uuid:uuid>/images/", albums.AlbumImages.as_view(), name="album-images"),
+    path("albums/<uuid:uuid>/images/move/", albums.MoveInAlbum.as_view(), name="album-move"),
+    path("albums/<uuid:uuid>/images/remove/", albums.RemoveFromAlbum.as_view(), name="album-remove"),
+    path("tags/", tags.Tags.as_view(), name="tags"),
+    path("tags/<int:pk>/", tags.OneTag.as_view(), name="tag"),
+    path("tags/<int:pk>/merge/", tags.MergeTag.as_view(), name="tag-merge"),
+    path("uploads/", uploads.Uploads.as_view(), name="uploads"),
+    path("uploads/<uuid:uuid>/", uploads.OneUpload.as_view(), name="upload"),
     path("trash/", image_parts.Trash.as_view(), name="trash"),
     path("", include("api.urls_search")),
 ]

@@ -8,7 +8,6 @@ from api.fields import FieldChoice, Flag, Id, Moment, Name, PageQuery, Query, Ta
 from api.pagination import Order
 from api.serializers.images import ImageSerializer
 from gallery.formats import FORMATS
-from gallery.forms import TagNamesField
 from gallery.models import Tag, Visibility
 
 ORDERS = {

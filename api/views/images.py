@@ -72,7 +72,7 @@ class Images(ApiView):
                 HEADER,
                 {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
                 OpenApiParameter.HEADER,
-                description="Of your own making, one for each upload: sent again within a day, it gets the same answer.",
+                description="Of your own making, one an upload: sent again within a day, it gets the same answer.",
             )
         ],
         request={"multipart/form-data": NewImageSerializer},

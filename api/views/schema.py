@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer, OpenApiYamlRenderer2
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
@@ -14,12 +14,18 @@ from api.base import ApiView
 
 
 class Description(SpectacularAPIView):
-    """OpenAPI 3 as JSON or, by `?format=yaml` or `Accept: application/yaml`, as YAML."""
+    """OpenAPI 3 as JSON, or what of the two `Accept` asks for."""
 
-    renderer_classes: ClassVar[Any] = [OpenApiJsonRenderer2, OpenApiYamlRenderer]
+    renderer_classes: ClassVar[Any] = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiYamlRenderer]
     authentication_classes: ClassVar[Any] = []
     permission_classes: ClassVar[Any] = []
     throttle_classes: ClassVar[Any] = []
+
+
+class DescriptionInYaml(Description):
+    """The same as YAML."""
+
+    renderer_classes: ClassVar[Any] = [OpenApiYamlRenderer2]
 
 
 class TryIt(SpectacularSwaggerSplitView):

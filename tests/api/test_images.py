@@ -104,7 +104,7 @@ def test_a_request_that_is_still_being_answered(api: Api, make_jpeg: Any) -> Non
 
 def test_pages_follow_each_other_both_ways(api: Api, make_image: MakeImage) -> None:
     for number in range(5):
-        make_image((number, 0, 0), name=f"{number}.jpg")
+        make_image((40 * number, 0, 0), name=f"{number}.jpg")
     Image.objects.update(sort_date=timezone.now())  # the key decides where dates don't
     pages, address = [], "http://testserver/api/v1/images/?limit=2"
     while address:
@@ -122,7 +122,7 @@ def test_pages_follow_each_other_both_ways(api: Api, make_image: MakeImage) -> N
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "uploaded", "first_uploaded"])
 def test_nothing_is_skipped_or_repeated(api: Api, make_image: MakeImage, order: str) -> None:
-    images = [make_image((number, 0, 0), name=f"{number}.jpg") for number in range(4)]
+    images = [make_image((40 * number, 0, 0), name=f"{number}.jpg") for number in range(4)]
     seen, address = [], f"http://testserver/api/v1/images/?limit=1&order={order}"
     while address:
         answer = api.client.get(address, headers=api.headers)
@@ -132,14 +132,24 @@ def test_nothing_is_skipped_or_repeated(api: Api, make_image: MakeImage, order: 
     assert seen == (expected if order in ("oldest", "first_uploaded") else expected[::-1])
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyJwayIsMSwxLDBd", "%00", "WyJzb3J0X2RhdGUiLCJub3ciLDEsMF0", "é"])
+@pytest.mark.parametrize("cursor", ["x", "W10", "WyJwayIsMSwxLDBd", "WyJzb3J0X2RhdGUiLCJub3ciLDEsMF0"])
 def test_a_cursor_that_is_not_ours(api: Api, cursor: str) -> None:
     assert api.get(f"images/?cursor={cursor}").status_code == 404
 
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "own=yes", "state=gone", "taken_after=now", "fields=uuid,secret", "album=1"],
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "own=yes",
+        "state=gone",
+        "taken_after=now",
+        "fields=uuid,x",
+        "album=1",
+        "cursor=%",
+    ],
 )
 def test_what_an_address_may_not_say(api: Api, query: str) -> None:
     answer = api.get(f"images/?{query}")
@@ -200,7 +210,7 @@ def test_a_list_takes_few_statements(
     api: Api, make_image: MakeImage, user: User, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(6):
-        image = make_image((number, 0, 0))
+        image = make_image((40 * number, 0, 0))
         services.renditions_create(image=image, picture=PILImage.new("RGB", (64, 48)))
         images_tag(owner=user, images=Image.objects.filter(pk=image.pk), names=["a", "b"])
     with django_assert_max_num_queries(MOST_STATEMENTS) as few:
