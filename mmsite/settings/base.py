@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "reading",
     "search",
     "django_q",
-    "django.contrib.admin",
+    "mmsite.admin_app.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

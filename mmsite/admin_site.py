@@ -1,0 +1,21 @@
+"""The admin, with a front page that says how the place is."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+
+from mmsite.overview import overview
+
+
+class Site(admin.AdminSite):
+    """Django's, and on its first page an overview for those who may look at the work on pictures."""
+
+    site_header = "mmsite"
+    site_title = "mmsite"
+    index_title = "Running the place"
+    index_template = "admin/overview.html"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        seen = {"overview": overview()} if request.user.has_perm("gallery.view_stage") else {}
+        return super().index(request, {**seen, **(extra_context or {})})
