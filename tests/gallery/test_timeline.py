@@ -71,9 +71,7 @@ def test_dates_that_no_photo_can_have_stay_out(dated: Callable[..., Image]) -> N
     assert months(Image.objects.all()) == [(2005, [("2005-06", 1)])]
 
 
-@pytest.mark.parametrize(
-    "name", ["", "2023", "2023-13", "2023-00", "0000-01", "9999-12", "July", "2023-07-01", "x" * 99]
-)
+@pytest.mark.parametrize("name", ["", "2023", "2023-13", "2023-00", "0000-01", "9999-12", "July", "2023-07-01"])
 def test_what_is_no_month(name: str) -> None:
     assert month_ends(name) is None
 
