@@ -3,6 +3,7 @@ from django.urls import path
 from gallery.views import (
     account,
     accounts,
+    activity,
     albums,
     archive,
     images,
@@ -22,6 +23,7 @@ urlpatterns = [
     path("", library.library, name="library"),
     path("public/", library.public, name="public"),
     path("upload/", upload.upload, name="upload"),
+    path("upload/from-web/", upload.upload_from_web, name="upload-from-web"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/<uuid:uuid>/", uploads.upload_in_pieces, name="upload-in-pieces"),
     path("archive/", archive.library_archive, name="library-archive"),
@@ -74,6 +76,7 @@ urlpatterns = [
         name="password-reset-confirm",
     ),
     path("account/", account.account, name="account"),
+    path("account/activity/", activity.activity, name="activity"),
     path("account/email/", account.email, name="account-email"),
     path("account/email/<str:token>/", account.email_confirm, name="account-email-confirm"),
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
