@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from api import urls_webhooks
 from api.views import captions, looking, models, search
 
 urlpatterns = [
@@ -25,4 +26,5 @@ urlpatterns = [
     path("judgements/<int:pk>/", models.OneJudgement.as_view(), name="judgement"),
     path("searches/", models.SavedSearches.as_view(), name="searches"),
     path("searches/<int:pk>/", models.OneSavedSearch.as_view(), name="saved-search"),
+    *urls_webhooks.api,
 ]

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("search.urls")),
     path("api/", include("api.urls")),
     path("account/tokens/", include("api.urls_pages")),
+    path("account/webhooks/", include("api.urls_webhooks")),
     path("describe/", views.describe_page, name="describe"),
     path("describe/keep/", views.describe_keep, name="describe-keep"),
     path("healthz", views.healthz, name="healthz"),
