@@ -11,7 +11,7 @@ from gallery.names import folded, tidy
 
 # With extensions where some systems know no type.
 PICTURE_TYPES = (
-    "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff,.heic,.heif,.avif"
+    "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff,.heic,.heif,.avif,.zip"
 )
 
 
@@ -43,6 +43,20 @@ class UploadForm(forms.Form):
     visibility = forms.ChoiceField(
         label="Who may see them", choices=Visibility.choices, initial=Visibility.PRIVATE, required=False
     )
+
+    def clean_visibility(self) -> Visibility:
+        return Visibility(self.cleaned_data["visibility"] or Visibility.PRIVATE)
+
+
+class UrlForm(forms.Form):
+    """Where on the web a picture is, and who may see it here."""
+
+    url = forms.CharField(
+        label="Address of a picture on the web",
+        max_length=2_000,
+        error_messages={"required": "Say at which address the picture is."},
+    )
+    visibility = forms.ChoiceField(choices=Visibility.choices, required=False)
 
     def clean_visibility(self) -> Visibility:
         return Visibility(self.cleaned_data["visibility"] or Visibility.PRIVATE)

@@ -7,6 +7,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
+from gallery.uploads import limit_of
+
 
 class LimitUploadHandler(FileUploadHandler):
     """Stands before Django's own handlers, so that nobody fills the disk with what will be refused anyway.
@@ -22,7 +24,7 @@ class LimitUploadHandler(FileUploadHandler):
             raise RequestDataTooBig(f"{content_length} bytes in one request")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        return raw_data if start <= settings.GALLERY_LIMITS["bytes"] else None
+        return raw_data if start <= limit_of(self.file_name or "") else None
 
     def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
         return None

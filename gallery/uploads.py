@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files import File
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from gallery import archives
@@ -152,6 +152,12 @@ def uploads_sweep() -> None:
 def uploads_of(owner: User) -> list[Upload]:
     """What is on its way in from a person, newest first."""
     return list(Upload.objects.filter(owner=owner, state__in=Upload.OPEN).order_by("-pk"))
+
+
+def uploads_recent(owner: User) -> list[Upload]:
+    """What the upload page tells of: what is on its way in, and archives that were unpacked lately, newest first."""
+    told = Q(state__in=Upload.OPEN) | Q(entries__gt=0)
+    return list(Upload.objects.filter(told, owner=owner).order_by("-pk")[:20])
 
 
 def upload_of(owner: User, uuid: UUID) -> Upload | None:

@@ -1,38 +1,20 @@
 """The upload page: many files at once from a form, or one by one from its script, which asks for JSON."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from gallery import services
+from gallery import archives, fetching, uploads
 from gallery.exceptions import UploadRefused
-from gallery.forms import UploadForm
-from gallery.models import Image, User, Visibility
+from gallery.forms import UploadForm, UrlForm, mistakes
+from gallery.intake import Outcome, picture_take
+from gallery.models import Upload, User, Visibility
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file: "created", "duplicate" or "refused"."""
-
-    name: str
-    kind: str
-    sentence: str
-    image: Image | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        answer: dict[str, Any] = {"name": self.name, "outcome": self.kind, "message": self.sentence}
-        if self.image:
-            answer["uuid"] = str(self.image.uuid)
-            answer["url"] = self.image.get_absolute_url()
-            answer["state_url"] = reverse("image-state", args=[self.image.uuid])
-        return answer
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,35 +26,62 @@ def upload(request: SignedInRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         if wants_json(request):
-            sentences = [str(sentence) for errors in form.errors.values() for sentence in errors]
-            return JsonResponse({"message": " ".join(sentences)}, status=400)
+            return JsonResponse({"message": mistakes(form)}, status=400)
         return _page(request, form, status=400)
     outcomes = [_take(file, request.user, form.cleaned_data["visibility"]) for file in form.cleaned_data["pictures"]]
     if wants_json(request):
-        return JsonResponse({"files": [outcome.as_json() for outcome in outcomes]})
+        return JsonResponse({"files": [_as_json(outcome) for outcome in outcomes]})
     return _page(request, UploadForm(initial=form.cleaned_data), outcomes=outcomes)
+
+
+@require_POST
+@sign_in_required
+def upload_from_web(request: SignedInRequest) -> HttpResponse:
+    """Fetches a picture from an address on the web, where the site is set to."""
+    form = UrlForm(request.POST)
+    if not form.is_valid():
+        outcome = Outcome(request.POST.get("url", "")[:200], "refused", mistakes(form))
+    else:
+        outcome = fetching.picture_fetch(
+            owner=request.user, url=form.cleaned_data["url"], visibility=form.cleaned_data["visibility"]
+        )
+    status = 400 if outcome.kind == "refused" else 200
+    return _page(request, UploadForm(initial=form.cleaned_data), outcomes=[outcome], status=status)
 
 
 def _take(file: "UploadedFile[Any]", owner: User, visibility: Visibility) -> Outcome:
     name = file.name or "unnamed"
+    if not archives.is_archive(file, name):
+        return picture_take(owner=owner, file=file, file_name=name, visibility=visibility)
     try:
-        creation = services.image_create(owner=owner, file=file, file_name=name, visibility=visibility)
+        upload = uploads.upload_take_whole(owner=owner, file=file, file_name=name, visibility=visibility)
     except UploadRefused as refusal:
         return Outcome(name, "refused", str(refusal))
-    if creation.created:
-        return Outcome(name, "created", "Uploaded", creation.image)
-    return Outcome(name, "duplicate", "You have this picture already", creation.image)
+    return Outcome(name, "refused" if upload.state == Upload.State.REFUSED else "unpacking", upload.outcome)
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    answer: dict[str, Any] = {"name": outcome.name, "outcome": outcome.kind, "message": outcome.sentence}
+    if outcome.image:
+        answer["uuid"] = str(outcome.image.uuid)
+        answer["url"] = outcome.image.get_absolute_url()
+        answer["state_url"] = reverse("image-state", args=[outcome.image.uuid])
+    return answer
 
 
 def _page(
-    request: HttpRequest, form: UploadForm, *, outcomes: list[Outcome] | None = None, status: int = 200
+    request: SignedInRequest, form: UploadForm, *, outcomes: list[Outcome] | None = None, status: int = 200
 ) -> HttpResponse:
     limits = settings.GALLERY_LIMITS
     context = {
         "form": form,
         "outcomes": outcomes,
+        "recent": uploads.uploads_recent(request.user),
+        "url_import": settings.URL_IMPORT,
+        "hours": settings.UPLOAD_HOURS,
         "limits": {
             "bytes": limits["bytes"],
+            "archive": limits["archive"],
             "megabytes": limits["bytes"] // 1_000_000,
             "megapixels": limits["pixels"] // 1_000_000,
         },

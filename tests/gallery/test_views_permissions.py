@@ -70,6 +70,9 @@ PAGES = {
     "tokens": (302, 200),
     "token-create": (405, 405),
     "token-revoke": (405, 405),
+    "webhooks": (302, 200),
+    "webhook-create": (405, 405),
+    "webhook-change": (405, 405),
     "favicon": (302, 302),
 }
 # name -> what follows in the address of nothing, or of somebody without public pictures; status of GET as above
