@@ -240,7 +240,6 @@ class SelectionForm(OwnAlbumsForm):
     album = OwnAlbumField()
     title = NameField(required=False, max_length=Album.LONGEST_TITLE)
     within = OwnAlbumField()
-    sure = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
@@ -252,6 +251,17 @@ class SelectionForm(OwnAlbumsForm):
         if not self.errors and (sentence := missing.get(said["do"])):
             raise forms.ValidationError(sentence, code="required")
         return said
+
+
+class TrashForm(forms.Form):
+    """Pictures in the trash, and what is to be done with all of them."""
+
+    MOST = SelectionForm.MOST
+    DEEDS = ("restore", "purge")
+
+    do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
+    image = UuidsField(most=MOST, required=False)
+    sure = forms.BooleanField(required=False)
 
 
 def mistakes(form: forms.Form) -> str:

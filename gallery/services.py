@@ -133,12 +133,15 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     return image
 
 
-def image_set_words(*, image: Image, title: str, notes: str, place: str | None = None) -> None:
+def image_set_words(
+    *, image: Image, title: str, notes: str, place: str | None = None, place_by_person: bool = True
+) -> None:
     """Sets a picture's title and the notes on it, both seen by whoever sees the picture; "" for none.
 
-    So is a `place`, once its owner says another one than the coordinates did; None leaves it.
+    So is a `place`, once its owner says another one than the coordinates did; None leaves it. Not `place_by_person`:
+    it is the coordinates' again.
     """
-    said = {"place": place, "place_by_person": True} if place is not None and place != image.place else {}
+    said = {"place": place, "place_by_person": place_by_person} if place is not None and place != image.place else {}
     Image.objects.filter(pk=image.pk).update(title=title, notes=notes, **said)
 
 

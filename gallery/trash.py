@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import audit
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.models import Image, ImageQuerySet, User
+from gallery.models import Image, ImageQuerySet, User, Viewer
 from gallery.pipeline import get_pipeline
 
 
@@ -27,7 +27,7 @@ class TrashPage:
     pages: int
 
 
-def images_trash(*, images: Iterable[Image], by: User | None = None) -> int:
+def images_trash(*, images: Iterable[Image], by: Viewer | None = None) -> int:
     """Moves pictures to their owners' trash; how many were not in it before. `by`: who does it, for the audit log."""
     with transaction.atomic():
         moved = _moved(images, is_trashed=True)
@@ -37,7 +37,7 @@ def images_trash(*, images: Iterable[Image], by: User | None = None) -> int:
     return len(moved)
 
 
-def images_restore(*, images: Iterable[Image], by: User | None = None) -> int:
+def images_restore(*, images: Iterable[Image], by: Viewer | None = None) -> int:
     """Takes pictures out of the trash, back to the albums that they were in; how many were in it."""
     with transaction.atomic():
         moved = _moved(images, is_trashed=False)

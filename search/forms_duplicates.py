@@ -17,8 +17,7 @@ class PlaceForm(forms.Form):
 
 
 class GroupForm(PlaceForm):
-    """A group of the page: its pictures, those that are ticked, and whether somebody is sure."""
+    """A group of the page: its pictures, and those that are ticked."""
 
     group = UuidsField(most=MOST_IN_GROUP)
     image = UuidsField(most=MOST_IN_GROUP, required=False)
-    sure = forms.BooleanField(required=False)

@@ -19,9 +19,11 @@ from django.utils.text import Truncator
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Album, Image, Tag
-from gallery.services import images_delete
 from gallery.templatetags.gallery import camera
+from gallery.trash import images_trash
+from gallery.undo import trashed
 from gallery.views.access import SignedInRequest
+from gallery.views.undo import say_done
 from search.duplicate_groups import Group, groups_page
 from search.duplicates import near_duplicates_dismiss, progress_of
 from search.forms_duplicates import GroupForm, PlaceForm
@@ -82,24 +84,16 @@ def duplicates_keep(request: SignedInRequest, form: GroupForm) -> HttpResponse:
 
 @_of_group
 def duplicates_delete(request: SignedInRequest, form: GroupForm) -> HttpResponse:
-    """Asks first, and deletes the ticked pictures of a group with `sure`."""
+    """Moves the ticked pictures of a group to the trash."""
     images = _own(request, form.cleaned_data["image"])
     if not images:
         messages.error(request, "Tick the pictures to delete first.")
         return _back(form)
-    freed = filesizeformat(sum(_bytes(image) for image in images))
-    if not form.cleaned_data["sure"]:
-        staying = set(form.cleaned_data["group"]) - {image.uuid for image in images}
-        context = {
-            "form": form,
-            "images": images,
-            "freed": freed,
-            "is_whole_group": not _own(request, staying),
-            "back": _address_of(form),
-        }
-        return render(request, "search/duplicates_delete.html", context)
-    number = images_delete(images=images)
-    messages.success(request, f"{number} picture{'' if number == 1 else 's'} deleted: {freed} less.")
+    number = images_trash(images=images, by=request.user)
+    staying = set(form.cleaned_data["group"]) - {image.uuid for image in images}
+    warning = "" if _own(request, staying) else " That was every picture of the group: none of them stays."
+    sentence = f"{number} picture{'' if number == 1 else 's'} moved to the trash.{warning}"
+    say_done(request, sentence, trashed(image.pk for image in images))
     return _back(form)
 
 
@@ -107,10 +101,6 @@ def _own(request: SignedInRequest, uuids: Collection[UUID]) -> list[Image]:
     """Those of the pictures that are there and the caller's."""
     images = Image.objects.filter(owner=request.user, uuid__in=uuids).with_renditions()
     return list(images.prefetch_related("tags", "albums").order_by("pk"))
-
-
-def _bytes(image: Image) -> int:
-    return image.byte_size + sum(rendition.byte_size for rendition in image.renditions.all())
 
 
 def _back(form: GroupForm) -> HttpResponse:

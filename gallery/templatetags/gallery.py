@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.template.context import Context, RequestContext
 from django.templatetags.static import static
 from django.urls import reverse
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 from gallery.addresses import Addresses
 from gallery.models import Image, Rendition, Stage
 from gallery.selectors import StepWork, image_work
+from gallery.undo import MESSAGE_TAG as UNDO_TAG
 
 register = template.Library()
 
@@ -31,6 +33,13 @@ STATE_WORDS = {
 def icon(name: str) -> SafeString:
     """A picture of static/icons.svg, hidden from screen readers: words always stand beside it."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+
+
+@register.filter
+def undo_address(message: Message) -> str:
+    """Where the Undo button of a message leads; "" where it has none. See gallery.views.undo.say_done."""
+    tag = message.extra_tags or ""
+    return reverse("undo", args=[tag.removeprefix(UNDO_TAG)]) if tag.startswith(UNDO_TAG) else ""
 
 
 @register.simple_tag(takes_context=True)

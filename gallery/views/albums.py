@@ -26,8 +26,10 @@ from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.links import links_of
 from gallery.models import Album, Image
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
+from gallery.undo import added_to_album, taken_out_of_album
 from gallery.views.access import SignedInRequest, album_page, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
+from gallery.views.undo import say_done
 
 MOST_DIGITS = 9  # of a position
 
@@ -132,10 +134,12 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
     form = ImageAlbumsForm(request.POST, owner=request.user)
     if form.is_valid():
         images = Image.objects.filter(pk=image.pk)
-        if form.cleaned_data["album"]:
-            album_add(album=form.cleaned_data["album"], images=images, by=request.user)
-        if form.cleaned_data["out"]:
-            album_remove(album=form.cleaned_data["out"], images=images)
+        if album := form.cleaned_data["album"]:
+            changes = added_to_album(album, album_add(album=album, images=images, by=request.user))
+            say_done(request, f"It is in “{album}” now.", changes)
+        if album := form.cleaned_data["out"]:
+            changes = taken_out_of_album(album, album_remove(album=album, images=images))
+            say_done(request, f"It is taken out of “{album}”.", changes)
     else:
         messages.error(request, mistakes(form))
     return redirect(f"{image.get_absolute_url()}#albums")

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from gallery import services, stages
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
@@ -22,7 +22,10 @@ from gallery.selectors import image_neighbours, image_work
 from gallery.sized import sizes_of
 from gallery.tags import tags_of
 from gallery.templatetags.gallery import step_label, step_words
+from gallery.trash import images_trash
+from gallery.undo import favoured, trashed, unfavoured, visibility_set, words_of, words_set
 from gallery.views.access import SignedInRequest, owner_page
+from gallery.views.undo import say_done
 
 STATES_A_REQUEST = 60
 
@@ -135,8 +138,12 @@ def image_favourite(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("image", args=[uuid]))
     image = reachable_image(viewer=request.user, uuid=uuid)
-    change = favourites_add if request.POST.get("heart") else favourites_remove
-    change(person=request.user, images=Image.objects.filter(pk=image.pk))
+    images = Image.objects.filter(pk=image.pk)
+    if request.POST.get("heart"):
+        if added := favourites_add(person=request.user, images=images):
+            say_done(request, "It is among your favourites.", favoured(added))
+    elif removed := favourites_remove(person=request.user, images=images):
+        say_done(request, "It is no longer among your favourites.", unfavoured(removed))
     return redirect(image)
 
 
@@ -155,8 +162,10 @@ def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
     if form.is_valid():
         said = form.cleaned_data
         place = said["place"] if "place" in request.POST else None  # forms of others may not have it
+        before = words_of(image)
         services.image_set_words(image=image, title=said["title"], notes=said["notes"], place=place)
-        messages.success(request, "Title, place and notes are saved.")
+        image.refresh_from_db(fields=before)
+        say_done(request, "Title, place and notes are saved.", words_set(image, before=before))
     else:
         messages.error(request, mistakes(form))
     return redirect(image)
@@ -167,20 +176,18 @@ def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
 def image_visibility(request: SignedInRequest, image: Image) -> HttpResponse:
     form = VisibilityForm(request.POST)
     if form.is_valid():
-        visibility = form.cleaned_data["visibility"]
+        before, visibility = image.visibility, form.cleaned_data["visibility"]
         services.image_set_visibility(image=image, visibility=visibility)
-        messages.success(request, VISIBILITY_SENTENCES[visibility])
+        say_done(request, VISIBILITY_SENTENCES[visibility], visibility_set(image, before=before, after=visibility))
     else:
         messages.error(request, "Choose who may see it from the list.")
     return redirect(image)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 @owner_page
 def image_delete(request: SignedInRequest, image: Image) -> HttpResponse:
-    """Asks first (GET), then deletes (POST)."""
-    if request.method != "POST":
-        return render(request, "gallery/image_delete.html", {"image": image})
-    services.images_delete(images=[image])
-    messages.success(request, f"{image.file_name} is deleted.")
+    """Moves it to the trash."""
+    images_trash(images=[image], by=request.user)
+    say_done(request, f"{image.file_name} is in the trash.", trashed([image.pk]))
     return redirect("library")

@@ -30,6 +30,8 @@ CACHING = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
 def rendition(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """A picture as it is shown."""
     images = Image.objects.reachable_by(request.user)
+    if kind == Rendition.Kind.THUMBNAIL and request.user.is_authenticated:
+        images |= Image.with_trash.filter(owner=request.user)  # the page of the trash shows them
     return answer_rendition(request, get_object_or_404(Rendition, image__in=images, image__uuid=uuid, kind=kind))
 
 

@@ -1,13 +1,13 @@
 """What people do with many of their pictures at once: the form around a grid sends them here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -15,19 +15,24 @@ from gallery.albums import album_add, album_create, album_remove
 from gallery.favourites import favourites_add
 from gallery.forms import SelectionForm, mistakes
 from gallery.models import Image, ImageQuerySet
-from gallery.services import images_delete
 from gallery.tags import images_tag
+from gallery.trash import images_trash
+from gallery.undo import Change, added_to_album, favoured, remember, tagged, taken_out_of_album, trashed
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+from gallery.views.undo import say_done
 
-# What is done, given what was said in the form, and the sentence that tells of it.
-Deed = Callable[[SignedInRequest, dict[str, Any], ImageQuerySet], str]
+# The sentence that tells of what was done, and what changed by it.
+Done = tuple[str, Sequence[Change]]
+# What is done, given what was said in the form.
+Deed = Callable[[SignedInRequest, dict[str, Any], ImageQuerySet], Done]
 
 
 @require_POST
 def selection(request: HttpRequest) -> HttpResponseBase:
     """Does something with the selected pictures; those that are not there or not the caller's are left out.
 
-    Scripts get `{"message": …}`, with status 400 where nothing was done.
+    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed; with status 400 where
+    nothing was done.
     """
     if request.user.is_authenticated or wants_json(request):
         return _selection(request)
@@ -43,54 +48,53 @@ def _selection(request: SignedInRequest) -> HttpResponse:
     images = Image.objects.filter(owner=request.user, uuid__in=said["image"])
     if not images.exists():
         return _answer(request, form, "Select some pictures of yours first.", is_error=True)
-    if said["do"] == "delete" and not said["sure"]:
-        return _ask(request, form, images)
-    return _answer(request, form, DEEDS[said["do"]](request, said, images))
+    return _answer(request, form, *DEEDS[said["do"]](request, said, images))
 
 
-def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
-    images_tag(owner=request.user, images=images, names=said["tags"])
-    return f"{_pictures(images.count())} tagged: {', '.join(said['tags'])}."
+def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    tags = images_tag(owner=request.user, images=images, names=said["tags"])
+    return f"{_pictures(images.count())} tagged: {', '.join(said['tags'])}.", tagged(tags)
 
 
-def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
+def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     album = said["album"] or album_create(owner=request.user, title=said["title"])
-    number = len(album_add(album=album, images=images))
-    return f"{_pictures(number)} added to “{album}”." if number else f"All of them were in “{album}” already."
+    added = album_add(album=album, images=images, by=request.user)
+    if not added:
+        return f"All of them were in “{album}” already.", []
+    changes = added_to_album(album, added, is_new=not said["album"])
+    return f"{_pictures(len(added))} added to “{album}”.", changes
 
 
-def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
-    favourites_add(person=request.user, images=images)
-    return f"{_pictures(images.count())} among your favourites."
+def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    added = favourites_add(person=request.user, images=images)
+    return f"{_pictures(images.count())} among your favourites.", favoured(added)
 
 
-def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
-    removal = album_remove(album=said["within"], images=images)
-    return f"{_pictures(len(removal.positions))} taken out of “{said['within']}”."
+def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    album = said["within"]
+    removal = album_remove(album=album, images=images)
+    return f"{_pictures(len(removal.positions))} taken out of “{album}”.", taken_out_of_album(album, removal)
 
 
-def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> str:
-    return f"{_pictures(images_delete(images=images))} deleted."
+def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    found = list(images)
+    number = images_trash(images=found, by=request.user)
+    return f"{_pictures(number)} moved to the trash.", trashed(image.pk for image in found)
 
 
 DEEDS: dict[str, Deed] = {"tag": _tag, "album": _album, "favourite": _favourite, "out": _out, "delete": _delete}
 
 
-def _ask(request: HttpRequest, form: SelectionForm, images: ImageQuerySet) -> HttpResponse:
-    """Whether all of them are really to be deleted, and what would go with them."""
-    context = {
-        "images": images.newest_first().with_renditions(),
-        "described": images.described_by_person().count(),
-        "back": _back(form),
-        "within": form.cleaned_data["within"],
-    }
-    return render(request, "gallery/selection_delete.html", context)
-
-
-def _answer(request: HttpRequest, form: SelectionForm, sentence: str, *, is_error: bool = False) -> HttpResponse:
+def _answer(
+    request: HttpRequest, form: SelectionForm, sentence: str, changes: Sequence[Change] = (), *, is_error: bool = False
+) -> HttpResponse:
     if wants_json(request):
-        return JsonResponse({"message": sentence}, status=400 if is_error else 200)
-    (messages.error if is_error else messages.success)(request, sentence)
+        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
+        return JsonResponse({"message": sentence} | undo, status=400 if is_error else 200)
+    if is_error:
+        messages.error(request, sentence)
+    else:
+        say_done(request, sentence, changes)
     return redirect(_back(form))
 
 

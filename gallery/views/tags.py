@@ -16,7 +16,9 @@ from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
 from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_counted
+from gallery.undo import tagged, untagged
 from gallery.views.access import SignedInRequest, owner_page
+from gallery.views.undo import say_done
 
 View = Callable[[SignedInRequest, Tag, bool], HttpResponse]
 
@@ -28,9 +30,12 @@ def image_tags(request: SignedInRequest, image: Image) -> HttpResponse:
     form = ImageTagsForm(request.POST)
     if form.is_valid():
         said, images = form.cleaned_data, Image.objects.filter(pk=image.pk)
-        images_tag(owner=request.user, images=images, names=said["add"] + said["suggested"])
+        if names := said["add"] + said["suggested"]:
+            changes = tagged(images_tag(owner=request.user, images=images, names=names))
+            say_done(request, f"Tagged: {', '.join(names)}.", changes)
         if said["remove"]:
-            images_untag(owner=request.user, images=images, name=said["remove"])
+            changes = untagged(said["remove"], images_untag(owner=request.user, images=images, name=said["remove"]))
+            say_done(request, f"The tag “{said['remove']}” is off.", changes)
     else:
         messages.error(request, mistakes(form))
     return redirect(f"{image.get_absolute_url()}#tags")

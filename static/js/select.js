@@ -8,7 +8,7 @@ let last = null; // where a range begins
 
 const boxes = () => [...document.querySelectorAll(".pick input")];
 const selected = () => boxes().filter((box) => box.checked);
-const isSelecting = () => document.querySelector("[data-selecting]").checked || selected().length > 0;
+const isSelecting = () => document.querySelector("[data-selecting]")?.checked || selected().length > 0;
 
 document.addEventListener("click", (event) => {
   const box = event.target.closest(".card")?.querySelector(".pick input");
@@ -45,7 +45,7 @@ form.addEventListener("reset", () => setTimeout(clear));
 form.addEventListener("submit", async (event) => {
   const button = event.submitter;
   const isNewAlbum = button?.value === "album" && !form.elements.album?.value; // which the next page then offers
-  if (!button || button.value === "delete" || isNewAlbum || button.dataset.failed) return;
+  if (!button || "asks" in button.dataset || isNewAlbum || button.dataset.failed) return;
   event.preventDefault();
   try {
     await send(button);
@@ -56,19 +56,50 @@ form.addEventListener("submit", async (event) => {
 });
 
 async function send(button) {
-  const response = await fetch(form.action, {
-    method: "POST",
-    body: new FormData(form, button),
-    credentials: "same-origin",
-    headers: { Accept: "application/json" },
-  });
-  const { message } = await response.json();
-  if (response.ok) {
-    if (button.value === "out") for (const box of selected()) box.closest(".card").remove();
-    form.reset();
-  }
+  const { message, undo, isDone } = await post(form.action, new FormData(form, button));
+  const places = isDone && "removes" in button.dataset ? takeAway(selected()) : [];
+  if (isDone) form.reset();
+  say(message, isDone);
+  if (undo) offerUndo(undo, places);
+}
+
+async function post(address, body) {
+  const headers = { Accept: "application/json" };
+  const response = await fetch(address, { method: "POST", body, credentials: "same-origin", headers });
+  return { ...(await response.json()), isDone: response.ok };
+}
+
+function say(message, isGood) {
   status.textContent = message;
-  status.classList.toggle("wrong", !response.ok);
+  status.classList.toggle("wrong", !isGood);
+}
+
+// Where the cards of these boxes were, the last one first: each before the next that was there.
+function takeAway(gone) {
+  const places = [];
+  for (const box of gone) {
+    const card = box.closest(".card");
+    box.checked = false;
+    places.unshift({ card, grid: card.parentElement, next: card.nextElementSibling });
+    card.remove();
+  }
+  return places;
+}
+
+function offerUndo(address, places) {
+  const button = document.querySelector("[data-undo-template]").content.firstElementChild.cloneNode(true);
+  button.action = address;
+  button.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const { message, isDone } = await post(address, new FormData(button));
+      if (isDone) for (const { card, grid, next } of places) grid.insertBefore(card, next?.isConnected ? next : null);
+      say(message, isDone);
+    } catch {
+      button.submit(); // as without a script, so that people see what is wrong
+    }
+  });
+  status.append(" ", button);
 }
 
 function clear() {

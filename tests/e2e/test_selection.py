@@ -1,4 +1,4 @@
-"""Selecting many: a press, a range, tags, an album and its order, and deleting after being asked."""
+"""Selecting many: a press, a range, tags, an album and its order, deleting, undoing that, and the trash."""
 
 from pathlib import Path
 
@@ -38,6 +38,27 @@ def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
     """Open a panel of the bar, and type into it."""
     browser.find_element(By.XPATH, f"//form[@id='selection']//summary[contains(., '{panel}')]").click()
     browser.find_element(By.NAME, field).send_keys(text, Keys.ENTER)
+
+
+def delete_and_undo(browser: Chrome) -> None:
+    pick(browser, 0)
+    browser.find_element(By.CSS_SELECTOR, "[value=delete]").click()
+    says(browser, "1 picture moved to the trash.")
+    assert not cards(browser)
+    browser.find_element(By.TAG_NAME, "body").send_keys("z")  # the Undo button beside it
+    says(browser, "1 picture back from the trash.")
+    assert len(cards(browser)) == 1
+
+
+def delete_and_restore(browser: Chrome, site: str) -> None:
+    pick(browser, 0)
+    browser.find_element(By.CSS_SELECTOR, "[value=delete]").click()
+    says(browser, "1 picture moved to the trash.")
+    browser.get(f"{site}/trash/")
+    assert not overflows(browser)
+    cards(browser)[0].click()
+    browser.find_element(By.CSS_SELECTOR, "[value=restore]").click()
+    says(browser, "1 picture back in your library.")
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
@@ -81,10 +102,9 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     says(browser, "1 picture taken out of “Iceland”.")
     assert len(cards(browser)) == 1
 
-    pick(browser, 0)
-    browser.find_element(By.CSS_SELECTOR, "[value=delete]").click()
-    says(browser, "Delete this picture?")
-    browser.find_element(By.CSS_SELECTOR, ".danger.solid").click()
-    says(browser, "1 picture deleted.")
+    delete_and_undo(browser)
     browser.get(f"{site}/search/?q=tag:beach")
-    assert len(cards(browser)) == 2
+    assert len(cards(browser)) == 3
+    delete_and_restore(browser, site)
+    browser.get(f"{site}/search/?q=tag:beach")
+    assert len(cards(browser)) == 3

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -184,14 +183,12 @@ def test_only_what_is_on_the_list_can_be_chosen(client: Client, image: Image) ->
     assert "from the list" in response.content.decode()
 
 
-def test_deleting_asks_first(client: Client, image: Image, django_capture_on_commit_callbacks: Any) -> None:
-    url = reverse("image-delete", args=[image.uuid])
-    assert "Delete this picture?" in client.get(url).content.decode()
-    assert Image.objects.count() == 1
-    with django_capture_on_commit_callbacks(execute=True):
-        response = client.post(url, follow=True)
-    assert "sunset.jpg is deleted." in response.content.decode()
+def test_deleting_moves_it_to_the_trash(client: Client, image: Image) -> None:
+    page = client.post(reverse("image-delete", args=[image.uuid]), follow=True).content.decode()
+    assert "sunset.jpg is in the trash." in page
+    assert 'action="/undo/' in page
     assert not Image.objects.exists()
+    assert Image.with_trash.get() == image
     assert client.get(image.get_absolute_url()).status_code == 404
 
 

@@ -13,6 +13,7 @@ from captioning.services import captions_write
 from gallery import services
 from gallery.albums import album_add, album_create
 from gallery.models import Favourite, Image, User, Visibility
+from gallery.trash import images_trash
 from search.versions import model_version_ensure
 
 MakeImage = Callable[..., Image]
@@ -58,6 +59,9 @@ PAGES = {
     "jobs-retry": (405, 405),
     "jobs-pause": (405, 405),
     "selection": (405, 405),
+    "trash": (302, 200),
+    "trash-selection": (405, 405),
+    "trash-empty": (302, 200),
     "albums": (302, 200),
     "album-create": (405, 405),
     "tags": (302, 200),
@@ -112,6 +116,8 @@ ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-arrange": {"do": "out"},
     "album-delete": {},
 }
+# tried by everyone in test_undo.py
+UNDO = ["undo"]
 # tried by everyone in test_uploads.py and test_views_archive.py
 UPLOAD_PAGES = ["upload-in-pieces", "album-archive"]
 VIEWERS = ["a stranger", "somebody else", "the owner"]
@@ -156,7 +162,7 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 def test_no_address_is_missing_from_these_tables() -> None:
     assert sorted(url_names(get_resolver().url_patterns)) == sorted(
-        {*PAGES, *LINKS, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UPLOAD_PAGES}
+        {*PAGES, *LINKS, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UNDO, *UPLOAD_PAGES}
     )
 
 
@@ -262,12 +268,21 @@ def test_albums_are_their_owners(sign_in: Callable[[str], Client], picture: Imag
         assert picture.albums.get().title == "Iceland"
 
 
-def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client], picture: Image) -> None:
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_what_is_in_the_trash_is_absent_but_for_its_thumbnail(
+    sign_in: Callable[[str], Client], picture: Image, viewer: str
+) -> None:
     services.image_set_visibility(image=picture, visibility=Visibility.PUBLIC)
-    url = address("image-delete", picture.uuid)
-    assert sign_in("a stranger").get(url).status_code == 302
-    assert sign_in("somebody else").get(url).status_code == 404
-    assert sign_in("the owner").get(url).status_code == 200
+    images_trash(images=[picture])
+    client = sign_in(viewer)
+    for name in [*SHOWN_TO, *OWNER_POSTS, *POSTS]:
+        method = client.get if name in SHOWN_TO else client.post
+        here, absent = (method(address(name, uuid)) for uuid in (picture.uuid, uuid4()))
+        is_shown = name == "rendition" and viewer == "the owner"
+        assert here.status_code == (200 if is_shown else absent.status_code), name
+        assert here.getvalue() or not is_shown
+    preview = client.get(reverse("rendition", args=[picture.uuid, "preview"]))
+    assert preview.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -290,6 +305,8 @@ def test_asking_before_deleting_is_for_the_owner(sign_in: Callable[[str], Client
         "jobs-retry",
         "jobs-pause",
         "selection",
+        "trash-selection",
+        "trash-empty",
         "album-create",
         "tag-rename",
         "tag-delete",

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -114,51 +113,33 @@ def test_it_says_how_far_comparing_is(signed_in: Client, user: User) -> None:
     assert "Nothing found so far" in page
 
 
-def test_deleting_asks_first(signed_in: Client, group: list[Image]) -> None:
-    page = text_of(send(signed_in, "delete", group, group[1:]))
-    assert "Delete these 2 pictures?" in page
-    assert "none of them stays" not in page
-    assert "That frees" in page
-    assert Image.objects.count() == 3
-
-
-def test_then_it_deletes_what_was_ticked(
-    signed_in: Client, group: list[Image], django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        page = send(signed_in, "delete", group, group[1:], sure="on", page=3, copies="on")
+def test_what_was_ticked_moves_to_the_trash(signed_in: Client, group: list[Image]) -> None:
+    page = send(signed_in, "delete", group, group[1:], page=3, copies="on")
     assert list(Image.objects.all()) == [group[0]]
-    assert not default_storage.exists(group[1].original.name)
-    assert "2 pictures deleted" in text_of(page)
+    assert Image.with_trash.count() == 3
+    assert "2 pictures moved to the trash." in text_of(page)
+    assert "none of them stays" not in text_of(page)
     assert page.redirect_chain[-1][0] == f"{PAGE}?page=3&copies=on"  # type: ignore[attr-defined]
+    assert "original.jpg" not in text_of(signed_in.get(PAGE))
 
 
-def test_what_goes_along_is_said(signed_in: Client, group: list[Image], user: User) -> None:
-    Image.objects.filter(pk=group[1].pk).update(
-        description="Grandmother, 1953", description_by_person=True, visibility="public"
-    )
+def test_what_speaks_for_a_picture_is_said(signed_in: Client, group: list[Image], user: User) -> None:
     some = Image.objects.filter(pk=group[1].pk)
     images_tag(owner=user, images=some, names=["family"])
     album_add(album=album_create(owner=user, title="The fifties"), images=some)
-    page = text_of(send(signed_in, "delete", group, [group[1]]))
-    assert "“Grandmother, 1953”" in page
-    assert "Its tags go too: family." in page
-    assert "It stands in an album: The fifties." in page
-    assert "Others may see it now. Public" in page
     page = text_of(signed_in.get(PAGE))
     assert '<dt>Albums</dt><dd class="break">The fifties</dd>' in page
     assert page.count('<dt>Tags</dt><dd class="break">none</dd>') == 2
 
 
-def test_ticking_all_is_warned_of(signed_in: Client, group: list[Image]) -> None:
-    assert "none of them stays" in text_of(send(signed_in, "delete", group, group))
+def test_ticking_all_is_told_of(signed_in: Client, group: list[Image]) -> None:
     gone, *present = group
     Image.objects.filter(pk=gone.pk).delete()
     assert "none of them stays" in text_of(send(signed_in, "delete", group, present))
 
 
 def test_nothing_ticked_nothing_deleted(signed_in: Client, group: list[Image]) -> None:
-    page = send(signed_in, "delete", group, sure="on")
+    page = send(signed_in, "delete", group)
     assert "Tick the pictures to delete first" in text_of(page)
     assert Image.objects.count() == 3
 
@@ -174,18 +155,9 @@ def test_kept_ones_are_not_shown_again(signed_in: Client, group: list[Image]) ->
 @pytest.mark.parametrize("what", ["keep", "delete"])
 def test_pictures_of_others_are_left_alone(client: Client, other_user: User, group: list[Image], what: str) -> None:
     client.force_login(other_user)
-    send(client, what, group, group, sure="on")
+    send(client, what, group, group)
     assert Image.objects.count() == 3
     assert not NearDuplicate.objects.filter(is_dismissed=True).exists()
-
-
-def test_confirming_shows_nothing_of_others(client: Client, other_user: User, group: list[Image]) -> None:
-    client.force_login(other_user)
-    own = take_in(photograph(5), other_user)
-    page = text_of(send(client, "delete", [*group, own], [*group, own]))
-    assert "original.jpg" not in page
-    assert "Delete this picture?" in page
-    assert "none of them stays" in page
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""The trash: what lies in it, and taking pictures out of it, back or for good."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery.forms import TrashForm, mistakes
+from gallery.models import ImageQuerySet
+from gallery.purge import trash_empty, trash_purge
+from gallery.trash import images_restore, purged_at, trash_of, trash_page
+from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+
+PAGE_SIZE = 60
+MOST_DIGITS = 6  # of a page's number
+THUMBS = 60  # that a question shows at most
+
+
+@require_safe
+@login_required
+def trash(request: SignedInRequest) -> HttpResponse:
+    asked = request.GET.get("page", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS else 1
+    page = trash_page(owner=request.user, number=number, size=PAGE_SIZE)
+    context = {
+        "page": page,
+        "images": [(image, purged_at(image)) for image in page.images],
+        "days": settings.TRASH_DAYS,
+    }
+    return render(request, "gallery/trash.html", context)
+
+
+@require_POST
+def trash_selection(request: HttpRequest) -> HttpResponseBase:
+    """Restores the selected pictures, or deletes them for good after asking; others than the caller's are left out.
+
+    Scripts get `{"message": …}`, with status 400 where nothing was done.
+    """
+    if request.user.is_authenticated or wants_json(request):
+        return _trash_selection(request)
+    return redirect_to_login(reverse("trash"))
+
+
+@sign_in_required
+def _trash_selection(request: SignedInRequest) -> HttpResponse:
+    form = TrashForm(request.POST)
+    if not form.is_valid():
+        return _answer(request, mistakes(form), is_error=True)
+    said = form.cleaned_data
+    images = trash_of(request.user).filter(uuid__in=said["image"])
+    if not images.exists():
+        return _answer(request, "Select some pictures in your trash first.", is_error=True)
+    if said["do"] == "restore":
+        number = images_restore(images=images, by=request.user)
+        return _answer(request, f"{_pictures(number)} back in your library.")
+    if not said["sure"]:
+        return _ask(request, images, is_all=False)
+    return _answer(request, f"{_pictures(trash_purge(owner=request.user, images=images))} deleted for good.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def empty(request: SignedInRequest) -> HttpResponse:
+    """Asks first (GET), then deletes what lies in the trash for good (POST)."""
+    if request.method != "POST":
+        return _ask(request, trash_of(request.user), is_all=True)
+    number = trash_empty(owner=request.user)
+    left = trash_of(request.user).count()
+    if left:
+        messages.warning(request, f"{_pictures(number)} deleted for good. {left} are left: empty the trash again.")
+    else:
+        messages.success(request, f"The trash is empty: {_pictures(number)} deleted for good.")
+    return redirect("trash")
+
+
+def _ask(request: HttpRequest, images: ImageQuerySet, *, is_all: bool) -> HttpResponse:
+    """Whether all of them are really to go, and what would go with them."""
+    number = images.count()
+    context = {
+        "images": images.with_renditions()[: THUMBS if is_all else TrashForm.MOST],
+        "number": number,
+        "more": max(0, number - THUMBS) if is_all else 0,
+        "described": images.described_by_person().count(),
+        "is_all": is_all,
+    }
+    return render(request, "gallery/trash_purge.html", context)
+
+
+def _answer(request: HttpRequest, sentence: str, *, is_error: bool = False) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"message": sentence}, status=400 if is_error else 200)
+    (messages.error if is_error else messages.success)(request, sentence)
+    return redirect("trash")
+
+
+def _pictures(number: int) -> str:
+    return f"{number} picture{'' if number == 1 else 's'}"
