@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
@@ -18,20 +18,19 @@ from gallery.views import media
 from gallery.views.albums import position_after
 from gallery.views.library import PAGE_SIZE
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, AlbumLink, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
 MARKS = "links"  # in the session: what is_open takes, by the links' numbers
 
 
-def _by_link(view: View[P]) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+def _by_link(view: View) -> View:
     """Give the view the link with this key. What it answers tells nobody else of the address, and is asked for anew
     each time, so that a link ends at once."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, key: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, key: str, **more: Any) -> HttpResponseBase:
         link = link_at(key=key)
-        response = view(request, link, *args, **kwargs)
+        response = view(request, link, **more)
         response["Referrer-Policy"] = "no-referrer"
         response["Cache-Control"] = "private, no-cache"
         response["Vary"] = "Cookie"
@@ -52,6 +51,8 @@ def link(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
     """The album, or first a question for the password; what somebody answers (POST)."""
     if not _knows_password(request, link):
         return _ask(request, link)
+    if request.method == "POST":
+        return redirect("link", link.key)
     after = position_after(request)
     page = album_page(album=link.album, after=after, size=PAGE_SIZE)
     context = {

@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from django.db.models import F, Q
 from django.utils import timezone
 
-from gallery.models import Album, AlbumImage, Favourite, ImageTag, Viewer, Visibility
+from gallery.models import Album, AlbumImage, Favourite, Image, ImageTag, Viewer, Visibility
 from gallery.names import folded
 from search.query import fulltext
 from search.query.terms import Filter
@@ -74,6 +74,8 @@ def _place(name: str, viewer: Viewer) -> Q:
 def _is(state: str, viewer: Viewer) -> Q:
     if state == "favourite":
         return Q(pk__in=Favourite.objects.filter(person_id=viewer.pk).values("image"))
+    if state == "shared-with-me":
+        return Q(pk__in=Image.objects.shared_with(viewer).values("pk"))
     return STATES[state]
 
 

@@ -47,8 +47,8 @@ FIELDS = {
         FieldKind("orientation", "Upright, wide or neither", ("portrait", "landscape", "square")),
         FieldKind(
             "is",
-            "Unsure: the caption may be wrong. Shared: by link",
-            ("unsure", "animated", "favourite", "private", "shared", "public"),
+            "Unsure: the caption may be wrong. Shared: by link. Shared-with-me: in albums of others",
+            ("unsure", "animated", "favourite", "private", "shared", "shared-with-me", "public"),
         ),
         FieldKind("text", "Words that can be read in the picture"),
     )
