@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,7 +15,9 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gallery import audit
 from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
+from gallery.models import User
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
@@ -108,6 +110,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def save_model(self, request: HttpRequest, obj: ModelVersion, form: Any, change: bool) -> None:
         """The form has registered it already."""
+        _record(request, "add", obj)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """No field is changed by hand, but whoever might may build, activate and roll back."""
@@ -121,18 +124,21 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         for version in queryset.order_by("pk"):
             with self._refusals_told(request):
                 versions.model_version_build(version=version)
+                _record(request, "build", version)
                 self.message_user(request, f"Version {version.key} is being built.", messages.SUCCESS)
 
     @admin.action(description="Build, then activate", permissions=["operate"])
     def build_and_activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         with self._refusals_told(request):
             version = versions.model_version_build(version=_one_of(queryset), activates_itself=True)
+            _record(request, "build", version)
             self.message_user(request, f"Version {version.key} is being built; then searches use it.", messages.SUCCESS)
 
     @admin.action(description="Activate: let searches use it", permissions=["operate"])
     def activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         with self._refusals_told(request):
             version = versions.model_version_activate(version=_one_of(queryset))
+            _record(request, "activate", version)
             self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
 
     @admin.action(description="Activate, even where pictures lack its vectors…", permissions=["operate"])
@@ -146,6 +152,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 ]
                 return self._confirm(request, "Activate it?", sentences, queryset, action="activate_anyway")
             versions.model_version_activate(version=version, force=True)
+            _record(request, "activate", version)
             self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
         return None
 
@@ -166,6 +173,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         for version in selected:
             with self._refusals_told(request):
                 versions.model_version_remove(version=version)
+                _record(request, "remove", version)
                 self.message_user(request, f"Version {version.key} and its vectors are gone.", messages.SUCCESS)
         return None
 
@@ -184,6 +192,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 if previous is not None and request.POST.get("to") != str(previous.pk):
                     raise VersionRefused("Somebody else was faster: look again where it would lead to now.")
                 active = versions.model_version_roll_back()
+                _record(request, "activate", active)
                 self.message_user(request, f"Searches use {active.key} again.", messages.SUCCESS)
             return redirect("admin:search_modelversion_changelist")
         sentences = [f"Searches will use {previous.key} again, at once.", _what_is_missing(previous)]
@@ -218,6 +227,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             "selected": [version.pk for version in queryset],
         }
         return TemplateResponse(request, "admin/search/modelversion/confirm.html", context)
+
+
+def _record(request: HttpRequest, verb: str, version: ModelVersion) -> None:
+    audit.record(cast(User, request.user), f"model.{verb}", version.key)
 
 
 def _progress(version: Any) -> Progress:

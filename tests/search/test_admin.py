@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse, reverse_lazy
 
-from gallery.models import Image, Stage, User
+from gallery.models import AuditEntry, Image, Stage, User
 from mmsite import worker
 from search import selectors, versions
 from search.models import Embedding, ModelVersion
@@ -246,3 +246,12 @@ def test_rights(
 def test_strangers_see_nothing(client: Client, other_user: User, version: ModelVersion) -> None:
     client.force_login(other_user)
     assert client.get(LIST).status_code == client.get(ROLL_BACK).status_code == 302
+
+
+def test_who_let_searches_use_another_model_is_in_the_audit_log(
+    admin_client: Client, library: list[Image], other: ModelVersion
+) -> None:
+    act(admin_client, "activate_anyway", other, confirmed="yes")
+    act(admin_client, "activate", other)  # refused: it is active
+    entries = AuditEntry.objects.filter(actor__username="root")
+    assert [(entry.action, entry.target) for entry in entries] == [("model.activate", other.key)]
