@@ -232,7 +232,7 @@ class SelectionForm(OwnAlbumsForm):
     """Pictures of a grid, and what is to be done with all of them. `within`: the album whose grid it is."""
 
     MOST = 500
-    DEEDS = ("tag", "album", "favourite", "out", "delete")
+    DEEDS = ("tag", "album", "share", "favourite", "out", "delete")
 
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
     image = UuidsField(most=MOST, required=False)
@@ -243,9 +243,11 @@ class SelectionForm(OwnAlbumsForm):
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
+        no_album = not (said.get("album") or said.get("title")) and "Choose an album, or name a new one."
         missing = {
             "tag": not said.get("tags") and "Say at least one tag.",
-            "album": not (said.get("album") or said.get("title")) and "Choose an album, or name a new one.",
+            "album": no_album,
+            "share": no_album,
             "out": not said.get("within") and "There is no such album.",
         }
         if not self.errors and (sentence := missing.get(said["do"])):

@@ -15,6 +15,7 @@ from gallery.albums import album_add, album_create, album_remove
 from gallery.favourites import favourites_add
 from gallery.forms import SelectionForm, mistakes
 from gallery.models import Image, ImageQuerySet
+from gallery.permissions import MANAGE, album_role, is_at_least
 from gallery.tags import images_tag
 from gallery.trash import images_trash
 from gallery.undo import Change, added_to_album, favoured, remember, tagged, taken_out_of_album, trashed
@@ -31,8 +32,8 @@ Deed = Callable[[SignedInRequest, dict[str, Any], ImageQuerySet], Done]
 def selection(request: HttpRequest) -> HttpResponseBase:
     """Does something with the selected pictures; those that are not there or not the caller's are left out.
 
-    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed; with status 400 where
-    nothing was done.
+    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed, and `next`, an address to
+    go to, where it goes on there; with status 400 where nothing was done.
     """
     if request.user.is_authenticated or wants_json(request):
         return _selection(request)
@@ -45,7 +46,9 @@ def _selection(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return _answer(request, form, mistakes(form), is_error=True)
     said = form.cleaned_data
-    images = Image.objects.filter(owner=request.user, uuid__in=said["image"])
+    images = Image.objects.filter(uuid__in=said["image"])
+    if not (said["do"] == "out" and is_at_least(album_role(viewer=request.user, album=said["within"]), MANAGE)):
+        images = images.filter(owner=request.user)
     if not images.exists():
         return _answer(request, form, "Select some pictures of yours first.", is_error=True)
     return _answer(request, form, *DEEDS[said["do"]](request, said, images))
@@ -57,11 +60,12 @@ def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) 
 
 
 def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
-    album = said["album"] or album_create(owner=request.user, title=said["title"])
+    is_new = not said["album"]
+    album = said["album"] = said["album"] or album_create(owner=request.user, title=said["title"])
     added = album_add(album=album, images=images, by=request.user)
     if not added:
         return f"All of them were in “{album}” already.", []
-    changes = added_to_album(album, added, is_new=not said["album"])
+    changes = added_to_album(album, added, is_new=is_new)
     return f"{_pictures(len(added))} added to “{album}”.", changes
 
 
@@ -82,20 +86,40 @@ def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySe
     return f"{_pictures(number)} moved to the trash.", trashed(image.pk for image in found)
 
 
-DEEDS: dict[str, Deed] = {"tag": _tag, "album": _album, "favourite": _favourite, "out": _out, "delete": _delete}
+DEEDS: dict[str, Deed] = {
+    "tag": _tag,
+    "album": _album,
+    "share": _album,  # and then to the page that shares it
+    "favourite": _favourite,
+    "out": _out,
+    "delete": _delete,
+}
 
 
 def _answer(
     request: HttpRequest, form: SelectionForm, sentence: str, changes: Sequence[Change] = (), *, is_error: bool = False
 ) -> HttpResponse:
-    if wants_json(request):
+    following = "" if is_error else _sharing(request, form)
+    if wants_json(request) and not following:
         undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
         return JsonResponse({"message": sentence} | undo, status=400 if is_error else 200)
     if is_error:
         messages.error(request, sentence)
     else:
         say_done(request, sentence, changes)
-    return redirect(_back(form))
+    if wants_json(request):
+        return JsonResponse({"message": sentence, "next": following})
+    return redirect(following or _back(form))
+
+
+def _sharing(request: HttpRequest, form: SelectionForm) -> str:
+    """The page that shares the album that the pictures were put in, if that was asked for; "" else."""
+    album = form.cleaned_data.get("album")
+    if form.cleaned_data.get("do") != "share" or album is None:
+        return ""
+    if not is_at_least(album_role(viewer=request.user, album=album), MANAGE):
+        return str(album.get_absolute_url())
+    return reverse("album-share", args=[album.uuid])
 
 
 def _back(form: SelectionForm) -> str:

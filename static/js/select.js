@@ -44,7 +44,7 @@ form.addEventListener("reset", () => setTimeout(clear));
 
 form.addEventListener("submit", async (event) => {
   const button = event.submitter;
-  const isNewAlbum = button?.value === "album" && !form.elements.album?.value; // which the next page then offers
+  const isNewAlbum = ["album", "share"].includes(button?.value) && !form.elements.album?.value; // which the next page then offers
   if (!button || "asks" in button.dataset || isNewAlbum || button.dataset.failed) return;
   event.preventDefault();
   try {
@@ -56,7 +56,11 @@ form.addEventListener("submit", async (event) => {
 });
 
 async function send(button) {
-  const { message, undo, isDone } = await post(form.action, new FormData(form, button));
+  const { message, undo, next, isDone } = await post(form.action, new FormData(form, button));
+  if (next) {
+    location.assign(next);
+    return;
+  }
   const places = isDone && "removes" in button.dataset ? takeAway(selected()) : [];
   if (isDone) form.reset();
   say(message, isDone);

@@ -13,6 +13,7 @@ from captioning.services import captions_write
 from gallery import services
 from gallery.albums import album_add, album_create
 from gallery.models import Favourite, Image, User, Visibility
+from gallery.sharing import member_add
 from gallery.trash import images_trash
 from search.versions import model_version_ensure
 
@@ -110,12 +111,17 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
 # name -> what whoever has signed in and may reach it sends
 POSTS = {"image-favourite": {"heart": "on"}}
 # of an album, name -> what the owner sends; nobody else may look or send
-ALBUM_PAGES = ["album", "album-arrange", "album-delete"]
+ALBUM_PAGES = ["album", "album-arrange", "album-share", "album-delete"]
 ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-rename": {"title": "Theirs"},
     "album-arrange": {"do": "out"},
+    "album-share": {"username": "nobody"},
+    "album-member": {"member": "0"},
+    "album-links": {"label": "Aunt"},
     "album-delete": {},
 }
+# tried by everyone in test_sharing.py and test_links.py
+SHARED_PAGES = ["album-leave", "link", "link-image", "link-rendition", "link-original"]
 # tried by everyone in test_undo.py
 UNDO = ["undo"]
 # tried by everyone in test_uploads.py and test_views_archive.py
@@ -162,7 +168,18 @@ def sign_in(client: Client, user: User, other_user: User) -> Callable[[str], Cli
 
 def test_no_address_is_missing_from_these_tables() -> None:
     assert sorted(url_names(get_resolver().url_patterns)) == sorted(
-        {*PAGES, *LINKS, *SHOWN_TO, *OWNER_POSTS, *POSTS, *ALBUM_PAGES, *ALBUM_POSTS, *UNDO, *UPLOAD_PAGES}
+        {
+            *PAGES,
+            *LINKS,
+            *SHOWN_TO,
+            *OWNER_POSTS,
+            *POSTS,
+            *ALBUM_PAGES,
+            *ALBUM_POSTS,
+            *SHARED_PAGES,
+            *UNDO,
+            *UPLOAD_PAGES,
+        }
     )
 
 
@@ -266,6 +283,25 @@ def test_albums_are_their_owners(sign_in: Callable[[str], Client], picture: Imag
                 assert response["Location"] == f"{reverse('sign-in')}?next={reverse('album', args=[uuid])}"
     if viewer != "the owner":
         assert picture.albums.get().title == "Iceland"
+
+
+def test_guests_of_albums_are_shown_private_pictures_and_change_none(
+    sign_in: Callable[[str], Client], picture: Image, other_user: User
+) -> None:
+    album = album_create(owner=picture.owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    member_add(album=album, by=picture.owner, username=other_user.username, role="manage")
+    client = sign_in("somebody else")
+    before = Image.objects.filter(pk=picture.pk).values().get()
+    for name, to in SHOWN_TO.items():
+        response = client.get(address(name, picture.uuid))
+        assert response.status_code == (404 if to == "the owner" else 200), name
+        assert response.getvalue()
+    for name, said in OWNER_POSTS.items():
+        assert client.post(address(name, picture.uuid), said).status_code == 404, name
+    for name, said in POSTS.items():
+        assert client.post(address(name, picture.uuid), said).status_code == 302, name
+    assert Image.objects.filter(pk=picture.pk).values().get() == before
 
 
 @pytest.mark.parametrize("viewer", VIEWERS)

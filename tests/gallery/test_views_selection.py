@@ -11,6 +11,7 @@ from django.urls import reverse
 from gallery.albums import album_add, album_create
 from gallery.forms import SelectionForm
 from gallery.models import Album, Favourite, Image, User, Visibility
+from gallery.sharing import member_add, member_set_role
 from tests.gallery.test_selectors import add
 from tests.gallery.test_views_library import page_of
 
@@ -53,6 +54,34 @@ def test_adding_to_albums(client: Client, images: list[Image], theirs: Image) ->
     assert album.images.count() == 2
     response = send(client, images, "album", album=album.uuid, title="ignored")
     assert said_by(response, with_undo=False) == "All of them were in “Iceland” already."
+
+
+def test_sharing_goes_on_where_the_album_is_shared(client: Client, images: list[Image], other_user: User) -> None:
+    answer = send(client, images, "share", title="Iceland").json()
+    album = Album.objects.get()
+    assert (answer["next"], album.images.count()) == (reverse("album-share", args=[album.uuid]), 2)
+    again = client.post("/selection/", {"image": images[0].uuid, "do": "share", "album": album.uuid})
+    assert again["Location"] == answer["next"]
+    theirs = album_create(owner=other_user, title="Theirs")
+    member_add(album=theirs, by=other_user, username="ada", role="add")
+    assert send(client, images, "share", album=theirs.uuid).json()["next"] == theirs.get_absolute_url()
+    assert send(client, images, "share").status_code == 400
+
+
+def test_managers_take_out_what_others_added_and_others_their_own(
+    client: Client, images: list[Image], other_user: User
+) -> None:
+    album = album_create(owner=images[0].owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    member = member_add(album=album, by=album.owner, username="grace", role="add")
+    theirs = add(other_user)
+    album_add(album=album, images=Image.objects.all(), by=other_user)
+    client.force_login(other_user)
+    send(client, [*images, theirs], "out", within=album.uuid)
+    assert set(album.images.all()) == set(images)
+    member_set_role(member=member, by=album.owner, role="manage")
+    send(client, images, "out", within=album.uuid)
+    assert not album.images.exists()
 
 
 def test_taking_out_of_an_album(client: Client, images: list[Image]) -> None:
