@@ -239,7 +239,7 @@ function summarise() {
   const parts = [
     over < count.given ? `${over} of ${count.given} done` : "Done",
     count.created && `${count.created} uploaded`,
-    count.archive && `${count.archive} to unpack`,
+    count.archive && (count.archive === 1 ? "1 archive" : `${count.archive} archives`),
     count.duplicate && `${count.duplicate} already here`,
     count.refused && `${count.refused} refused`,
     count.failed && `${count.failed} not sent`,
