@@ -15,7 +15,7 @@ RUNS ?= runs
 EXTRAS ?= samples,text
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-training test-services lint types format install install-dev workshop browser bench bench-index bench-search screenshots train-builtin evaluate clean
+.PHONY: help run test test-api openapi test-training test-services lint types format install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ test: install-dev browser ## Run every test but training's: SQLite, a real brows
 	else \
 		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out (make test-services installs one)"; \
 	fi
+
+test-api: install-dev ## Ask the API 200 things an operation, many of them senseless: no 5xx, no answer but as described
+	OMP_NUM_THREADS=1 MMSITE_TEST_EXAMPLES=200 $(BIN)/pytest -n 2 tests/api/test_openapi.py
+
+openapi: install-dev ## Write docs/openapi.yaml, the description of the API, anew
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
 test-training: install-dev ## Run the tests that train networks
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m training tests/ml
@@ -50,7 +56,7 @@ REDIS_ANSWERS = $(BIN)/python -c 'import redis, sys; redis.from_url(sys.argv[1],
 	"$(REDIS_URL)" 2>/dev/null
 DATABASE_TESTS = OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" TEST_REDIS_URL="$(REDIS_URL)" \
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
-	tests/gallery tests/captioning tests/reading tests/search tests/mmsite
+	tests/api tests/gallery tests/captioning tests/reading tests/search tests/mmsite
 
 lint: install-dev ## Style, import contracts, templates, migrations
 	$(BIN)/ruff check .
@@ -78,6 +84,9 @@ bench-index: install-dev ## Measure the vector index alone, to a million vectors
 
 bench-search: install-dev ## Measure the results page at 100,000 pictures, and the share of each step; some minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.search
+
+bench-pages: install-dev ## Measure every page at 20,000 pictures, and count its SQL statements; some minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pages
 
 screenshots: install-dev browser ## Take the pictures of the README anew
 	$(BIN)/python -m bench.screenshots

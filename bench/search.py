@@ -136,7 +136,7 @@ def profile(asked: Sequence[tuple[str, str]], kinds: dict[str, Kind], slowest: i
     with steps.watching(STEPS) as clock:
         for kind, text in asked:
             clock.reset()
-            counted = _Counter()
+            counted = Counter()
             started = time.thread_time()
             with connection.execute_wrapper(counted):
                 answer = client.get("/search/", {"q": text})
@@ -152,7 +152,7 @@ def profile(asked: Sequence[tuple[str, str]], kinds: dict[str, Kind], slowest: i
         print(f"{1_000 * whole:.0f} ms: {text}: {parts}")
 
 
-class _Counter:
+class Counter:
     """Counts SQL statements."""
 
     def __init__(self) -> None:

@@ -1,0 +1,73 @@
+"""Looking at pictures over the grid: by keys, larger, on its own, and back to where one was."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.e2e.viewing import library_of
+from tests.e2e.waiting import patiently
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+
+def press(browser: Chrome, *keys: str) -> None:
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def is_open(browser: Chrome) -> bool:
+    return bool(browser.execute_script("return document.querySelector('[data-lightbox]').open"))
+
+
+def shown(browser: Chrome) -> str:
+    return str(browser.execute_script("return document.querySelector('[data-stage] img')?.src ?? ''"))
+
+
+def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    name = f"viewer{request.node.callspec.id}"
+    library_of(browser, site, name, tmp_path, [datetime(2023, month, 1, tzinfo=UTC) for month in (7, 6, 5)])
+    links = browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")
+    pages = [str(link.get_attribute("href")) for link in links]
+
+    links[0].click()
+    patiently(browser).until(is_open)
+    assert browser.current_url == pages[0]
+    assert shown(browser).endswith(str(links[0].get_attribute("data-preview")))
+
+    press(browser, Keys.ARROW_RIGHT)
+    patiently(browser).until(lambda page: page.current_url == pages[1])
+    press(browser, "+", "+", "+", "+")
+    picture = browser.find_element(By.CSS_SELECTOR, "[data-zoomed]")
+    assert "scale(" in str(picture.get_attribute("style"))
+    patiently(browser).until(lambda page: "/huge.jpg" in shown(page))  # more pixels than the preview has
+    press(browser, "-", "-", "-", "-", "-")
+    assert "scale(" not in str(picture.get_attribute("style"))
+
+    for _ in range(20):  # the focus stays within
+        press(browser, Keys.TAB)
+        assert browser.execute_script(
+            "return document.activeElement === document.body || !!document.activeElement.closest('[data-lightbox]')"
+        )
+    press(browser, Keys.ARROW_RIGHT)
+    patiently(browser).until(lambda page: page.current_url == pages[2])
+    assert not browser.find_element(By.CSS_SELECTOR, "[data-do=next]").is_enabled()
+
+    press(browser, Keys.ESCAPE)
+    patiently(browser).until(lambda page: not is_open(page))
+    assert browser.current_url == f"{site}/"
+    assert browser.switch_to.active_element.get_attribute("href") == pages[2]
+
+    browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")[1].click()
+    patiently(browser).until(is_open)
+    browser.refresh()  # what the address says
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
+    assert browser.current_url == pages[1]
+
+    browser.find_element(By.CSS_SELECTOR, ".stage-tools a").click()  # the same from the picture's own page
+    patiently(browser).until(is_open)
+    press(browser, Keys.ESCAPE)
+    patiently(browser).until(lambda page: not is_open(page))
+    assert browser.current_url == pages[1]
