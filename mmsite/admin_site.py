@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from mmsite.overview import overview
 
@@ -16,6 +17,6 @@ class Site(admin.AdminSite):
     index_title = "Running the place"
     index_template = "admin/overview.html"
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         seen = {"overview": overview()} if request.user.has_perm("gallery.view_stage") else {}
         return super().index(request, {**seen, **(extra_context or {})})

@@ -17,6 +17,7 @@ from django_q.brokers import get_broker
 
 from captioning import engine as captioning_engine
 from gallery import stages
+from gallery.pauses import pauses
 from gallery.storage import base_of, is_local
 from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
@@ -132,6 +133,8 @@ def check_work() -> Finding:
     """Work moves, and none of it has failed."""
     counts = stages.counts()
     sentence = f"{counts.waiting:,} steps wait, {counts.running:,} run, {counts.failed:,} failed"
+    if paused := pauses():
+        sentence += f"; paused on purpose: {', '.join(str(pause) for pause in paused)}"
     for queue in queues.names():
         if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=pipeline.steps_of(queue)):
             where = f" in the queue {queue}" if settings.GPU_QUEUE else ""

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from gallery import stages
 from gallery.models import Image
+from gallery.pauses import pauses
 from mmsite import pipeline, worker
 
 STEPS = (pipeline.RENDITIONS, pipeline.CAPTION, pipeline.EMBEDDING, pipeline.TEXT)
@@ -45,6 +46,8 @@ class Command(BaseCommand):
             _work()
         counts = stages.counts()
         self.stdout.write(f"{counts.open:,} steps to do, {counts.failed:,} failed")
+        for pause in pauses():
+            self.stdout.write(f"Paused: {pause}. It goes on when somebody resumes it on /jobs/.")
         if wait and counts.failed:
             raise CommandError("Some steps failed; their pictures say why.")
 
