@@ -107,7 +107,7 @@ def _beside(link: AlbumLink, image: Image) -> dict[str, Image | None]:
     position = places.filter(image=image).values("position")
     before = places.filter(position__lt=position).order_by("-position").first()
     behind = places.filter(position__gt=position).order_by("position").first()
-    return {"newer": before and before.image, "older": behind and behind.image}
+    return {"newer": before.image if before else None, "older": behind.image if behind else None}
 
 
 @require_safe

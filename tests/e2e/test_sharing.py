@@ -1,0 +1,78 @@
+"""Sharing: an album with a person, and by a link with a password, until neither sees it any more."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as PILImage
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from bench.browser import DESKTOP
+from tests.e2e.test_main_job import overflows, sign_in, sign_up
+from tests.e2e.test_selection import READY_SECONDS, cards, pick, says
+from tests.e2e.waiting import patiently
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+
+def sign_out(browser: Chrome) -> None:
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
+
+def press(browser: Chrome, text: str) -> None:
+    browser.find_element(By.XPATH, f"//button[contains(., '{text}')]").click()
+
+
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
+def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path: Path) -> None:
+    sign_up(browser, site, "aunt")
+    sign_out(browser)
+    sign_up(browser, site, "sharer")
+    PILImage.new("RGB", (64, 48), (200, 90, 20)).save(tmp_path / "one.png")
+    browser.get(f"{site}/upload/")
+    browser.find_element(By.NAME, "pictures").send_keys(str(tmp_path / "one.png"))
+    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".uploads .upload a"))
+    browser.get(f"{site}/")
+    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+
+    pick(browser, 0)
+    browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'Album')]").click()
+    browser.find_element(By.NAME, "title").send_keys("For my aunt")
+    press(browser, "share it")
+    says(browser, "Share “For my aunt”")
+    sharing = browser.current_url
+    browser.find_element(By.NAME, "username").send_keys("aunt", Keys.ENTER)
+    says(browser, "aunt sees the album now.")
+    browser.find_element(By.NAME, "password").send_keys("teatime")
+    press(browser, "Make the link")
+    says(browser, "The link is made")
+    link = browser.find_element(By.CSS_SELECTOR, ".share-links input[type=url]").get_attribute("value") or ""
+    assert not overflows(browser)
+
+    sign_out(browser)
+    browser.get(link)
+    says(browser, "This album asks for a password")
+    browser.find_element(By.NAME, "password").send_keys("teatime", Keys.ENTER)
+    patiently(browser).until(lambda page: len(cards(page)) == 1)
+    browser.find_element(By.CSS_SELECTOR, ".card a").click()
+    patiently(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, ".stage img").get_property("naturalWidth"))
+    assert browser.current_url.startswith(link)
+
+    sign_out(browser)
+    sign_in(browser, site, "aunt")
+    browser.get(f"{site}/albums/")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "For my aunt").click()
+    patiently(browser).until(lambda page: len(cards(page)) == 1)
+    browser.get(f"{site}/search/?q=is:shared-with-me")
+    assert len(cards(browser)) == 1
+
+    sign_out(browser)
+    sign_in(browser, site, "sharer")
+    browser.get(sharing)
+    press(browser, "Revoke")
+    says(browser, "The link is revoked")
+    press(browser, "Remove")
+    says(browser, "aunt doesn’t see the album any more.")
+    browser.get(link)
+    says(browser, "Nothing here")
