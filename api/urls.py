@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from api.views import albums, image_parts, images, me, schema, tags, tokens, uploads
+from api.views import albums, image_parts, images, jobs, me, schema, shares, tags, tokens, uploads
 
 app_name = "api"
 
@@ -28,6 +28,15 @@ v1 = [
     path("albums/<uuid:uuid>/images/", albums.AlbumImages.as_view(), name="album-images"),
     path("albums/<uuid:uuid>/images/move/", albums.MoveInAlbum.as_view(), name="album-move"),
     path("albums/<uuid:uuid>/images/remove/", albums.RemoveFromAlbum.as_view(), name="album-remove"),
+    path("albums/<uuid:uuid>/members/", shares.Members.as_view(), name="members"),
+    path("albums/<uuid:uuid>/members/<str:username>/", shares.OneMember.as_view(), name="member"),
+    path("albums/<uuid:uuid>/links/", shares.Links.as_view(), name="links"),
+    path("albums/<uuid:uuid>/links/<int:pk>/", shares.OneLink.as_view(), name="link"),
+    path("jobs/", jobs.Jobs.as_view(), name="jobs"),
+    path("jobs/all/", jobs.AllJobs.as_view(), name="jobs-all"),
+    path("jobs/retry/", jobs.RetryJobs.as_view(), name="jobs-retry"),
+    path("jobs/pause/", jobs.Pause.as_view(), name="jobs-pause"),
+    path("jobs/resume/", jobs.Resume.as_view(), name="jobs-resume"),
     path("tags/", tags.Tags.as_view(), name="tags"),
     path("tags/<int:pk>/", tags.OneTag.as_view(), name="tag"),
     path("tags/<int:pk>/merge/", tags.MergeTag.as_view(), name="tag-merge"),

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image as PILImage
 
+from api.models import IdempotencyKey, Token
+from api.tokens import token_create
 from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import audit, services, stages
@@ -67,6 +69,8 @@ MODELS = [
     IndexCursor,
     Judgement,
     Reading,
+    Token,
+    IdempotencyKey,
     Invitation,
     AlbumMember,
     AlbumLink,
@@ -126,6 +130,8 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     CaptionEmbedding.objects.create(model_version=version, image=image, text="red", vector=bytes(128), seq=1)
     IndexCursor.objects.create(model_version=version, location="a server")
     Reading.objects.create(image=image, model="fake", lines=[{"text": "OPEN"}])
+    token_create(owner=image.owner, name="the sun's own", scopes=["read"])
+    IdempotencyKey.objects.create(owner=image.owner, key="sun-1", fingerprint="0" * 64)
     Judgement.objects.create(owner=image.owner, text="a sunset", image=image, is_right=True)
     return image
 

@@ -1,0 +1,68 @@
+"""With whom an album is shared."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from api.fields import Flag, Moment, Name
+from gallery.models import AlbumLink, AlbumMember
+
+
+class MemberSerializer(serializers.Serializer[AlbumMember]):
+    """Somebody who sees an album."""
+
+    username = serializers.CharField(source="person.username")
+    name = serializers.CharField(source="person.shown_name")
+    role = serializers.ChoiceField(choices=AlbumMember.Role.choices)
+    created_at = serializers.DateTimeField()
+
+
+class MemberWishSerializer(serializers.Serializer[Any]):
+    """Somebody to share an album with, and what they may do there."""
+
+    username = Name(max_length=150)
+    role = serializers.ChoiceField(choices=AlbumMember.Role.choices, default=AlbumMember.Role.VIEW.value)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """What a member may do from now on."""
+
+    role = serializers.ChoiceField(choices=AlbumMember.Role.choices)
+
+
+class LinkSerializer(serializers.Serializer[AlbumLink]):
+    """An address by which anybody who has it sees an album."""
+
+    id = serializers.IntegerField()
+    address = serializers.SerializerMethodField()
+    label = serializers.CharField()
+    is_public = serializers.BooleanField(help_text="Listed among the public albums.")
+    has_password = serializers.SerializerMethodField()
+    allows_download = serializers.BooleanField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    created_by = serializers.CharField(source="created_by.username")
+    created_at = serializers.DateTimeField()
+
+    def get_address(self, link: AlbumLink) -> str:
+        return reverse("link", args=[link.key], request=self.context["request"])
+
+    def get_has_password(self, link: AlbumLink) -> bool:
+        return bool(link.password)
+
+
+class LinkWishSerializer(serializers.Serializer[Any]):
+    """A new link."""
+
+    label = Name(max_length=100, allow_blank=True, required=False, default="")
+    is_public = Flag(required=False, default=False)
+    password = serializers.CharField(
+        min_length=6,
+        max_length=100,
+        required=False,
+        default="",
+        trim_whitespace=False,
+        help_text="None: none is asked.",
+    )
+    allows_download = Flag(required=False, default=False, help_text="Originals of your own pictures.")
+    expires_at = Moment(required=False, allow_null=True, default=None)
