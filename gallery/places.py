@@ -10,15 +10,12 @@ import json
 import threading
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gallery.models import Image
-
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
 
 POLE, DATE_LINE = 90, 180  # degrees
 EARTH_KM = 6_371.0
@@ -35,7 +32,7 @@ _loading = threading.Lock()
 class _Towns(NamedTuple):
     """`tree` holds points on a globe of radius 1; the others are in its order."""
 
-    tree: "cKDTree"
+    tree: Any  # a scipy.spatial.cKDTree
     names: list[str]
     people: npt.NDArray[np.int64]
 
@@ -56,7 +53,7 @@ def nearest(latitude: float, longitude: float) -> str:
     near = found[0][kilometres <= max(CITY_KM, kilometres[0])]
     largest = near[np.argmax(towns.people[near])]
     is_part = towns.people[largest] >= CITY_TIMES * max(1, towns.people[near[0]])
-    return towns.names[largest if is_part else near[0]]
+    return towns.names[int(largest if is_part else near[0])]
 
 
 @cache

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from itertools import groupby
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -100,7 +101,7 @@ def _count(images: ImageQuerySet, months: list[date]) -> list[tuple[date, int]]:
         return [(date.fromisoformat(name), pictures) for name, pictures in cursor.fetchall()]
 
 
-def _parameters(bounds: list[tuple[str, datetime, datetime]]) -> list[object]:
+def _parameters(bounds: list[tuple[str, datetime, datetime]]) -> list[str | list[Any]]:
     if connection.vendor == "postgresql":
         return [list(column) for column in zip(*bounds, strict=True)] or [[], [], []]
     adapt = connection.ops.adapt_datetimefield_value
