@@ -1,6 +1,7 @@
 """Many pictures as one file: the whole library of one's own, an album, a selection."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -75,7 +76,7 @@ def archive_response(
     says so.
     """
     form = form or ArchiveForm(request.GET)
-    said = form.cleaned_data if form.is_valid() else {"size": "", "captions": False}
+    said: dict[str, Any] = form.cleaned_data if form.is_valid() else {"size": "", "captions": False}
     originals = said["size"] != ArchiveForm.LARGE
     viewer: Viewer = request.user
     try:
