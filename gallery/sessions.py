@@ -102,6 +102,6 @@ def _end(user: User, *, by: Viewer | None, keep: str | None = None, session_id: 
 
 
 def sessions_clear() -> None:
-    """Deletes sessions that ran out, which Django leaves lying."""
+    """Deletes sessions that ran out, which Django leaves lying. For the sweep."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
-    PersonSession.objects.exclude(pk__in=PersonSession.objects.alive().values("pk")).delete()
+    PersonSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()

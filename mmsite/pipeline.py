@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from api import deliveries, webhooks
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
-from gallery import pauses, purge, stages
+from gallery import pauses, purge, sessions, stages
 from gallery.models import Image
 from gallery.pipeline import Step
 from ml.errors import ModelError
@@ -156,6 +156,7 @@ def sweep() -> stages.SweepReport:
     pushing.sweep()
     deliveries.prune()
     purge.trash_purge_due()
+    sessions.sessions_clear()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report
 

@@ -1,6 +1,6 @@
 """Pictures, people and the work, for those who run the place."""
 
-from gallery.admin import albums, audit, pictures, work
+from gallery.admin import albums, audit, people, pictures, work
 from gallery.admin.base import (
     AuditedMixin,
     ModelAdmin,
@@ -19,8 +19,7 @@ __all__ = [
     "ThumbnailMixin",
     "albums",
     "audit",
+    "people",
     "pictures",
     "work",
 ]
-
-from gallery import admin_people  # noqa: F401  (registers more, and builds on what stands above)

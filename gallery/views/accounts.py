@@ -96,7 +96,7 @@ class SignOut(LogoutView):
 
     http_method_names = ("post", "options")
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         sessions.session_forget(session_key=request.session.session_key)
         return super().post(request, *args, **kwargs)
 

@@ -57,7 +57,7 @@ def test_signing_in_is_noted(user: User) -> None:
     assert "(this one)" in page
 
 
-def test_last_seen_is_written_now_and_then_only(user: User, django_assert_num_queries: Any) -> None:
+def test_last_seen_is_written_now_and_then_only(user: User) -> None:
     client = signed_in(FIREFOX)
     before = PersonSession.objects.get().last_seen_at
     client.get(reverse("account"))
@@ -119,6 +119,15 @@ def test_sessions_that_ended_by_themselves_are_not_listed_and_go(user: User) -> 
     Session.objects.filter(session_key=key).update(expire_date=timezone.now() - timedelta(days=1))
     assert sessions.sessions_of(user) == []
     signed_in(FIREFOX)
+    assert PersonSession.objects.get().user_agent == FIREFOX
+
+
+def test_the_sweep_clears_away_what_ran_out(user: User) -> None:
+    here, outdated = signed_in(FIREFOX), signed_in(IPHONE)
+    yesterday = timezone.now() - timedelta(days=1)
+    Session.objects.filter(session_key=outdated.session.session_key).update(expire_date=yesterday)
+    sessions.sessions_clear()
+    assert Session.objects.get().session_key == here.session.session_key
     assert PersonSession.objects.get().user_agent == FIREFOX
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from gallery import accounts, invitations
-from gallery.admin import ModelAdmin, PicturesCountedMixin, PicturesGoAlongMixin
+from gallery.admin.base import ModelAdmin, PicturesCountedMixin, PicturesGoAlongMixin
 from gallery.models import Invitation, User
 
 if TYPE_CHECKING:  # generic for the type checker alone
