@@ -26,6 +26,7 @@ from tests.api.conftest import Api
 
 DESCRIPTION = Path(django_settings.BASE_DIR) / "docs" / "openapi.yaml"
 EXAMPLES = int(os.environ.get("MMSITE_TEST_EXAMPLES", "2"))
+IS_THOROUGH = EXAMPLES >= 100
 
 
 def test_the_description_in_docs_is_todays(tmp_path: Path) -> None:
@@ -91,6 +92,7 @@ described = schemathesis.openapi.from_wsgi(
     config=schemathesis.Config.from_dict(
         {
             "generation": {"max-examples": EXAMPLES, "deterministic": True},
+            "phases": {"coverage": {"enabled": IS_THOROUGH}},
             "checks": {
                 # what is wrong with the state of things, or with the bytes of a file, no schema can say
                 "positive_data_acceptance": {
