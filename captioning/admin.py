@@ -3,12 +3,15 @@
 from typing import Any, cast
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from captioning import services
 from captioning.models import Caption
-from gallery.admin import AuditedMixin, ModelAdmin, ThumbnailMixin
-from gallery.models import User
+from gallery.admin import AuditedMixin, ModelAdmin, ThumbnailMixin, do_again
+from gallery.models import Image, User
+
+CAPTION_STEP = "caption"
 
 
 @admin.register(Caption)
@@ -32,6 +35,7 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
     search_fields = ("text", "image__file_name", "image__uuid", "author__username")
     ordering = ("-pk",)
     autocomplete_fields = ("image",)
+    actions = ("caption_again",)
     fields = (
         "thumbnail",
         "image",
@@ -44,6 +48,12 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         "is_current",
         "created_at",
     )
+
+    @admin.action(description="Caption their pictures again, by today's captioner", permissions=["change"])
+    def caption_again(self, request: HttpRequest, queryset: QuerySet[Caption]) -> HttpResponse:
+        """Filtered by another model, all of what that one captioned. What a person wrote or approved stays current."""
+        images = Image.objects.filter(pk__in=queryset.order_by().values("image_id"))
+        return do_again(self, request, images, step=CAPTION_STEP)
 
     def get_fields(self, request: HttpRequest, obj: Caption | None = None) -> tuple[str, ...]:
         return ("image", "text") if obj is None else self.fields

@@ -9,7 +9,6 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from captioning.models import Caption
@@ -103,14 +102,22 @@ def _uploads() -> list[tuple[date, int]]:
 
 
 def _storage(originals: int) -> Iterator[Figure]:
-    yield Figure("Originals", filesizeformat(originals))
-    yield Figure("Smaller versions", filesizeformat(Rendition.objects.aggregate(size=Sum("byte_size"))["size"] or 0))
+    yield Figure("Originals", _size(originals))
+    yield Figure("Smaller versions", _size(Rendition.objects.aggregate(size=Sum("byte_size"))["size"] or 0))
     folder = Path(settings.INDEX_DIR)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    yield Figure("Index for searches, saved", filesizeformat(size))
+    yield Figure("Index for searches, saved", _size(size))
     if is_local():
         free = shutil.disk_usage(base_of(Path(settings.MEDIA_ROOT))[0]).free
-        yield Figure("Free on the disk", filesizeformat(free))
+        yield Figure("Free on the disk", _size(free))
+
+
+def _size(number: int) -> str:
+    """In units of a thousand, as doctor and disks' makers count."""
+    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB")):
+        if number >= 10**power:
+            return f"{number / 10**power:,.1f} {unit}"
+    return f"{number / 1_000:,.0f} KB"
 
 
 def _models(pictures: int) -> Iterator[Model]:

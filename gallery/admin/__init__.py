@@ -9,6 +9,7 @@ from gallery.admin.base import (
     ReadOnlyAdmin,
     ThumbnailMixin,
 )
+from gallery.admin.pictures import do_again
 
 __all__ = [
     "AuditedMixin",
@@ -19,6 +20,7 @@ __all__ = [
     "ThumbnailMixin",
     "albums",
     "audit",
+    "do_again",
     "people",
     "pictures",
     "work",

@@ -144,7 +144,7 @@ class ImageAdmin(PicturesGoAlongMixin, AuditedMixin, ModelAdmin):
         if self.has_change_permission(request):
             for step in dict.fromkeys(step.name for step in get_pipeline().steps()):
                 label = AGAIN.get(step, f"Do {step} again")
-                actions[f"{step}_again"] = (partial(_do_again, step=step), f"{step}_again", label)
+                actions[f"{step}_again"] = (partial(do_again, step=step), f"{step}_again", label)
             for visibility in Visibility:
                 name = f"make_{visibility}"
                 actions[name] = (partial(_make, visibility=visibility), name, VISIBLE[visibility])
@@ -162,8 +162,8 @@ class ImageAdmin(PicturesGoAlongMixin, AuditedMixin, ModelAdmin):
         )
 
 
-def _do_again(
-    model_admin: ImageAdmin, request: HttpRequest, images: QuerySet[Image], *, step: str
+def do_again(
+    model_admin: ModelAdmin, request: HttpRequest, images: QuerySet[Image], *, step: str
 ) -> HttpResponseRedirect:
     """Queues the work, and leads to where one sees it being done."""
     since = timezone.now()

@@ -350,6 +350,21 @@ def test_all_selected_work_is_done_again_and_followed_on_the_page_of_the_work(
     assert AuditEntry.objects.get(action="work.again").details == {"number": 2}
 
 
+def test_all_that_another_model_captioned_is_captioned_again_and_peoples_words_stay(
+    admin_client: Client, admin: User, image: Image, make_image: Callable[..., Image]
+) -> None:
+    other = make_image("blue")
+    Caption.objects.create(image=other, text="blue", model="old@1")
+    Stage.objects.update(state=Stage.State.DONE)
+    data = {"action": "caption_again", "select_across": "1", "index": "0", "_selected_action": "1"}
+    admin_client.post(address(Caption, "changelist") + "?model=old%401", data)
+    assert list(Stage.objects.filter(state="pending").values_list("image", "step")) == [(other.pk, "caption")]
+    captioning_services.caption_write_by_person(image_id=other.pk, author=admin, text="the sea")
+    captioning_services.captions_write(image_ids=[other.pk], pictures=[PILImage.new("RGB", (64, 48), "blue")])
+    assert Image.objects.get(pk=other.pk).description == "the sea"
+    assert set(other.captions.values_list("model", flat=True)) == {"old@1", "", "fake@1-000000000000"}
+
+
 def test_neither_keys_nor_passwords_of_links_are_shown(admin_client: Client, image: Image) -> None:
     link = AlbumLink.objects.get()
     for page in (address(AlbumLink, "changelist"), address(AlbumLink, "change", link.pk)):
