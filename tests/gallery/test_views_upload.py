@@ -1,5 +1,7 @@
 """The upload page, as a plain form and as its script uses it."""
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 from django.urls import reverse
 
+from gallery import unpacking, uploads
 from gallery.models import Image, User, Visibility
 from gallery.upload_handlers import LimitUploadHandler
 from tests.conftest import MakeJpeg
@@ -152,3 +155,42 @@ def test_the_page_works_without_its_script(signed_in: Client) -> None:
     assert "multiple" in page
     assert "<button" in page
     assert 'name="visibility"' in page
+
+
+def zipped(**pictures: bytes) -> SimpleUploadedFile:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in pictures.items():
+            archive.writestr(f"{name}.jpg", content)
+    return SimpleUploadedFile("all.zip", buffer.getvalue(), "application/zip")
+
+
+def test_an_archive_by_the_form_is_kept_until_it_is_unpacked(signed_in: Client, make_jpeg: MakeJpeg) -> None:
+    files = [zipped(red=make_jpeg("red"), blue=make_jpeg("blue")), file_of(make_jpeg("green"), "green.jpg")]
+    page = signed_in.post("/upload/", {"pictures": files, "visibility": "public"}).content.decode()
+    assert "Its pictures are being taken in." in page
+    assert "Unpacking: 0 of 2 files taken in." in page
+    assert Image.objects.get().file_name == "green.jpg"
+    unpacking.unpack_some(most=10)
+    assert set(Image.objects.values_list("visibility", flat=True)) == {Visibility.PUBLIC}
+    assert "2 uploaded, 0 there already, 0 refused." in signed_in.get("/upload/").content.decode()
+
+
+def test_an_archive_that_is_damaged_is_refused_by_the_form(signed_in: Client) -> None:
+    files = [SimpleUploadedFile("all.zip", b"PK\x03\x04 and nothing more")]
+    assert "This archive is damaged or cut short." in signed_in.post("/upload/", {"pictures": files}).content.decode()
+
+
+def test_an_archive_may_be_larger_than_a_picture(signed_in: Client, make_jpeg: MakeJpeg, settings: Any) -> None:
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"bytes": 70_000}
+    files = [zipped(**{f"{number}": make_jpeg("red", comment=bytes(60_000)) for number in range(3)})]
+    page = signed_in.post("/upload/", {"pictures": files}).content.decode()
+    assert "Unpacking: 0 of 3 files taken in." in page
+
+
+def test_what_was_cut_short_is_told(signed_in: Client, user: User) -> None:
+    upload = uploads.upload_create(owner=user, file_name="large.jpg", byte_size=2_000_000)
+    uploads.upload_append(upload=upload, offset=0, data=bytes(1_000_000))
+    page = signed_in.get("/upload/").content.decode()
+    assert "large.jpg" in page
+    assert "Choose the same file again to go on" in page

@@ -163,6 +163,23 @@ def test_a_wrong_boolean_is_refused(given: Callable[[str], None]) -> None:
         env.boolean("THING", default=False)
 
 
+def test_pairs_of_a_name_and_a_folder(given: Callable[[str], None]) -> None:
+    assert env.pairs("THING", "a list") == []
+    given(" ada:/photos/ada , grace: /photos/a:b,ada:/more ")
+    assert env.pairs("THING", "a list") == [
+        ("ada", Path("/photos/ada")),
+        ("grace", Path("/photos/a:b")),
+        ("ada", Path("/more")),
+    ]
+
+
+@pytest.mark.parametrize("text", ["ada", "ada:", ":/photos", "ada:/photos,grace"])
+def test_wrong_pairs_are_refused(given: Callable[[str], None], text: str) -> None:
+    given(text)
+    with pytest.raises(ImproperlyConfigured, match="is not a list"):
+        env.pairs("THING", "a list")
+
+
 def test_the_secret_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     path = tmp_path / "secret_key"
     key = read_or_create_secret_key(path)
