@@ -13,6 +13,7 @@ from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from gallery import audit
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.selectors import ImagePage
@@ -73,10 +74,11 @@ def album_rename(*, album: Album, title: str) -> None:
     Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
 
 
-def album_delete(*, album: Album) -> None:
-    """Deletes an album; its pictures stay."""
+def album_delete(*, album: Album, by: Viewer | None = None) -> None:
+    """Deletes an album; its pictures stay. `by`: who does it, for the audit log."""
     with transaction.atomic():
-        _lock(album)
+        if _lock(album):
+            audit.record(by, "album.delete", album.title)
         album.delete()
 
 

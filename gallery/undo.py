@@ -129,7 +129,7 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
         return ""
     removal = album_remove(album=album, images=_own(person, values["ids"]))
     if values["is_new"] and album.owner_id == person.pk and not AlbumImage.objects.filter(album=album).exists():
-        album_delete(album=album)
+        album_delete(album=album, by=person)
         return f"The album “{album}” is gone again; its pictures stayed."
     number = len(removal.positions)
     return f"{_pictures(number)} taken out of “{album}” again." if number else ""

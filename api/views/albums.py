@@ -88,7 +88,7 @@ class OneAlbum(ApiView):
         """Deletes an album of yours; its pictures stay."""
         album = owned_album(viewer=viewer_of(request), uuid=uuid)
         with if_match(request, album, lambda: _represent(request, album)):
-            album_delete(album=album)
+            album_delete(album=album, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -122,7 +122,7 @@ def delete(request: SignedInRequest, album: Album) -> HttpResponse:
             "guests": links_of(album).count(),
         }
         return render(request, "gallery/album_delete.html", context)
-    album_delete(album=album)
+    album_delete(album=album, by=request.user)
     messages.success(request, f"The album “{album}” is deleted; its pictures stayed.")
     return redirect("albums")
 
