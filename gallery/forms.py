@@ -222,7 +222,7 @@ class ArchiveForm(forms.Form):
     ORIGINALS, LARGE = "originals", "large"
 
     size = forms.ChoiceField(
-        label="Size", choices=[(ORIGINALS, "Originals, where I may have them"), (LARGE, "As shown")], required=False
+        label="Size", choices=[(ORIGINALS, "Originals, where allowed"), (LARGE, "As shown")], required=False
     )
     captions = forms.BooleanField(label="With a table of the captions", required=False)
     image = UuidsField(most=500, required=False)
