@@ -11,6 +11,8 @@ from gallery.models import AlbumLink, AlbumMember
 
 PERIODS = [("", "Never"), ("1", "In a day"), ("7", "In a week"), ("30", "In 30 days"), ("date", "On a date…")]
 SHORTEST_PASSWORD = 6
+# Names and passwords, which no browser should fill in or correct.
+AS_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 class MemberForm(forms.Form):
@@ -19,7 +21,7 @@ class MemberForm(forms.Form):
     username = forms.CharField(
         label="User name",
         max_length=150,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=AS_TYPED | {"placeholder": "User name"}),
         error_messages={"required": "Say with whom: type a user name."},
     )
     role = forms.ChoiceField(label="What they may do", choices=AlbumMember.Role.choices, required=False)
@@ -50,7 +52,7 @@ class LinkForm(forms.Form):
         min_length=SHORTEST_PASSWORD,
         max_length=100,
         strip=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=AS_TYPED),
         error_messages={"min_length": f"A password has at least {SHORTEST_PASSWORD} characters."},
     )
     allows_download = forms.BooleanField(label="Originals of my pictures may be downloaded", required=False)
