@@ -23,7 +23,7 @@ class TagSerializer(serializers.Serializer[Any]):
 class TagNameSerializer(serializers.Serializer[Any]):
     """What a tag is to be called."""
 
-    name = TagName(max_length=Tag.LONGEST_NAME)
+    name = TagName(max_length=Tag.LONGEST_NAME, required=False)
 
 
 class TagMergeSerializer(serializers.Serializer[Any]):

@@ -28,7 +28,7 @@ class MemberWishSerializer(serializers.Serializer[Any]):
 class RoleSerializer(serializers.Serializer[Any]):
     """What a member may do from now on."""
 
-    role = serializers.ChoiceField(choices=AlbumMember.Role.choices)
+    role = serializers.ChoiceField(choices=AlbumMember.Role.choices, required=False)
 
 
 class LinkSerializer(serializers.Serializer[AlbumLink]):

@@ -76,7 +76,8 @@ class OneMember(_OfAlbum):
     def patch(self, request: Request, uuid: UUID, username: str) -> Response:
         """Lets a member do more or less."""
         member = _member(self.album(request, uuid), username)
-        member_set_role(member=member, by=person_of(request), role=read_body(request, RoleSerializer)["role"])
+        role = read_body(request, RoleSerializer).get("role", member.role)
+        member_set_role(member=member, by=person_of(request), role=role)
         return Response(MemberSerializer(_member(member.album, username)).data)
 
     @extend_schema(operation_id="members_remove", responses={204: None}, tags=["shares"])

@@ -48,7 +48,7 @@ class OneTag(ApiView):
         """Gives a tag of yours another name. Where another one has it, the two become that one, which is answered."""
         person = person_of(request)
         tag = _own(person, pk)
-        name = read_body(request, TagNameSerializer)["name"]
+        name = read_body(request, TagNameSerializer).get("name", tag.name)
         with if_match(request, tag, lambda: _represent(_own(person, pk))):
             renamed = tag_rename(tag=tag, name=name)
         return _answer(_own(person, renamed.pk))
