@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
-from mmsite import views
+from mmsite import views, words
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.urls")),
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/webhooks/", include("api.urls_webhooks")),
     path("describe/", views.describe_page, name="describe"),
     path("describe/keep/", views.describe_keep, name="describe-keep"),
+    path("language/", set_language, name="language"),
+    path("words.js", words.words, name="words"),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),
     path("favicon.ico", views.favicon, name="favicon"),

@@ -70,6 +70,8 @@ PAGES = {
     "tag-delete": (405, 405),
     "describe": (302, 200),
     "describe-keep": (405, 405),
+    "language": (302, 302),
+    "words": (200, 200),
     "healthz": (200, 200),
     "metrics": (404, 404),
     "tokens": (302, 200),
