@@ -12,10 +12,16 @@ from gallery.samples import find_photos
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running site with the built-in models and an empty library."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[installation.Installation]:
+    """A running site with the built-in models and an empty library."""
     with installation.running(installation.environment(tmp_path_factory.mktemp("site"))) as running:
-        yield running.url
+        yield running
+
+
+@pytest.fixture(scope="session")
+def site(installed: installation.Installation) -> str:
+    """Its address."""
+    return installed.url
 
 
 @pytest.fixture(scope="session", params=[PHONE, DESKTOP], ids=["phone", "desktop"])
