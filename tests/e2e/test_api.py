@@ -1,0 +1,15 @@
+"""The page to try the API, in a browser that holds to the site's policy."""
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from tests.e2e.waiting import patiently
+
+
+def test_the_page_to_try_it_needs_nothing_that_the_policy_forbids(site: str, browser: Chrome) -> None:
+    browser.get(f"{site}/api/v1/docs/")
+    patiently(browser, 30).until(lambda shown: shown.find_elements(By.CSS_SELECTOR, ".opblock"))
+    refused = [
+        entry["message"] for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]
+    ]
+    assert not refused
