@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from gallery.addresses import Addresses
 from gallery.models import Image, Rendition, Stage
 from gallery.selectors import StepWork, image_work
+from gallery.sized import sizes_of
 from gallery.undo import MESSAGE_TAG as UNDO_TAG
 
 register = template.Library()
@@ -77,6 +78,12 @@ def _addresses(context: Context) -> Addresses:
 def alt_text(image: Image) -> str:
     """What the picture shows in words: its caption, else its file name."""
     return image.description or image.file_name
+
+
+@register.filter
+def largest_size(image: Image) -> str:
+    """The name of the largest size in which the picture can be had."""
+    return sizes_of(image)[0].name
 
 
 @register.filter

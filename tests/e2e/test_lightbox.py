@@ -42,7 +42,7 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     press(browser, "+", "+", "+", "+")
     picture = browser.find_element(By.CSS_SELECTOR, "[data-zoomed]")
     assert "scale(" in str(picture.get_attribute("style"))
-    patiently(browser).until(lambda page: "/huge.jpg" in shown(page))  # more pixels than the preview has
+    patiently(browser).until(lambda page: "/large.jpg" in shown(page))  # more pixels than the preview has
     press(browser, "-", "-", "-", "-", "-")
     assert "scale(" not in str(picture.get_attribute("style"))
 

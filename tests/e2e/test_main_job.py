@@ -7,7 +7,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from bench.installation import PASSWORD
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -27,7 +27,9 @@ def send(browser: Chrome, address: str, fields: dict[str, str]) -> None:
     browser.get(address)
     for name, text in fields.items():
         browser.find_element(By.NAME, name).send_keys(text)
-    browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    button = browser.find_element(By.CSS_SELECTOR, "main form button")
+    scroll_to(browser, button)
+    button.click()
     patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
 
 

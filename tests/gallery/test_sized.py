@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image as PILImage
 
-from gallery import services, sized
+from gallery import pictures, services, sized
 from gallery.models import Image, User, Visibility
 
 MakeImage = Callable[..., Image]
@@ -108,3 +108,14 @@ def test_see_through_becomes_white(client: Client, user: User) -> None:
     client.force_login(user)
     with PILImage.open(io.BytesIO(client.get(url(image, "small")).getvalue())) as picture:
         assert picture.convert("RGB").getpixel((25, 20)) == (255, 255, 255)
+
+
+def test_the_grid_knows_the_largest_size_where_there_is_more_to_see(client: Client, large: Image, user: User) -> None:
+    client.force_login(user)
+    for side, is_offered in ((800, True), (900, False)):
+        large.renditions.all().delete()
+        with large.original.open("rb") as file:
+            services.renditions_create(image=large, picture=pictures.open_picture(file, max_side=side * 5 // 3))
+        page = client.get("/").content.decode()
+        assert (f'data-large="{url(large, "large")}"' in page) is is_offered
+        assert f'data-preview="{reverse("rendition", args=[large.uuid, "preview"])}"' in page
