@@ -31,7 +31,8 @@ def _by_link(view: View) -> View:
     def guarded(request: HttpRequest, key: str, **more: Any) -> HttpResponseBase:
         link = link_at(key=key)
         response = view(request, link, **more)
-        response["Referrer-Policy"] = "no-referrer"
+        # not "no-referrer", with which browsers send forms without their origin, and Django refuses them
+        response["Referrer-Policy"] = "same-origin"
         response["Cache-Control"] = "private, no-cache"
         response["Vary"] = "Cookie"
         if not link.is_public:

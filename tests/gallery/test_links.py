@@ -198,7 +198,7 @@ def test_nobody_else_is_told_of_the_address(client: Client, album: Album, pictur
         for name, url in addresses(link, picture).items():
             response = fetch(client, url)
             if name != "original":
-                assert response["Referrer-Policy"] == "no-referrer"
+                assert response["Referrer-Policy"] == "same-origin"
                 assert response["Cache-Control"] == "private, no-cache"
                 assert response.get("X-Robots-Tag") == robots
 
