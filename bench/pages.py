@@ -28,6 +28,7 @@ PICTURES = 20_000
 TIMES = 20
 IN_ALBUM = 500
 TRASHED = 100
+PUBLIC = 5_000
 GOAL_MS = 300
 GOAL_STATEMENTS = 12
 
@@ -93,6 +94,7 @@ def pages_of(owner: "User") -> list[Page]:
 
     own = Image.objects.filter(owner=owner)
     if not Album.objects.exists():
+        keys = list(own.order_by("pk").values_list("pk", flat=True)[:PUBLIC])
         for number in range(20):
             album = album_create(owner=owner, title=f"Album {number}")
             album_add(album=album, images=own.order_by("pk")[number * 100 : number * 100 + IN_ALBUM])
@@ -101,7 +103,7 @@ def pages_of(owner: "User") -> list[Page]:
             )
         oldest = list(own.order_by("sort_date").values_list("pk", flat=True)[: 2 * TRASHED])
         own.filter(pk__in=oldest[:TRASHED]).update(trashed_at=timezone.now())
-        own.filter(pk__in=own.order_by("pk").values("pk")[:5_000]).update(visibility=Visibility.PUBLIC)
+        own.filter(pk__in=keys).update(visibility=Visibility.PUBLIC)
     later = images_page(images=own, cursor=None, size=5_000).next_cursor
     image = own.order_by("pk")[200]
     album = Album.objects.order_by("pk")[0]
