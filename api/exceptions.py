@@ -1,7 +1,7 @@
 """What can go wrong in the API. Each is answered as a problem: see api.problems."""
 
 from rest_framework import status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from api import problems
 
@@ -28,6 +28,12 @@ class Changed(APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = "It has changed since you read it. Read it again, and decide anew."
     default_code = "changed"
+
+
+class Senseless(ValidationError):
+    """Raised for what has the right form, field by field, but means nothing: no schema can say so."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
 
 
 class Conflict(APIException):

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from api.exceptions import Senseless
 from api.fields import only
 from api.serializers.images import represent_images
 from api.serializers.search import SIGNS
@@ -20,20 +21,20 @@ DEEPEST = 100_000  # hits; filters alone list any number
 
 
 def query_from(wish: dict[str, Any]) -> Query:
-    """The query of a wish in parts: see SearchWishSerializer. Raises ValidationError."""
+    """The query of a wish in parts: see SearchWishSerializer. Raises Senseless."""
     today = timezone.localdate()
     parts: list[Part] = []
     for name, part in [(each, part) for each in _PARTS for part in wish[each]]:
         try:
             parts.append(_PARTS[name](part, today))
         except BadPart as problem:
-            raise ValidationError({name: [str(problem)]}) from problem
+            raise Senseless({name: [str(problem)]}) from problem
     if not parts:
-        raise ValidationError("Say what to look for, or what pictures must be.")
+        raise Senseless("Say what to look for, or what pictures must be.")
     try:
         return query_of(parts)
     except BadPart as problem:
-        raise ValidationError(str(problem)) from problem
+        raise Senseless(str(problem)) from problem
 
 
 _PARTS: dict[str, Any] = {

@@ -143,26 +143,25 @@ def images_settled(*, image_ids: Collection[int]) -> None:
 
 def caption_changed(*, image_id: int) -> None:
     """A picture has another caption than before, or none any more."""
-    _tell([image_id], Event.CAPTION)
+    listening = _listening([image_id], (Event.CAPTION,))
+    if listening:
+        image = Image.with_trash.get(pk=image_id)
+        key = f"{Event.CAPTION.value}:{uuid4()}"
+        _write([_delivery(webhook, Event.CAPTION, key, _about(image)) for webhook in listening[image.owner_id]])
 
 
 def images_trashed(*, image_ids: Collection[int]) -> None:
-    """These pictures went to the trash."""
-    _tell(image_ids, Event.TRASHED)
-
-
-def _tell(image_ids: Collection[int], event: Event) -> None:
-    listening = _listening(image_ids, (event,))
-    if not listening:
-        return
-    images = Image.with_trash.filter(pk__in=image_ids, owner__in=listening)
-    _write(
-        [
-            _delivery(webhook, event, f"{event.value}:{uuid4()}", _about(image))
-            for image in images
-            for webhook in listening[image.owner_id]
-        ]
-    )
+    """Some of these pictures may have gone to the trash; each time that one does is told once."""
+    listening = _listening(image_ids, (Event.TRASHED,))
+    if listening:
+        images = Image.with_trash.filter(pk__in=image_ids, owner__in=listening, trashed_at__isnull=False)
+        _write(
+            [
+                _delivery(webhook, Event.TRASHED, f"trashed:{image.pk}:{image.trashed_at}", _about(image))
+                for image in images
+                for webhook in listening[image.owner_id]
+            ]
+        )
 
 
 def _listening(image_ids: Collection[int], events: Collection[Event]) -> dict[int, list[Webhook]]:

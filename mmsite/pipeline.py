@@ -115,6 +115,7 @@ def described() -> None:
 def changed(*, image_ids: Collection[int]) -> None:
     """Owner or visibility of these pictures changed, or they went to the trash: search filters by all of these."""
     search_services.embeddings_touch(image_ids=image_ids)
+    webhooks.images_trashed(image_ids=image_ids)
     _push_soon()
 
 

@@ -7,14 +7,14 @@ from rest_framework import serializers
 
 from api.fields import Decimal, FieldChoice, Flag, Id, Number, Query
 from api.fields import Text as TextField
-from api.serializers.images import ImageSerializer
+from api.serializers.images import ImagePartSerializer, ImageSerializer
 from search.query.legs import LEGS
-from search.query.terms import FIELDS, HEAVIEST, LIGHTEST, LONGEST_TEXT, MOST_PARTS
+from search.query.terms import FIELDS, HEAVIEST, LIGHTEST, LONGEST_TEXT, MOST_PARTS, Sign
 
 MOST_HITS = 100
 DEFAULT_HITS = 24
 WEIGHT = "How much it counts."
-SIGNS = {"any": "", "all": "+", "none": "-"}
+SIGNS: dict[str, Sign] = {"any": "", "all": "+", "none": "-"}
 
 
 class SearchParameters(Query):
@@ -23,7 +23,7 @@ class SearchParameters(Query):
     limit = Number(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS, help_text="Hits on a page.")
     cursor = serializers.CharField(required=False, max_length=100, help_text="`next_cursor` of the page before.")
     explain = Flag(required=False, default=False, help_text="Say of each hit why it was found.")
-    fields = FieldChoice(ImageSerializer)
+    fields = FieldChoice(ImageSerializer)  # type: ignore[assignment]  # a field, which REST framework takes off
 
 
 class SearchByBox(SearchParameters):
@@ -81,7 +81,9 @@ class SearchWishSerializer(serializers.Serializer[Any]):
 
     words = _some(WordsSerializer(), "What pictures should look like, or say.")
     phrases = _some(WordsSerializer(), "What must be said, word by word.")
-    required = _some(TextField(max_length=LONGEST_TEXT), "Words that must be said.")
+    required = _some(  # type: ignore[assignment]  # likewise
+        TextField(max_length=LONGEST_TEXT), "Words that must be said."
+    )
     excluded = _some(TextField(max_length=LONGEST_TEXT), "Words that must not be said, nor be what it looks like.")
     like = _some(LikeSerializer(), "Pictures that hits should look like.")
     unlike = _some(LikeSerializer(), "Pictures that hits should not look like.")
@@ -99,7 +101,9 @@ class SearchByPictureSerializer(serializers.Serializer[Any]):
         required=False, allow_blank=True, default="", max_length=LONGEST_TEXT, help_text="As in the search box."
     )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS)
-    cursor = serializers.CharField(required=False, max_length=100, help_text="`next_cursor`, with the picture again.")
+    cursor = serializers.CharField(
+        required=False, allow_blank=True, max_length=100, help_text="`next_cursor`, with the picture again."
+    )
     explain = serializers.BooleanField(required=False, default=False)
 
 
@@ -149,7 +153,7 @@ class HitSerializer(serializers.Serializer[Any]):
     image = serializers.SerializerMethodField()
     why = serializers.SerializerMethodField(help_text="With `explain` alone.")
 
-    @extend_schema_field(ImageSerializer())
+    @extend_schema_field(ImagePartSerializer())
     def get_image(self, hit: Any) -> Any:  # pragma: no cover  # for the description alone
         return hit["image"]
 
@@ -187,7 +191,7 @@ class SuggestionSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=["field", "value", "word", "search"])
     text = serializers.CharField(trim_whitespace=False, help_text="What the box would hold.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # likewise
     note = serializers.CharField()
     is_whole = serializers.BooleanField(help_text="It is a query to run, not a part of one.")
 

@@ -1,6 +1,6 @@
 """Webhooks, and what they were told."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -27,7 +27,7 @@ class NewWebhookSerializer(WebhookSerializer):
     secret = serializers.CharField(help_text="What deliveries are signed with: see docs/webhooks.md.")
 
     class Meta(WebhookSerializer.Meta):
-        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
+        fields: ClassVar[Any] = (*WebhookSerializer.Meta.fields, "secret")
         read_only_fields = fields
 
 

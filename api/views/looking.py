@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -37,7 +37,7 @@ class _Looks(ApiView):
 class Describe(_Looks):
     """A caption of a picture that is not kept."""
 
-    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(operation_id="caption", request=PictureSerializer, responses=DescriptionSerializer)
     def post(self, request: Request) -> Response:
@@ -67,7 +67,7 @@ class EmbedTexts(_Looks):
 class EmbedPicture(_Looks):
     """The vector of a picture that is not kept."""
 
-    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(operation_id="embed_picture", request=PictureToEmbedSerializer, responses=VectorsSerializer)
     def post(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -58,7 +58,7 @@ class SearchByPicture(ApiView):
 
     scopes: ClassVar[dict[str, str]] = {"post": "read"}
     throttle_scope: ClassVar[str] = "search"
-    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(operation_id="search_by_picture", request=SearchByPictureSerializer, responses=SearchSerializer)
     def post(self, request: Request) -> Response:

@@ -74,7 +74,7 @@ def _do(webhook: Webhook, person: User, deed: str, delivery: UUID | None) -> str
             services.webhook_delete(webhook=webhook, actor=person)
             return "The webhook is deleted."
         case "again":
-            found = services.deliveries_of(webhook).filter(uuid=delivery).first()
+            found = services.deliveries_of(webhook).filter(uuid=delivery).first() if delivery else None
             if found is None:
                 raise Http404
             services.delivery_again(delivery=found)

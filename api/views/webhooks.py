@@ -6,13 +6,12 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination, webhooks
 from api.base import ApiView, person_of
-from api.exceptions import WebhookRefused
+from api.exceptions import Senseless, WebhookRefused
 from api.fields import PageQuery, read_body, read_query
 from api.models_webhooks import Webhook
 from api.schema import PageSchema
@@ -46,7 +45,7 @@ class Webhooks(ApiView):
         try:
             made = webhooks.webhook_create(owner=person_of(request), **wish)
         except WebhookRefused as refusal:
-            raise ValidationError({refusal.field: [str(refusal)]}) from refusal
+            raise Senseless({refusal.field: [str(refusal)]}) from refusal
         data = {**WebhookSerializer(made.webhook).data, "secret": made.secret}
         return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
@@ -67,7 +66,7 @@ class OneWebhook(ApiView):
         try:
             webhooks.webhook_change(webhook=webhook, **change)
         except WebhookRefused as refusal:
-            raise ValidationError({refusal.field: [str(refusal)]}) from refusal
+            raise Senseless({refusal.field: [str(refusal)]}) from refusal
         return Response(WebhookSerializer(webhook).data)
 
     @extend_schema(operation_id="webhooks_delete", responses={204: None})
