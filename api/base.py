@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar, NoReturn, cast
 
-from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework import status
 from rest_framework.exceptions import APIException, Throttled
@@ -40,7 +39,7 @@ class ApiView(APIView):
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
         raise throttles.throttled(wait)
 
-    def finalize_response(self, request: Any, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
         for header, value in throttles.headers(getattr(request, "_request", request)).items():
             answer[header] = value
@@ -61,7 +60,7 @@ def _empty(answer: Response) -> None:
 
 def viewer_of(request: Request) -> Viewer:
     """Who asks; perhaps nobody in particular."""
-    return cast(Viewer, request.user)
+    return request.user
 
 
 def person_of(request: Request) -> User:

@@ -38,6 +38,8 @@ class Name(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:  # as it was sent, which is what callers count
+            raise serializers.ValidationError(f"At most {self.max_length} characters.")
         name = tidy(super().to_internal_value(data))
         if not name and not self.allow_blank:
             self.fail("blank")

@@ -40,6 +40,8 @@ IF_MATCH = OpenApiParameter(
 class Schema(AutoSchema):
     """Says of each operation which token it wants, and whether strangers may use it."""
 
+    view: Any  # an api.base.ApiView
+
     def get_auth(self) -> list[dict[str, Any]]:
         auth = super().get_auth()
         if self.view.session_only:
@@ -48,7 +50,7 @@ class Schema(AutoSchema):
             auth.append({})
         return auth
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
         said = super().get_description()
         needs = [] if self.view.session_only else [f"Scope: `{scope_of(self.view, self.method)}`."]
         if self.view.session_only:

@@ -1,5 +1,6 @@
 """What the API asks of pictures and albums beyond what pages do."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -70,7 +71,7 @@ def _state(state: str, viewer: Viewer) -> Q:
     return {"working": working, "failed": failed & ~working, "ready": ~working & ~failed}[state]
 
 
-_CONDITIONS = {
+_CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {
     "own": lambda wanted, viewer: Q(owner_id=viewer.pk) if wanted else ~Q(owner_id=viewer.pk),
     "visibility": lambda value, viewer: Q(visibility=value),
     "taken_after": lambda moment, viewer: Q(sort_date__gte=moment),

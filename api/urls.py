@@ -1,12 +1,12 @@
 """Every address of the API. A version stays as it is: what would break callers becomes a version of its own."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from api.views import albums, image_parts, images, jobs, me, schema, shares, tags, tokens, uploads
 
 app_name = "api"
 
-v1 = [
+v1: list[URLPattern | URLResolver] = [
     path("schema/", schema.Description.as_view(), name="schema"),
     path("schema.yaml", schema.DescriptionInYaml.as_view(), name="schema-yaml"),
     path("docs/", schema.TryIt.as_view(), name="docs"),

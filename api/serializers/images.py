@@ -17,7 +17,7 @@ STEP_STATES = Stage.State.choices
 WORK_STATES = ["ready", "working", "failed"]
 
 
-class RenditionSerializer(serializers.Serializer[Rendition]):
+class RenditionSerializer(serializers.Serializer[Any]):
     """A smaller WebP of a picture, and where its bytes are."""
 
     kind = serializers.ChoiceField(choices=[kind.value for kind in Rendition.Kind])
@@ -39,7 +39,7 @@ class LocationSerializer(serializers.Serializer[Any]):
     longitude = serializers.FloatField()
 
 
-class ImageSerializer(serializers.Serializer[Image]):
+class ImageSerializer(serializers.Serializer[Any]):
     """A picture."""
 
     uuid = serializers.UUIDField()

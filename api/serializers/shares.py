@@ -9,7 +9,7 @@ from api.fields import Flag, Moment, Name
 from gallery.models import AlbumLink, AlbumMember
 
 
-class MemberSerializer(serializers.Serializer[AlbumMember]):
+class MemberSerializer(serializers.Serializer[Any]):
     """Somebody who sees an album."""
 
     username = serializers.CharField(source="person.username")
@@ -31,12 +31,12 @@ class RoleSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=AlbumMember.Role.choices, required=False)
 
 
-class LinkSerializer(serializers.Serializer[AlbumLink]):
+class LinkSerializer(serializers.Serializer[Any]):
     """An address by which anybody who has it sees an album."""
 
     id = serializers.IntegerField()
     address = serializers.SerializerMethodField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a name in the answer
     is_public = serializers.BooleanField(help_text="Listed among the public albums.")
     has_password = serializers.SerializerMethodField()
     allows_download = serializers.BooleanField()
@@ -54,7 +54,7 @@ class LinkSerializer(serializers.Serializer[AlbumLink]):
 class LinkWishSerializer(serializers.Serializer[Any]):
     """A new link."""
 
-    label = Name(max_length=100, allow_blank=True, required=False, default="")
+    label = Name(max_length=100, allow_blank=True, required=False, default="")  # type: ignore[assignment]
     is_public = Flag(required=False, default=False)
     password = serializers.CharField(
         min_length=6,

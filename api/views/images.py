@@ -47,7 +47,7 @@ class Images(ApiView):
     """Pictures that one may see."""
 
     open_to_strangers: ClassVar[bool] = True
-    parser_classes: ClassVar[Any] = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
     throttle_scope: ClassVar[str] = "upload"
     throttled_methods: ClassVar[tuple[str, ...]] = ("POST",)
 

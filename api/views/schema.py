@@ -1,6 +1,6 @@
 """The API's description of itself, and a page to try it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer, OpenApiYamlRenderer2
 from drf_spectacular.utils import extend_schema
@@ -16,24 +16,24 @@ from api.base import ApiView
 class Description(SpectacularAPIView):
     """OpenAPI 3 as JSON, or what of the two `Accept` asks for."""
 
-    renderer_classes: ClassVar[Any] = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiYamlRenderer]
-    authentication_classes: ClassVar[Any] = []
-    permission_classes: ClassVar[Any] = []
-    throttle_classes: ClassVar[Any] = []
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiYamlRenderer]  # noqa: RUF012  # as declared
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
 
 
 class DescriptionInYaml(Description):
     """The same as YAML."""
 
-    renderer_classes: ClassVar[Any] = [OpenApiYamlRenderer2]
+    renderer_classes = [OpenApiYamlRenderer2]  # noqa: RUF012  # as declared
 
 
 class TryIt(SpectacularSwaggerSplitView):
     """Swagger UI, from this site's own files."""
 
-    authentication_classes: ClassVar[Any] = []
-    permission_classes: ClassVar[Any] = []
-    throttle_classes: ClassVar[Any] = []
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
     url_name = "api:schema"
     template_name = "api/docs.html"
 
@@ -42,12 +42,12 @@ class Nothing(ApiView):
     """Whatever else is asked for below /api/."""
 
     open_to_strangers = True
-    permission_classes: ClassVar[Any] = []
+    permission_classes = ()
 
     @extend_schema(exclude=True)
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         raise NotFound(problems.NOT_FOUND)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         raise NotFound(problems.NOT_FOUND)

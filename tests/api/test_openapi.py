@@ -117,10 +117,11 @@ described = schemathesis.openapi.from_wsgi(
                 "negative_data_rejection": {"expected-statuses": ["4xx"]},
                 "positive_data_acceptance": {"expected-statuses": POSSIBLE},
             },
-            # nor what is missing from a search, or which addresses can be called
+            # nor what is missing from a search, which addresses can be called, or how a form carries no file
             "operations": [
                 {
-                    "include-path-regex": "^/api/v1/(search|webhooks|searches|judgements)/",
+                    "include-path-regex": "^/api/v1/(search|webhooks|searches|judgements|images|caption|embed)/",
+                    "include-method": "POST",
                     "checks": {"positive_data_acceptance": {"expected-statuses": [*POSSIBLE, "400"]}},
                 }
             ],
