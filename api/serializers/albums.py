@@ -42,9 +42,7 @@ class AlbumSerializer(serializers.Serializer[Any]):
     is_own = serializers.SerializerMethodField()
     title = serializers.CharField()
     pictures = serializers.IntegerField()
-    cover = serializers.UUIDField(
-        source="front", allow_null=True, help_text="The picture in front."
-    )
+    cover = serializers.UUIDField(source="front", allow_null=True, help_text="The picture in front.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
