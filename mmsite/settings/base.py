@@ -130,6 +130,7 @@ TIME_ZONE = env.one_of("TIME_ZONE", "UTC", zoneinfo.available_timezones(), "a ti
 # What the site speaks: as the browser prefers, unless somebody chooses. Words of English are the keys of the others.
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["mmsite.formats"]
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 31_536_000  # seconds: a year

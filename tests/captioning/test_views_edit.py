@@ -87,7 +87,7 @@ def test_the_history_says_who_when_and_how_sure(client: Client, image: Image, us
     assert "What was said of it (2)" in shown
     assert f'by the describer <span class="break">{INFO.key}</span>, not sure: 40 %' in shown
     assert "by ada" in shown
-    assert shown.index("<p>Rex</p>") < shown.index("<p>a dog</p>")
+    assert shown.index("<p>Rex</p>") < shown.index('<p lang="en">a dog</p>')
 
 
 def test_a_caption_of_the_history_can_be_had_again(client: Client, image: Image, user: User) -> None:
