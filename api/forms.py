@@ -5,31 +5,32 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from api.models import Token
 from gallery.forms import NameField
 from gallery.models import User
 
-LIVES = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "for ever"))
+LIVES = (("30", "30 days"), ("90", "90 days"), ("365", _("a year")), ("", _("for ever")))
 
 
 class NewTokenForm(forms.Form):
     """What a token is for, what it may do, and how long. Only staff may let one run the site."""
 
     name = NameField(
-        label="What is it for?",
+        label=_("What is it for?"),
         max_length=Token.LONGEST_NAME,
-        error_messages={"required": "Say what the token is for."},
+        error_messages={"required": _("Say what the token is for.")},
         widget=forms.TextInput(attrs={"placeholder": "Backup of my phone"}),
     )
     scopes = forms.MultipleChoiceField(
-        label="What may it do?",
+        label=_("What may it do?"),
         choices=Token.Scope.choices,
         initial=[Token.Scope.READ],
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one thing that the token may do."},
+        error_messages={"required": _("Choose at least one thing that the token may do.")},
     )
-    days = forms.ChoiceField(label="How long?", choices=LIVES, initial="365", required=False)
+    days = forms.ChoiceField(label=_("How long?"), choices=LIVES, initial="365", required=False)
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

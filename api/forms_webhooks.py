@@ -1,6 +1,7 @@
 """What people fill in about webhooks."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from api.models_webhooks import Webhook
 
@@ -9,17 +10,17 @@ class NewWebhookForm(forms.Form):
     """Whom to tell, of what."""
 
     url = forms.CharField(
-        label="Address",
+        label=_("Address"),
         max_length=Webhook.LONGEST_URL,
-        error_messages={"required": "Say where to send it."},
+        error_messages={"required": _("Say where to send it.")},
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hook"}),
     )
     events = forms.MultipleChoiceField(
-        label="What should it be told?",
+        label=_("What should it be told?"),
         choices=Webhook.Event.choices,
         initial=[Webhook.Event.READY],
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one thing to be told of."},
+        error_messages={"required": _("Choose at least one thing to be told of.")},
     )
 
 

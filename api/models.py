@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from api.models_webhooks import Webhook, WebhookDelivery
 from gallery.models import User
@@ -17,10 +18,10 @@ class Token(models.Model):
     LONGEST_NAME = 100
 
     class Scope(models.TextChoices):
-        READ = "read", "Look at and search pictures"
-        WRITE = "write", "Upload, change and delete pictures, captions, tags and albums"
-        SHARE = "share", "Share albums with people and by link"
-        ADMIN = "admin", "Run the site; for staff"
+        READ = "read", _("Look at and search pictures")
+        WRITE = "write", _("Upload, change and delete pictures, captions, tags and albums")
+        SHARE = "share", _("Share albums with people and by link")
+        ADMIN = "admin", _("Run the site; for staff")
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=LONGEST_NAME, help_text="What it is for; the owner's own note.")

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models import User
 
@@ -14,10 +15,10 @@ class Webhook(models.Model):
     """An address of a person's that is told of what happens to their pictures."""
 
     class Event(models.TextChoices):
-        READY = "image.ready", "A new picture has its caption and can be found"
-        FAILED = "image.failed", "The work on a picture failed"
-        TRASHED = "image.trashed", "A picture went to the trash"
-        CAPTION = "caption.changed", "A picture has another caption"
+        READY = "image.ready", _("A new picture has its caption and can be found")
+        FAILED = "image.failed", _("The work on a picture failed")
+        TRASHED = "image.trashed", _("A picture went to the trash")
+        CAPTION = "caption.changed", _("A picture has another caption")
 
     PING = "ping"
     LONGEST_URL = 500
@@ -49,7 +50,7 @@ class WebhookDelivery(models.Model):
     class State(models.TextChoices):
         PENDING = "pending"
         DELIVERED = "delivered"
-        FAILED = "failed", "given up"
+        FAILED = "failed", _("given up")
 
     LONGEST_KEY = 100
 

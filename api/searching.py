@@ -103,7 +103,7 @@ def _cursor(offset: int) -> str:
 
 
 def _answered_by(result: SearchResult, *, has_picture: bool) -> str:
-    if WORDS_ALONE in result.notice:
+    if str(WORDS_ALONE) in result.notice:
         return "words"
     if result.notice:
         return "fallback"

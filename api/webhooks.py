@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from api.exceptions import WebhookRefused
 from api.models_webhooks import Webhook, WebhookDelivery
@@ -58,7 +59,9 @@ def webhook_create(*, owner: User, url: str, events: Iterable[str]) -> NewWebhoo
     with transaction.atomic():
         list(User.objects.filter(pk=owner.pk).select_for_update(no_key=True))  # so that MOST holds
         if webhooks_of(owner).count() >= MOST:
-            raise WebhookRefused("url", f"You have {MOST} webhooks. Delete one that you don't use first.")
+            raise WebhookRefused(
+                "url", _("You have %(MOST)s webhooks. Delete one that you don't use first.") % {"MOST": MOST}
+            )
         webhook = Webhook.objects.create(owner=owner, url=url, events=wanted, secret=secret)
         record(owner, "webhook.create", url, events=wanted)
     return NewWebhook(webhook, secret)
@@ -206,19 +209,21 @@ def _about(image: Image) -> dict[str, Any]:
 def _checked_events(events: Iterable[str]) -> list[str]:
     wanted = [event.value for event in Event if event.value in set(events)]
     if not wanted:
-        raise WebhookRefused("events", "Choose at least one thing to be told of.")
+        raise WebhookRefused("events", _("Choose at least one thing to be told of."))
     return wanted
 
 
 def _checked_url(url: str) -> str:
     """The address, normalised. Where it leads is checked again each time that something is sent there."""
     if len(url) > Webhook.LONGEST_URL:
-        raise WebhookRefused("url", f"The address has more than {Webhook.LONGEST_URL} characters.")
+        raise WebhookRefused(
+            "url", _("The address has more than %(LONGEST_URL)s characters.") % {"LONGEST_URL": Webhook.LONGEST_URL}
+        )
     address = read_address(url)
     if address is None:
-        raise WebhookRefused("url", "This is no address such as https://example.com/hook.")
+        raise WebhookRefused("url", _("This is no address such as https://example.com/hook."))
     if address.scheme != "https" and not settings.WEBHOOKS_PRIVATE:
-        raise WebhookRefused("url", "The address must begin with https://, so that nobody reads along.")
+        raise WebhookRefused("url", _("The address must begin with https://, so that nobody reads along."))
     return str(address)
 
 

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from captioning.models import Caption
+from gallery.wording import grouped
 
 if TYPE_CHECKING:  # generic for the type checker alone
     _CaptionField = forms.ModelChoiceField[Caption]
@@ -26,8 +28,8 @@ class CaptionForm(forms.Form):
     text = forms.CharField(
         max_length=Caption.LONGEST,
         error_messages={
-            "required": "A caption needs words.",
-            "max_length": f"A caption has at most {Caption.LONGEST:,} characters.",
+            "required": _("A caption needs words."),
+            "max_length": _("A caption has at most %(LONGEST)s characters.") % {"LONGEST": grouped(Caption.LONGEST)},
         },
     )
     before = forms.CharField(required=False)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Image
 
@@ -26,12 +27,12 @@ class Caption(models.Model):
     class Source(models.TextChoices):
         MODEL = "model"
         PERSON = "person"
-        FILE = "file", "in the file"
+        FILE = "file", _("in the file")
 
     class Review(models.TextChoices):
-        OPEN = "open", "not judged"
-        APPROVED = "approved"
-        REJECTED = "rejected"
+        OPEN = "open", _("not judged")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
 
     LONGEST = 2_000
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning import engine
@@ -79,10 +80,10 @@ def caption_looks(*, image: Image) -> tuple[Look, ...]:
     """
     caption = Caption.objects.filter(image=image, is_current=True, source=Caption.Source.MODEL).first()
     if caption is None or image.thumbnail is None:
-        raise NoLooks("No model wrote this caption.")
+        raise NoLooks(_("No model wrote this caption."))
     captioner = engine.get_captioner()
     if caption.model != captioner.info.key:
-        raise NoLooks("Another model wrote this caption.")
+        raise NoLooks(_("Another model wrote this caption."))
     if not isinstance(captioner, LookingCaptioner):
-        raise NoLooks("The model that wrote this caption can't tell where it looked.")
+        raise NoLooks(_("The model that wrote this caption can't tell where it looked."))
     return captioner.looks(rendition_pixels(image.thumbnail), caption.text)

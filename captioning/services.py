@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning import engine
@@ -82,7 +83,7 @@ def caption_write_by_person(
     """
     text = tidy(text)
     if not text:
-        raise BadCaption("A caption needs words.")
+        raise BadCaption(_("A caption needs words."))
     with transaction.atomic():
         _lock_captions_of(image_id, before=before, after=text)
         current = Caption.objects.filter(image_id=image_id, is_current=True, text=text).first()
@@ -145,7 +146,7 @@ def _lock_captions_of(image_id: int, *, before: str | None = None, after: str | 
     """
     image = Image.with_trash.select_for_update().only("description").get(pk=image_id)
     if before is not None and tidy(image.description) not in (tidy(before), after):
-        raise CaptionChanged("The caption has changed meanwhile.")
+        raise CaptionChanged(_("The caption has changed meanwhile."))
 
 
 def _judge(caption: Caption, review: Caption.Review, person: User | None = None) -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from django.contrib import messages
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -42,7 +43,7 @@ def edit(request: SignedInRequest, image: Image) -> HttpResponse:
     except CaptionChanged as problem:
         image.refresh_from_db(fields=["description"])
         return _edit_again(request, image, text, str(problem), is_changed=True)
-    messages.success(request, "The caption is saved.")
+    messages.success(request, _("The caption is saved."))
     return redirect(image)
 
 
@@ -71,12 +72,12 @@ def choose(request: SignedInRequest, image: Image) -> HttpResponse:
     try:
         if chosen is not None:
             services.caption_choose(caption=chosen, person=request.user, before=before)
-            messages.success(request, "The picture has that caption now.")
+            messages.success(request, _("The picture has that caption now."))
         elif (by_describer := caption_by_describer(image)) is not None:
             services.caption_reopen(caption=by_describer, before=before)
-            messages.success(request, "The picture has the describer's caption now.")
+            messages.success(request, _("The picture has the describer's caption now."))
     except CaptioningError as problem:
-        messages.error(request, f"{problem} Look at it again.")
+        messages.error(request, f"{problem} {_('Look at it again.')}")
     return redirect(image)
 
 

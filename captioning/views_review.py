@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -64,7 +65,7 @@ def judge(request: HttpRequest) -> HttpResponse:
     try:
         _judge(caption, request.user, said)
     except CaptioningError as problem:
-        messages.error(request, f"{problem} Look at it again.")
+        messages.error(request, f"{problem} {_('Look at it again.')}")
         return _go(at=caption.pk, done=done)
     if said["do"] == "undo":
         return _go(at=caption.pk, done=max(0, done - 1))

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
 from gallery import audit, services, sessions
 from gallery.exceptions import GalleryError
@@ -84,7 +85,7 @@ def account_check_deletable(*, user: User) -> None:
     """Raises OnlyAdministrator for the last one who could run the site."""
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
     if user.is_superuser and not others.exists():
-        raise OnlyAdministrator("You are the only administrator. Make somebody else one first, in the admin.")
+        raise OnlyAdministrator(_("You are the only administrator. Make somebody else one first, in the admin."))
 
 
 def accounts_delete(*, users: Iterable[User], by: User) -> None:

@@ -18,8 +18,10 @@ from typing import IO, BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery.exceptions import UploadRefused
+from gallery.wording import grouped
 
 PIECE = 256 << 10
 _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -54,9 +56,12 @@ def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_Bounded(file, most * _LIST_BYTES_PER_ENTRY))
     except _BROKEN as error:
-        raise UploadRefused("This archive is damaged or cut short.") from error
+        raise UploadRefused(_("This archive is damaged or cut short.")) from error
     if (number := len(archive.infolist())) > most:
-        raise UploadRefused(f"This archive holds {number:,} files; the limit is {most:,}.")
+        raise UploadRefused(
+            _("This archive holds %(number)s files; the limit is %(most)s.")
+            % {"number": grouped(number), "most": grouped(most)}
+        )
     return archive
 
 
@@ -77,7 +82,7 @@ def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
             while piece := source.read(PIECE):
                 size += len(piece)
                 if size > limit or _is_bomb(size, info.compress_size):
-                    raise UploadRefused("This file is larger than the archive says.")
+                    raise UploadRefused(_("This file is larger than the archive says."))
                 taken.write(piece)
         taken.seek(0)
     except UploadRefused:
@@ -85,7 +90,7 @@ def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
         raise
     except (*_BROKEN, RuntimeError) as error:
         taken.close()
-        raise UploadRefused("This file is damaged inside its archive.") from error
+        raise UploadRefused(_("This file is damaged inside its archive.")) from error
     return taken
 
 
@@ -95,13 +100,17 @@ def _is_passed_over(name: str) -> bool:
 
 def _check(info: zipfile.ZipInfo, limit: int) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise UploadRefused("This file is locked by a password. Unpack the archive and send the pictures themselves.")
+        raise UploadRefused(
+            _("This file is locked by a password. Unpack the archive and send the pictures themselves.")
+        )
     if info.compress_type not in _METHODS:
-        raise UploadRefused("This file is packed in a way that is not supported here.")
+        raise UploadRefused(_("This file is packed in a way that is not supported here."))
     if is_archive_name(info.filename):
-        raise UploadRefused("This is an archive within an archive. Send it by itself.")
+        raise UploadRefused(_("This is an archive within an archive. Send it by itself."))
     if info.file_size > limit or _is_bomb(info.file_size, info.compress_size):
-        raise UploadRefused(f"This file is too large: the limit is {limit // 1_000_000:,} MB.")
+        raise UploadRefused(
+            _("This file is too large: the limit is %(limit)s MB.") % {"limit": grouped(limit // 1_000_000)}
+        )
 
 
 def _is_bomb(size: int, packed: int) -> bool:

@@ -21,12 +21,15 @@ from urllib.parse import unquote, urljoin, urlsplit
 import urllib3
 from django.conf import settings
 from django.core.files import File
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from gallery import audit
 from gallery.exceptions import UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import User
+from gallery.wording import grouped
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +45,8 @@ _OK = 200
 
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
-UNREACHABLE = "The machine at this address could not be reached."
-NOT_PUBLIC = "This address is not a public one on the web."
+UNREACHABLE = gettext_lazy("The machine at this address could not be reached.")
+NOT_PUBLIC = gettext_lazy("This address is not a public one on the web.")
 
 
 class Place(NamedTuple):
@@ -58,7 +61,7 @@ def picture_fetch(*, owner: User, url: str, visibility: str) -> Outcome:
     """Takes in the picture at an address. What became of it, or why it is not fetched."""
     try:
         if not settings.URL_IMPORT:
-            raise UploadRefused("This site fetches no pictures from the web.")
+            raise UploadRefused(_("This site fetches no pictures from the web."))
         with fetched(url) as (file, name):
             outcome = picture_take(owner=owner, file=File(file), file_name=name, visibility=visibility)
     except UploadRefused as refusal:
@@ -71,7 +74,7 @@ def picture_fetch(*, owner: User, url: str, visibility: str) -> Outcome:
 def fetched(url: str) -> Iterator[tuple[IO[bytes], str]]:
     """What lies at an address, in a temporary file, and what it is called there. Raises UploadRefused."""
     if not _slots.acquire(blocking=False):
-        raise UploadRefused("Other pictures are being fetched just now. Try again in a moment.")
+        raise UploadRefused(_("Other pictures are being fetched just now. Try again in a moment."))
     try:
         with tempfile.TemporaryFile() as file:
             name = _fetch(url, file)
@@ -87,19 +90,19 @@ def place_of(url: str) -> Place:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
-        raise UploadRefused("This is not an address on the web.") from None
+        raise UploadRefused(_("This is not an address on the web.")) from None
     if parts.scheme not in PORTS or not parts.hostname:
-        raise UploadRefused("This is not an address on the web: it begins with https:// or http://.")
+        raise UploadRefused(_("This is not an address on the web: it begins with https:// or http://."))
     if parts.username is not None or parts.password is not None:
-        raise UploadRefused("An address with a password in it is not fetched.")
+        raise UploadRefused(_("An address with a password in it is not fetched."))
     if port not in (None, PORTS[parts.scheme]):
-        raise UploadRefused("An address with a port of its own is not fetched.")
+        raise UploadRefused(_("An address with a port of its own is not fetched."))
     try:
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         target.encode("ascii")
     except UnicodeError:
-        raise UploadRefused("This is not an address on the web.") from None
+        raise UploadRefused(_("This is not an address on the web.")) from None
     return Place(parts.scheme, host, target)
 
 
@@ -111,10 +114,10 @@ def public_addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise UploadRefused(UNREACHABLE) from None
+        raise UploadRefused(str(UNREACHABLE)) from None
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
     if not addresses or not all(is_public(address) for address in addresses):
-        raise UploadRefused(NOT_PUBLIC)
+        raise UploadRefused(str(NOT_PUBLIC))
     return addresses
 
 
@@ -134,17 +137,20 @@ def is_public(address: str) -> bool:
 
 def _fetch(url: str, file: IO[bytes]) -> str:
     end = monotonic() + SECONDS
-    for _ in range(MOST_REDIRECTS + 1):
+    for __ in range(MOST_REDIRECTS + 1):
         place = place_of(url)
         with _asked(place, end) as response:
             if response.status in _REDIRECTS and (location := response.headers.get("Location")):
                 url = urljoin(url, location)
                 continue
             if response.status != _OK:
-                raise UploadRefused(f"There is nothing to fetch at this address (it answered {response.status}).")
+                raise UploadRefused(
+                    _("There is nothing to fetch at this address (it answered %(status)s).")
+                    % {"status": response.status}
+                )
             _save(response, file)
             return unquote(PurePosixPath(urlsplit(url).path).name) or place.host
-    raise UploadRefused("This address leads on and on to others.")
+    raise UploadRefused(_("This address leads on and on to others."))
 
 
 @contextmanager
@@ -161,8 +167,8 @@ def _asked(place: Place, end: float) -> Iterator[urllib3.BaseHTTPResponse]:
         yield connection.getresponse()
     except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
         if monotonic() >= end:
-            raise UploadRefused("The machine at this address takes too long.") from error
-        raise UploadRefused("The connection broke before the picture was here. Try again.") from error
+            raise UploadRefused(_("The machine at this address takes too long.")) from error
+        raise UploadRefused(_("The connection broke before the picture was here. Try again.")) from error
     finally:
         timer.cancel()
         connection.close()
@@ -187,7 +193,7 @@ def _connect(place: Place) -> HTTPConnection:
             continue
         connection.sock.settimeout(READ_SECONDS)
         return connection
-    raise UploadRefused(UNREACHABLE)
+    raise UploadRefused(str(UNREACHABLE))
 
 
 def _cut(connection: HTTPConnection) -> None:
@@ -201,5 +207,8 @@ def _save(response: urllib3.BaseHTTPResponse, file: IO[bytes]) -> None:
     while piece := response.read(_PIECE):
         size += len(piece)
         if size > limit:
-            raise UploadRefused(f"The file at this address is too large: the limit is {limit // 1_000_000:,} MB.")
+            raise UploadRefused(
+                _("The file at this address is too large: the limit is %(limit)s MB.")
+                % {"limit": grouped(limit // 1_000_000)}
+            )
         file.write(piece)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from PIL import ExifTags, TiffImagePlugin
 from PIL import Image as PILImage
 
@@ -31,7 +34,6 @@ FORMATS = {
     )
 }
 _LABELS = [kind.label for kind in FORMATS.values()]
-SUPPORTED = f"Supported are {', '.join(_LABELS[:-1])} and {_LABELS[-1]}."
 
 _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
@@ -44,17 +46,17 @@ _SIGNATURES = {
     b"MM\0+": "TIFF",
 }
 _UNSUPPORTED = {
-    b"BM": "BMP pictures",
-    b"8BPS": "Photoshop files",
-    b"%PDF": "PDF files",
-    b"\0\0\x01\0": "icons",
-    b"\0\0\0\x0cjP  ": "JPEG 2000 pictures",
-    b"\0\0\0\x0cJXL ": "JPEG XL pictures",
-    b"\xff\x0a": "JPEG XL pictures",
-    b"PK\x03\x04": "archives",
-    b"\x1aE\xdf\xa3": "videos",
+    b"BM": _("BMP pictures"),
+    b"8BPS": _("Photoshop files"),
+    b"%PDF": _("PDF files"),
+    b"\0\0\x01\0": _("icons"),
+    b"\0\0\0\x0cjP  ": _("JPEG 2000 pictures"),
+    b"\0\0\0\x0cJXL ": _("JPEG XL pictures"),
+    b"\xff\x0a": _("JPEG XL pictures"),
+    b"PK\x03\x04": _("archives"),
+    b"\x1aE\xdf\xa3": _("videos"),
 }
-_RAW = "camera raw files"
+_RAW = _("camera raw files")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
@@ -71,11 +73,11 @@ def identify(head: bytes) -> Format:
     if head[4:8] == b"ftyp":
         return _iso_media(head)
     if b"<svg" in head.lower():
-        raise _unsupported("SVG drawings")
+        raise _unsupported(_("SVG drawings"))
     for signature, label in _UNSUPPORTED.items():
         if head.startswith(signature):
             raise _unsupported(label)
-    raise UploadRefused(f"This file is not a picture that we know. {SUPPORTED}")
+    raise UploadRefused(f"{gettext('This file is not a picture that we know.')} {_supported()}")
 
 
 def _iso_media(head: bytes) -> Format:
@@ -86,7 +88,7 @@ def _iso_media(head: bytes) -> Format:
         return FORMATS["AVIF"]
     if major in _HEIF_BRANDS:
         return FORMATS["HEIF"]
-    raise _unsupported(_RAW if major == b"crx " else "videos")
+    raise _unsupported(_RAW if major == b"crx " else _("videos"))
 
 
 def refuse_raw(picture: PILImage.Image) -> None:
@@ -100,5 +102,14 @@ def refuse_raw(picture: PILImage.Image) -> None:
             raise _unsupported(_RAW)
 
 
-def _unsupported(label: str) -> UploadRefused:
-    return UploadRefused(f"{label[0].upper()}{label[1:]} are not supported. {SUPPORTED}")
+def _unsupported(label: Promise) -> UploadRefused:
+    kind = str(label)
+    sentence = gettext("%(kind)s are not supported.") % {"kind": kind[0].upper() + kind[1:]}
+    return UploadRefused(f"{sentence} {_supported()}")
+
+
+def _supported() -> str:
+    return gettext("Supported are %(formats)s and %(last)s.") % {
+        "formats": ", ".join(_LABELS[:-1]),
+        "last": _LABELS[-1],
+    }

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.models import Album, Tag, User, Visibility
 from gallery.names import folded, tidy
@@ -32,16 +34,16 @@ class ManyFilesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
         if not data:
-            raise forms.ValidationError("Choose at least one picture.", code="required")
+            raise forms.ValidationError(_("Choose at least one picture."), code="required")
         return list(data)
 
 
 class UploadForm(forms.Form):
     """Files of one upload, and who may see them; private where nothing is said."""
 
-    pictures = ManyFilesField(label="Pictures", widget=ManyFilesInput(attrs={"accept": PICTURE_TYPES}))
+    pictures = ManyFilesField(label=gettext_lazy("Pictures"), widget=ManyFilesInput(attrs={"accept": PICTURE_TYPES}))
     visibility = forms.ChoiceField(
-        label="Who may see them", choices=Visibility.choices, initial=Visibility.PRIVATE, required=False
+        label=gettext_lazy("Who may see them"), choices=Visibility.choices, initial=Visibility.PRIVATE, required=False
     )
 
     def clean_visibility(self) -> Visibility:
@@ -52,9 +54,9 @@ class UrlForm(forms.Form):
     """Where on the web a picture is, and who may see it here."""
 
     url = forms.CharField(
-        label="Address of a picture on the web",
+        label=gettext_lazy("Address of a picture on the web"),
         max_length=2_000,
-        error_messages={"required": "Say at which address the picture is."},
+        error_messages={"required": gettext_lazy("Say at which address the picture is.")},
     )
     visibility = forms.ChoiceField(choices=Visibility.choices, required=False)
 
@@ -65,7 +67,7 @@ class UrlForm(forms.Form):
 class VisibilityForm(forms.Form):
     """Who may see a picture."""
 
-    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices)
+    visibility = forms.ChoiceField(label=gettext_lazy("Who may see it"), choices=Visibility.choices)
 
     def clean_visibility(self) -> Visibility:
         return Visibility(self.cleaned_data["visibility"])
@@ -107,7 +109,7 @@ class UuidsField(forms.Field):
     def to_python(self, value: Any) -> list[UUID]:
         texts = value or []
         if len(texts) > self.most:
-            raise forms.ValidationError(f"At most {self.most} pictures at once.", code="many")
+            raise forms.ValidationError(_("At most %(most)s pictures at once.") % {"most": self.most}, code="many")
         one = forms.UUIDField()
         return [one.clean(text) for text in texts]
 
@@ -123,11 +125,13 @@ class TagNamesField(forms.CharField):
             if name := tidy(part):
                 names.setdefault(folded(name), name)
         if any(len(name) > Tag.LONGEST_NAME for name in names.values()):
-            raise forms.ValidationError(f"A tag has at most {Tag.LONGEST_NAME} characters.", code="long")
+            raise forms.ValidationError(
+                _("A tag has at most %(most)s characters.") % {"most": Tag.LONGEST_NAME}, code="long"
+            )
         if len(names) > self.MOST:
-            raise forms.ValidationError(f"At most {self.MOST} tags at once.", code="many")
+            raise forms.ValidationError(_("At most %(most)s tags at once.") % {"most": self.MOST}, code="many")
         if self.required and not names:
-            raise forms.ValidationError("Say at least one tag.", code="required")
+            raise forms.ValidationError(_("Say at least one tag."), code="required")
         return list(names.values())
 
 
@@ -152,15 +156,15 @@ class TagNameForm(forms.Form):
     name = NameField(
         max_length=Tag.LONGEST_NAME,
         error_messages={
-            "required": "Say what it should be called.",
-            "max_length": f"A tag has at most {Tag.LONGEST_NAME} characters.",
+            "required": gettext_lazy("Say what it should be called."),
+            "max_length": gettext_lazy("A tag has at most %(most)s characters.") % {"most": Tag.LONGEST_NAME},
         },
     )
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if "," in name:
-            raise forms.ValidationError("A tag has no comma: commas part tags.")
+            raise forms.ValidationError(_("A tag has no comma: commas part tags."))
         return name
 
 
@@ -170,8 +174,8 @@ class AlbumForm(forms.Form):
     title = NameField(
         max_length=Album.LONGEST_TITLE,
         error_messages={
-            "required": "Say what the album should be called.",
-            "max_length": f"A title has at most {Album.LONGEST_TITLE} characters.",
+            "required": gettext_lazy("Say what the album should be called."),
+            "max_length": gettext_lazy("A title has at most %(most)s characters.") % {"most": Album.LONGEST_TITLE},
         },
     )
 
@@ -184,7 +188,7 @@ class OwnAlbumField(_AlbumField):
             Album.objects.none(),
             to_field_name="uuid",
             required=False,
-            error_messages={"invalid_choice": "There is no such album."},
+            error_messages={"invalid_choice": gettext_lazy("There is no such album.")},
         )
 
 
@@ -222,9 +226,11 @@ class ArchiveForm(forms.Form):
     ORIGINALS, LARGE = "originals", "large"
 
     size = forms.ChoiceField(
-        label="Size", choices=[(ORIGINALS, "Originals, where allowed"), (LARGE, "As shown")], required=False
+        label=gettext_lazy("Size"),
+        choices=[(ORIGINALS, gettext_lazy("Originals, where allowed")), (LARGE, gettext_lazy("As shown"))],
+        required=False,
     )
-    captions = forms.BooleanField(label="With a table of the captions", required=False)
+    captions = forms.BooleanField(label=gettext_lazy("With a table of the captions"), required=False)
     image = UuidsField(most=500, required=False)
 
 
@@ -243,12 +249,12 @@ class SelectionForm(OwnAlbumsForm):
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
-        no_album = not (said.get("album") or said.get("title")) and "Choose an album, or name a new one."
+        no_album = not (said.get("album") or said.get("title")) and _("Choose an album, or name a new one.")
         missing = {
-            "tag": not said.get("tags") and "Say at least one tag.",
+            "tag": not said.get("tags") and _("Say at least one tag."),
             "album": no_album,
             "share": no_album,
-            "out": not said.get("within") and "There is no such album.",
+            "out": not said.get("within") and _("There is no such album."),
         }
         if not self.errors and (sentence := missing.get(said["do"])):
             raise forms.ValidationError(sentence, code="required")

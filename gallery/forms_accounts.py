@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetForm
 from django.contrib.auth.forms import UserCreationForm
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery import mail
 from gallery.forms import NameField
@@ -24,8 +26,8 @@ class SignUpForm(_UserCreationForm):
     class Meta(UserCreationForm.Meta):
         model = User
         fields = ("username", "email")
-        labels: ClassVar = {"email": "E-mail address"}
-        help_texts: ClassVar = {"username": "Letters, digits and @ . + - _"}
+        labels: ClassVar = {"email": gettext_lazy("E-mail address")}
+        help_texts: ClassVar = {"username": gettext_lazy("Letters, digits and @ . + - _")}
         widgets: ClassVar = {"email": forms.EmailInput(attrs={"autocomplete": "email"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,9 +35,9 @@ class SignUpForm(_UserCreationForm):
         email = self.fields["email"]
         email.required = mail.sends_mail()
         email.help_text = (
-            "You get a link there when you forget your password. Nobody else sees it."
+            _("You get a link there when you forget your password. Nobody else sees it.")
             if email.required
-            else "May be left out: this site sends no mail."
+            else _("May be left out: this site sends no mail.")
         )
 
 
@@ -43,13 +45,16 @@ class ProfileForm(forms.Form):
     """What others read about somebody."""
 
     display_name = NameField(
-        label="Name to show", required=False, max_length=100, help_text="Left empty, it is your user name."
+        label=gettext_lazy("Name to show"),
+        required=False,
+        max_length=100,
+        help_text=gettext_lazy("Left empty, it is your user name."),
     )
     about = NameField(
-        label="About you",
+        label=gettext_lazy("About you"),
         required=False,
         max_length=300,
-        help_text="A line for your page, which shows your public pictures to everyone.",
+        help_text=gettext_lazy("A line for your page, which shows your public pictures to everyone."),
     )
 
 
@@ -57,7 +62,7 @@ class EmailForm(forms.Form):
     """An e-mail address, or none."""
 
     email = forms.EmailField(
-        label="E-mail address",
+        label=gettext_lazy("E-mail address"),
         required=False,
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
@@ -67,9 +72,13 @@ class EmailForm(forms.Form):
 class DeleteAccountForm(forms.Form):
     """Somebody's user name and password, so that nobody deletes an account by mistake, or another's."""
 
-    username = forms.CharField(label="Your user name", widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    username = forms.CharField(
+        label=gettext_lazy("Your user name"), widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     password = forms.CharField(
-        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label=gettext_lazy("Your password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -79,13 +88,13 @@ class DeleteAccountForm(forms.Form):
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
         if username != self.user.username:
-            raise forms.ValidationError("That is not your user name.")
+            raise forms.ValidationError(_("That is not your user name."))
         return username
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if not self.user.check_password(password):
-            raise forms.ValidationError("That is not your password.")
+            raise forms.ValidationError(_("That is not your password."))
         return password
 
 
@@ -93,13 +102,16 @@ class InvitationForm(forms.Form):
     """How long an invitation holds, and whom to send it to, where the site sends mail."""
 
     days = forms.TypedChoiceField(
-        label="Good for", coerce=int, choices=[(1, "a day"), (7, "a week"), (30, "30 days")], initial=7
+        label=gettext_lazy("Good for"),
+        coerce=int,
+        choices=[(1, gettext_lazy("a day")), (7, gettext_lazy("a week")), (30, gettext_lazy("30 days"))],
+        initial=7,
     )
     email = forms.EmailField(
-        label="Send it to",
+        label=gettext_lazy("Send it to"),
         required=False,
         max_length=254,
-        help_text="Left empty, you get a link to pass on.",
+        help_text=gettext_lazy("Left empty, you get a link to pass on."),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
 
@@ -113,7 +125,7 @@ class PasswordResetForm(DjangoPasswordResetForm):
     """Django's own, but it keeps nobody waiting, and sends an address three mails an hour at most."""
 
     email = forms.EmailField(
-        label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -5,11 +5,19 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.forms import NameField
 from gallery.models import AlbumLink, AlbumMember
 
-PERIODS = [("", "Never"), ("1", "In a day"), ("7", "In a week"), ("30", "In 30 days"), ("date", "On a date…")]
+PERIODS = [
+    ("", gettext_lazy("Never")),
+    ("1", gettext_lazy("In a day")),
+    ("7", gettext_lazy("In a week")),
+    ("30", gettext_lazy("In 30 days")),
+    ("date", gettext_lazy("On a date…")),
+]
 SHORTEST_PASSWORD = 6
 # Names and passwords, which no browser should fill in or correct.
 AS_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -19,12 +27,12 @@ class MemberForm(forms.Form):
     """Somebody to share an album with, by their user name, and what they may do there."""
 
     username = forms.CharField(
-        label="User name",
+        label=gettext_lazy("User name"),
         max_length=150,
-        widget=forms.TextInput(attrs=AS_TYPED | {"placeholder": "User name"}),
-        error_messages={"required": "Say with whom: type a user name."},
+        widget=forms.TextInput(attrs=AS_TYPED | {"placeholder": gettext_lazy("User name")}),
+        error_messages={"required": gettext_lazy("Say with whom: type a user name.")},
     )
-    role = forms.ChoiceField(label="What they may do", choices=AlbumMember.Role.choices, required=False)
+    role = forms.ChoiceField(label=gettext_lazy("What they may do"), choices=AlbumMember.Role.choices, required=False)
 
     def clean_role(self) -> str:
         return str(self.cleaned_data["role"] or AlbumMember.Role.VIEW)
@@ -41,30 +49,38 @@ class RoleForm(forms.Form):
 class LinkForm(forms.Form):
     """A new link to an album."""
 
-    label = NameField(label="Whom it is for", max_length=AlbumLink._meta.get_field("label").max_length, required=False)
-    ends = forms.ChoiceField(label="Ends", choices=PERIODS, required=False)
+    label = NameField(
+        label=gettext_lazy("Whom it is for"), max_length=AlbumLink._meta.get_field("label").max_length, required=False
+    )
+    ends = forms.ChoiceField(label=gettext_lazy("Ends"), choices=PERIODS, required=False)
     until = forms.DateField(
-        label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("Last day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     password = forms.CharField(
-        label="Password",
+        label=gettext_lazy("Password"),
         required=False,
         min_length=SHORTEST_PASSWORD,
         max_length=100,
         strip=False,
         widget=forms.TextInput(attrs=AS_TYPED),
-        error_messages={"min_length": f"A password has at least {SHORTEST_PASSWORD} characters."},
+        error_messages={
+            "min_length": gettext_lazy("A password has at least %(least)s characters.") % {"least": SHORTEST_PASSWORD}
+        },
     )
-    allows_download = forms.BooleanField(label="Originals of my pictures may be downloaded", required=False)
-    is_public = forms.BooleanField(label="List it among the public albums, for everyone", required=False)
+    allows_download = forms.BooleanField(
+        label=gettext_lazy("Originals of my pictures may be downloaded"), required=False
+    )
+    is_public = forms.BooleanField(label=gettext_lazy("List it among the public albums, for everyone"), required=False)
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = self.cleaned_data
         if said.get("ends") == "date" and "until" in said:
             if said["until"] is None:
-                raise forms.ValidationError("Say the last day on which the link should work.", code="until")
+                raise forms.ValidationError(_("Say the last day on which the link should work."), code="until")
             if said["until"] < timezone.localdate():
-                raise forms.ValidationError("That day is over: choose a later one.", code="until")
+                raise forms.ValidationError(_("That day is over: choose a later one."), code="until")
         return said
 
     def expires_at(self) -> datetime | None:
@@ -80,7 +96,7 @@ class LinkPasswordForm(forms.Form):
     """The password of a link."""
 
     password = forms.CharField(
-        label="Password",
+        label=gettext_lazy("Password"),
         max_length=1000,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "autofocus": True}),

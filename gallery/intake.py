@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.core.files import File
+from django.utils.translation import gettext as _
 
 from gallery import services
 from gallery.exceptions import UploadRefused
@@ -38,7 +39,7 @@ def picture_take(
     except UploadRefused as refusal:
         return Outcome(file_name, "refused", str(refusal))
     if creation.created:
-        return Outcome(file_name, "created", "Uploaded", creation.image)
+        return Outcome(file_name, "created", _("Uploaded"), creation.image)
     if creation.restored:
-        return Outcome(file_name, "duplicate", "This picture was in your trash, and is back", creation.image)
-    return Outcome(file_name, "duplicate", "You have this picture already", creation.image)
+        return Outcome(file_name, "duplicate", _("This picture was in your trash, and is back"), creation.image)
+    return Outcome(file_name, "duplicate", _("You have this picture already"), creation.image)

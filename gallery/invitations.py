@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery import audit
 from gallery.exceptions import GalleryError
@@ -19,7 +20,7 @@ class InvitationSpent(GalleryError):
     """An invitation was used, withdrawn, or has run out. `str()` of it is a sentence for whoever has it."""
 
     def __init__(self) -> None:
-        super().__init__("This invitation has been used, was withdrawn, or has run out. Ask for another one.")
+        super().__init__(_("This invitation has been used, was withdrawn, or has run out. Ask for another one."))
 
 
 def may_invite(user: Viewer) -> bool:

@@ -15,6 +15,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.encoding import iri_to_uri
+from django.utils.translation import gettext as _
 
 from gallery import audit
 from gallery.addresses import Addresses
@@ -73,7 +74,7 @@ def link_create(
     Raises NotShared where the album was deleted meanwhile."""
     with transaction.atomic():
         if not Album.objects.select_for_update().filter(pk=album.pk).exists():
-            raise NotShared("The album was deleted meanwhile.")
+            raise NotShared(_("The album was deleted meanwhile."))
         link = AlbumLink.objects.create(
             album=album,
             created_by=by,

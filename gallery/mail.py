@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import get_language
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,13 @@ def mail_send(*, to: str, template: str, **context: Any) -> bool:
 
 def mail_send_later(*, to: str, template: str, **context: Any) -> None:
     """As `mail_send`, without waiting for it."""
-    postman.submit(mail_send, to=to, template=template, **context)
+    postman.submit(_send_in, get_language(), to=to, template=template, **context)
+
+
+def _send_in(language: str, **mail: Any) -> None:
+    """The thread of the postman speaks no language of its own."""
+    with translation.override(language):
+        mail_send(**mail)
 
 
 def is_too_often(kind: str, whom: str, *, most: int, seconds: int) -> bool:

@@ -16,12 +16,15 @@ from itertools import chain, product
 from typing import IO
 
 from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from PIL import Image as PILImage
 from PIL import ImageChops, ImageCms, ImageFile, PngImagePlugin
 
 from gallery.exceptions import UploadRefused
 from gallery.formats import Format, identify, refuse_raw
 from gallery.metadata import read_orientation
+from gallery.wording import grouped
 
 PILImage.MAX_IMAGE_PIXELS = None
 # Editors keep megabytes of history in PNG texts. What guards the memory is the limit on all texts together (64 MB).
@@ -113,11 +116,15 @@ def decode_fully(source: ImageFile.ImageFile, kind: Format) -> Iterator[PILImage
         frames += 1
         pixels += source.width * source.height
         if frames > limits["frames"]:
-            raise UploadRefused(f"This animation has more than {limits['frames']:,} frames, which is the limit.")
+            raise UploadRefused(
+                _("This animation has more than %(frames)s frames, which is the limit.")
+                % {"frames": grouped(limits["frames"])}
+            )
         if pixels > limits["animation_pixels"] and frames > 1:
             limit = in_millions(limits["animation_pixels"])
             raise UploadRefused(
-                f"The frames of this animation have more than {limit} megapixels together, which is the limit."
+                _("The frames of this animation have more than %(limit)s megapixels together, which is the limit.")
+                % {"limit": limit}
             )
         yield source
         if not kind.animates:
@@ -132,18 +139,24 @@ def in_turn(size: tuple[int, int]) -> AbstractContextManager[object]:
 def check_size(width: int, height: int) -> None:
     """Raises UploadRefused when a picture of this size (pixels) is over the limits."""
     limits = settings.GALLERY_LIMITS
-    side, name = max((width, "wide"), (height, "high"))
-    if side > limits["side"]:
-        raise UploadRefused(f"This picture is {side:,} pixels {name}; the limit is {limits['side']:,}.")
+    if (side := max(width, height)) > limits["side"]:
+        too_large = (
+            _("This picture is %(side)s pixels wide; the limit is %(limit)s.")
+            if width >= height
+            else _("This picture is %(side)s pixels high; the limit is %(limit)s.")
+        )
+        raise UploadRefused(too_large % {"side": grouped(side), "limit": grouped(limits["side"])})
     if width * height > limits["pixels"]:
         raise UploadRefused(
-            f"This picture has {in_millions(width * height)} megapixels; the limit is {in_millions(limits['pixels'])}."
+            _("This picture has %(number)s megapixels; the limit is %(limit)s.")
+            % {"number": in_millions(width * height), "limit": in_millions(limits["pixels"])}
         )
 
 
 def in_millions(number: int) -> str:
     """Pixels or bytes in millions, for people: rounded up, so that what is over a limit reads so."""
-    return f"{math.ceil(number / 100_000) / 10:,g}"
+    tenths = math.ceil(number / 100_000)
+    return number_format(tenths / 10, decimal_pos=1 if tenths % 10 else 0, force_grouping=True)
 
 
 def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Image:
@@ -190,11 +203,11 @@ def refusing_broken(kind: Format) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise UploadRefused("This picture is too large to be opened here.") from error
+        raise UploadRefused(_("This picture is too large to be opened here.")) from error
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UploadRefused(f"This {kind.label} file is damaged or cut short.") from error
+        raise UploadRefused(_("This %(format)s file is damaged or cut short.") % {"format": kind.label}) from error
 
 
 @cache

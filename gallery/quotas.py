@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Sum
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from gallery.exceptions import UploadRefused
 from gallery.models import Image, User
@@ -36,8 +39,9 @@ def in_words(byte_size: int) -> str:
     """Such as "1.2 GB"; thousands of thousands, as the settings count."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if byte_size >= size:
-            return f"{byte_size / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{byte_size} bytes"
+            tenths = round(byte_size / size * 10)
+            return f"{number_format(tenths / 10, decimal_pos=1 if tenths % 10 else 0)} {unit}"
+    return ngettext("%(number)s byte", "%(number)s bytes", byte_size) % {"number": byte_size}
 
 
 def limit_of(user: User) -> int | None:
@@ -69,7 +73,10 @@ def room_take(*, owner: User, byte_size: int) -> None:
 def _check(room: Room, byte_size: int) -> None:
     if room.limit is not None and room.used + byte_size > room.limit:
         raise UploadRefused(
-            f"There is no room for this picture of {in_words(byte_size)}: your pictures, those in the trash included, "
-            f"take {room.used_words} of your {room.limit_words}. Delete some for good, or ask whoever runs this site "
-            "for more."
+            _(
+                "There is no room for this picture of %(size)s: your pictures, those in the trash included, "
+                "take %(used)s of your %(limit)s. Delete some for good, or ask whoever runs this site "
+                "for more."
+            )
+            % {"size": in_words(byte_size), "used": room.used_words, "limit": room.limit_words}
         )

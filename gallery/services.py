@@ -11,6 +11,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from PIL import Image as PILImage
 
 from gallery import renditions, stages
@@ -119,8 +120,8 @@ def _bytes_store(name: str, file: "File[bytes]") -> str:
     except OSError as error:
         logger.exception("Could not store %s", name)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UploadRefused("There is no room left on this site to store the picture.") from error
-        raise UploadRefused("The picture could not be stored; please try again later.") from error
+            raise UploadRefused(_("There is no room left on this site to store the picture.")) from error
+        raise UploadRefused(_("The picture could not be stored; please try again later.")) from error
 
 
 def image_set_visibility(*, image: Image, visibility: str) -> Image:

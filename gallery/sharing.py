@@ -5,6 +5,7 @@ A picture is in another person's album as long as its owner is a member of it: w
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from gallery import audit
 from gallery.albums import album_remove
@@ -37,15 +38,15 @@ def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMemb
     named = User.objects.filter(username__iexact=username.strip(), is_active=True)
     person = named.filter(username=username.strip()).first() or named.first()
     if person is None:
-        raise NotShared(f"Nobody here has the user name “{username.strip()}”.")
+        raise NotShared(_("Nobody here has the user name “%(name)s”.") % {"name": username.strip()})
     if person.pk == album.owner_id:
-        raise NotShared("The album is theirs already." if by.pk != person.pk else "The album is yours already.")
+        raise NotShared(_("The album is theirs already.") if by.pk != person.pk else _("The album is yours already."))
     with transaction.atomic():
         if not Album.objects.select_for_update().filter(pk=album.pk).exists():
-            raise NotShared("The album was deleted meanwhile.")
+            raise NotShared(_("The album was deleted meanwhile."))
         member, is_new = AlbumMember.objects.get_or_create(album=album, person=person, defaults={"role": role})
         if not is_new:
-            raise NotShared(f"{person.shown_name} sees the album already.")
+            raise NotShared(_("%(name)s sees the album already.") % {"name": person.shown_name})
         audit.record(by, "album.share", album, person=person.username, role=role)
     return member
 

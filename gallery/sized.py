@@ -9,13 +9,21 @@ import threading
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from gallery import pictures
 from gallery.exceptions import RendererBusy
 from gallery.models import Image
 
 # Pixels on the longer side.
 SIDES = {"small": 400, "medium": 1280, "large": 2048, "huge": 4096}
-LABELS = {"small": "Small", "medium": "Medium", "large": "Large", "huge": "Very large"}
+LABELS = {
+    "small": gettext_lazy("Small"),
+    "medium": gettext_lazy("Medium"),
+    "large": gettext_lazy("Large"),
+    "huge": gettext_lazy("Very large"),
+}
 QUALITY = 88
 
 _renderer = threading.Lock()
@@ -31,7 +39,7 @@ class Size:
 
     @property
     def label(self) -> str:
-        return LABELS[self.name]
+        return str(LABELS[self.name])
 
 
 def sizes_of(image: Image) -> list[Size]:
@@ -49,7 +57,7 @@ def jpeg_of(image: Image, *, size: Size) -> bytes:
     FileNotFoundError where it is gone.
     """
     if not _renderer.acquire(blocking=False):
-        raise RendererBusy("Another picture is being prepared. Try again in a few seconds.")
+        raise RendererBusy(_("Another picture is being prepared. Try again in a few seconds."))
     try:
         side = SIDES[size.name]
         with image.original.open("rb") as file:

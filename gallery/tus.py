@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.urls import reverse
 from django.utils.http import http_date
+from django.utils.translation import gettext as _
 
 from gallery import uploads
 from gallery.exceptions import OffsetMismatch, UploadBusy, UploadGone, UploadRefused
@@ -58,9 +59,9 @@ def answer(request: HttpRequest, *, owner: User, uuid: UUID | None, address: Add
         response = _sentence(409, str(mismatch))
         response["Upload-Offset"] = str(mismatch.expected)
     except UploadBusy:
-        response = _sentence(423, "This upload is being written to just now. Try again in a moment.")
+        response = _sentence(423, _("This upload is being written to just now. Try again in a moment."))
     except UploadGone:
-        response = _sentence(410, "This upload is over, or its file is gone. Begin again.")
+        response = _sentence(410, _("This upload is over, or its file is gone. Begin again."))
     response["Tus-Resumable"] = VERSION
     response["Cache-Control"] = "no-store"
     return response
@@ -107,7 +108,7 @@ def _answer(request: HttpRequest, owner: User, uuid: UUID | None, address: Addre
         return _of_all(method, request, owner, address)
     upload = uploads.upload_of(owner, uuid)
     if upload is None:
-        raise _Problem(404, "There is no such upload.")
+        raise _Problem(404, _("There is no such upload."))
     return _of_one(method, request, upload, address)
 
 
@@ -116,7 +117,7 @@ def _of_all(method: str | None, request: HttpRequest, owner: User, address: Addr
         return JsonResponse({"uploads": [as_json(each, url=address(each)) for each in uploads.uploads_of(owner)]})
     if method == "POST":
         return _create(request, owner, address)
-    raise _Problem(405, "There is nothing like that here.", Allow="OPTIONS, GET, POST")
+    raise _Problem(405, _("There is nothing like that here."), Allow="OPTIONS, GET, POST")
 
 
 def _of_one(method: str | None, request: HttpRequest, upload: Upload, address: Address) -> HttpResponse:
@@ -129,7 +130,7 @@ def _of_one(method: str | None, request: HttpRequest, upload: Upload, address: A
     if method == "DELETE":
         uploads.upload_delete(upload=upload)
         return HttpResponse(status=204)
-    raise _Problem(405, "There is nothing like that here.", Allow="OPTIONS, GET, HEAD, PATCH, DELETE")
+    raise _Problem(405, _("There is nothing like that here."), Allow="OPTIONS, GET, HEAD, PATCH, DELETE")
 
 
 def _options() -> HttpResponse:
@@ -182,7 +183,7 @@ def _patch(request: HttpRequest, upload: Upload) -> HttpResponse:
     if offset != upload.received:
         raise OffsetMismatch(upload.received)
     if offset + length > upload.byte_size:
-        raise _Problem(413, "This is more than was announced.")
+        raise _Problem(413, _("This is more than was announced."))
     for piece in _pieces(request, length):
         uploads.upload_append(upload=upload, offset=offset, data=piece)
         offset += len(piece)
@@ -200,7 +201,7 @@ def _pieces(request: HttpRequest, length: int) -> Iterator[bytes]:
         while piece := _read(request, PIECE):
             yield piece
         return
-    name, _, expected = given.partition(" ")
+    name, __, expected = given.partition(" ")
     if name not in ALGORITHMS:
         raise _Problem(400, "There is no such checksum algorithm here.")
     if length > MOST_CHECKED:
@@ -208,7 +209,7 @@ def _pieces(request: HttpRequest, length: int) -> Iterator[bytes]:
     piece = _read(request, length)
     digest = base64.b64encode(ALGORITHMS[name](piece, usedforsecurity=False).digest()).decode()
     if not hmac.compare_digest(digest.encode(), expected.strip().encode()):
-        raise _Problem(CHECKSUM_MISMATCH, "The piece came changed. Send it again.")
+        raise _Problem(CHECKSUM_MISMATCH, _("The piece came changed. Send it again."))
     yield piece
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from gallery.albums import Removal, album_delete, album_put_back, album_remove
 from gallery.exceptions import NothingToUndo
 from gallery.favourites import favourites_add, favourites_remove
@@ -17,6 +20,7 @@ from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
 from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag, images_untag
 from gallery.trash import images_restore
+from gallery.wording import grouped
 
 KEY = "undo"
 MESSAGE_TAG = "undo-"  # begins the extra tags of a message that has an Undo button
@@ -99,28 +103,33 @@ def undo(session: Session, *, name: str, person: User) -> str:
     entry = next((entry for entry in remembered if entry["name"] == name), None)
     session[KEY] = [each for each in remembered if each["name"] != name]
     if entry is None or entry["at"] <= time() - SECONDS:
-        raise NothingToUndo("That was undone already, or is too long ago.")
+        raise NothingToUndo(_("That was undone already, or is too long ago."))
     # the last change first, as far as somebody else hasn't undone it
     sentences = [WAYS_BACK[kind](person, values) for kind, values in reversed(entry["changes"])]
     if not any(sentences):
-        raise NothingToUndo("There was nothing left to undo.")
+        raise NothingToUndo(_("There was nothing left to undo."))
     return " ".join(filter(None, sentences))
 
 
 def _untrash(person: User, values: dict[str, Any]) -> str:
     number = images_restore(images=_own(person, values["ids"]), by=person)
-    return f"{_pictures(number)} back from the trash." if number else ""
+    return (
+        ngettext("%(number)s picture back from the trash.", "%(number)s pictures back from the trash.", number)
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
 
 
 def _untag(person: User, values: dict[str, Any]) -> str:
     tags = values["tags"].items()
     lost = [images_untag(owner=person, images=_own(person, ids), name=name) for name, ids in tags]
-    return f"The tags are off again: {', '.join(values['tags'])}." if any(lost) else ""
+    return _("The tags are off again: %(tags)s.") % {"tags": ", ".join(values["tags"])} if any(lost) else ""
 
 
 def _tag_again(person: User, values: dict[str, Any]) -> str:
     new = images_tag(owner=person, images=_own(person, values["ids"]), names=[values["name"]])
-    return f"Tagged again: {values['name']}." if any(new.values()) else ""
+    return _("Tagged again: %(name)s.") % {"name": values["name"]} if any(new.values()) else ""
 
 
 def _out_of_album(person: User, values: dict[str, Any]) -> str:
@@ -130,9 +139,18 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
     removal = album_remove(album=album, images=_own(person, values["ids"]))
     if values["is_new"] and album.owner_id == person.pk and not AlbumImage.objects.filter(album=album).exists():
         album_delete(album=album, by=person)
-        return f"The album “{album}” is gone again; its pictures stayed."
+        return _("The album “%(album)s” is gone again; its pictures stayed.") % {"album": album}
     number = len(removal.positions)
-    return f"{_pictures(number)} taken out of “{album}” again." if number else ""
+    return (
+        ngettext(
+            "%(number)s picture taken out of “%(album)s” again.",
+            "%(number)s pictures taken out of “%(album)s” again.",
+            number,
+        )
+        % {"number": grouped(number), "album": album}
+        if number
+        else ""
+    )
 
 
 def _back_into_album(person: User, values: dict[str, Any]) -> str:
@@ -144,17 +162,40 @@ def _back_into_album(person: User, values: dict[str, Any]) -> str:
         own = set(_own(person, positions).values_list("pk", flat=True))
         positions = {pk: position for pk, position in positions.items() if pk in own}
     number = len(album_put_back(album=album, removal=Removal(positions, values["cover"])))
-    return f"{_pictures(number)} back in “{album}”." if number else ""
+    return (
+        ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
+        % {"number": grouped(number), "album": album}
+        if number
+        else ""
+    )
 
 
 def _unfavour(person: User, values: dict[str, Any]) -> str:
     number = len(favourites_remove(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
-    return f"{_pictures(number)} no longer among your favourites." if number else ""
+    return (
+        ngettext(
+            "%(number)s picture no longer among your favourites.",
+            "%(number)s pictures no longer among your favourites.",
+            number,
+        )
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
 
 
 def _favour_again(person: User, values: dict[str, Any]) -> str:
     number = len(favourites_add(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
-    return f"{_pictures(number)} among your favourites again." if number else ""
+    return (
+        ngettext(
+            "%(number)s picture among your favourites again.",
+            "%(number)s pictures among your favourites again.",
+            number,
+        )
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
 
 
 def _show_as_before(person: User, values: dict[str, Any]) -> str:
@@ -162,7 +203,7 @@ def _show_as_before(person: User, values: dict[str, Any]) -> str:
     if image is None:
         return ""
     image_set_visibility(image=image, visibility=values["before"])
-    return f"Who may see it is as it was. {image.get_visibility_display()}."
+    return _("Who may see it is as it was. %(visibility)s.") % {"visibility": image.get_visibility_display()}
 
 
 def _words_as_before(person: User, values: dict[str, Any]) -> str:
@@ -170,7 +211,7 @@ def _words_as_before(person: User, values: dict[str, Any]) -> str:
     if image is None:
         return ""
     image_set_words(image=image, **values["before"])
-    return "Title, place and notes are as they were."
+    return _("Title, place and notes are as they were.")
 
 
 WAYS_BACK: dict[str, Callable[[User, dict[str, Any]], str]] = {
@@ -188,7 +229,3 @@ WAYS_BACK: dict[str, Callable[[User, dict[str, Any]], str]] = {
 
 def _own(person: User, image_ids: Iterable[int]) -> ImageQuerySet:
     return Image.with_trash.filter(owner=person, pk__in=image_ids)
-
-
-def _pictures(number: int) -> str:
-    return f"{number} picture{'' if number == 1 else 's'}"

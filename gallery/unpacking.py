@@ -9,6 +9,8 @@ from typing import IO, Any
 
 from django.core.files import File
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery import archives, uploads
 from gallery.exceptions import UploadBusy, UploadGone, UploadRefused
@@ -19,7 +21,7 @@ from gallery.validators import clean_file_name
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # at one entry, when the process that takes it dies
-TOO_MUCH = "This archive unpacks to more than pictures do. Send the rest by itself."
+TOO_MUCH = gettext_lazy("This archive unpacks to more than pictures do. Send the rest by itself.")
 MOST_REFUSALS = 200  # that are told by name
 # What an archive may unpack to in all: pictures are packed already.
 _MOST_RATIO, _RATIO_FROM_BYTES = 20, 1_000_000_000
@@ -55,7 +57,7 @@ def take_all(*, owner: User, file: IO[bytes], visibility: str) -> Iterator[Outco
         for info in archives.entries(archive):
             left -= info.file_size
             if left < 0:
-                yield Outcome(name, "refused", TOO_MUCH)
+                yield Outcome(name, "refused", str(TOO_MUCH))
                 return
             yield _picture(owner, archive, info, visibility)
 
@@ -81,12 +83,12 @@ def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
     index, attempts = upload.report.get("trying", (-1, 0))
     attempts = attempts + 1 if index == upload.entries_done else 1
     if attempts > ATTEMPTS:
-        return Outcome(name, "refused", "This file could not be read: it stopped the site.")
+        return Outcome(name, "refused", _("This file could not be read: it stopped the site."))
     upload.report = {**upload.report, "trying": [upload.entries_done, attempts]}
     _save(upload)
     unpacked = upload.report.get("bytes", 0) + info.file_size
     if unpacked > _most_bytes(upload.byte_size):
-        return Outcome(name, "refused", TOO_MUCH)
+        return Outcome(name, "refused", str(TOO_MUCH))
     upload.report = {**upload.report, "bytes": unpacked}
     return _picture(upload.owner, archive, info, upload.visibility)
 

@@ -20,6 +20,8 @@ from django.conf import settings
 from django.core.files import File
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery import archives
 from gallery.exceptions import OffsetMismatch, UploadBusy, UploadGone, UploadRefused
@@ -35,7 +37,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3  # to make a picture of a whole file, when the process that does it dies
 LEFT_SECONDS = 60  # after so long, a whole file that nobody made a picture of is the sweep's
 LITTER_SECONDS = 3_600
-_FULL = "There is no room left on this site for this file."
+_FULL = gettext_lazy("There is no room left on this site for this file.")
 
 
 def upload_create(
@@ -70,7 +72,7 @@ def upload_append(*, upload: Upload, offset: int, data: bytes) -> None:
         if offset != upload.received:
             raise OffsetMismatch(upload.received)
         if offset + len(data) > upload.byte_size:
-            raise UploadRefused("This is more than was announced.")
+            raise UploadRefused(_("This is more than was announced."))
         try:
             file.truncate(offset)
             file.seek(offset)
@@ -96,7 +98,9 @@ def upload_finish(*, upload: Upload) -> Upload:
             return upload
         attempts = upload.report.get("attempts", 0)
         if attempts >= ATTEMPTS:
-            _settle(upload, Outcome(upload.file_name, "refused", "This file could not be read: it stopped the site."))
+            _settle(
+                upload, Outcome(upload.file_name, "refused", _("This file could not be read: it stopped the site."))
+            )
             return upload
         # counted before the work, as the work on pictures is: a file that kills its process must not do so for ever
         Upload.objects.filter(pk=upload.pk).update(report={"attempts": attempts + 1}, updated_at=timezone.now())
@@ -180,15 +184,18 @@ def limit_of(file_name: str) -> int:
 def _check(owner: User, file_name: str, byte_size: int) -> None:
     limits = settings.GALLERY_LIMITS
     if byte_size < 1:
-        raise UploadRefused("This file is empty.")
+        raise UploadRefused(_("This file is empty."))
     if byte_size > (limit := limit_of(file_name)):
-        raise UploadRefused(f"This file has {in_millions(byte_size)} MB; the limit is {in_millions(limit)} MB.")
+        raise UploadRefused(
+            _("This file has %(size)s MB; the limit is %(limit)s MB.")
+            % {"size": in_millions(byte_size), "limit": in_millions(limit)}
+        )
     room_check(owner=owner, byte_size=byte_size)
     there = Upload.objects.filter(owner=owner, state__in=Upload.OPEN).aggregate(
         number=Count("pk"), total=Sum("byte_size", default=0)
     )
     if there["number"] >= limits["open_uploads"] or there["total"] + byte_size > limits["open_bytes"]:
-        raise UploadRefused("Too many of your uploads are unfinished. Finish or cancel some of them first.")
+        raise UploadRefused(_("Too many of your uploads are unfinished. Finish or cancel some of them first."))
 
 
 def _take(upload: Upload, file: BinaryIO) -> Outcome:
@@ -200,7 +207,7 @@ def _open_archive(upload: Upload, file: BinaryIO) -> None:
         with archives.archive_open(file) as archive:
             number = len(archives.entries(archive))
         if not number:
-            raise UploadRefused("There is no picture in this archive.")
+            raise UploadRefused(_("There is no picture in this archive."))
     except UploadRefused as refusal:
         _settle(upload, Outcome(upload.file_name, "refused", str(refusal)))
         return
@@ -254,8 +261,8 @@ def locked(upload: Upload) -> Iterator[BinaryIO]:
 def _refusal(error: OSError) -> UploadRefused:
     logger.exception("Could not write below %s", settings.UPLOADS_DIR)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UploadRefused(_FULL)
-    return UploadRefused("This file could not be stored; please try again later.")
+        return UploadRefused(str(_FULL))
+    return UploadRefused(_("This file could not be stored; please try again later."))
 
 
 def _delete_litter() -> None:

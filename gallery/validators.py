@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import IO, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from gallery import pictures
 from gallery.embedded import read_caption
@@ -86,10 +87,11 @@ def digest_upload(file: IO[bytes]) -> Digest:
     file.seek(0, 2)
     byte_size = file.tell()
     if byte_size == 0:
-        raise UploadRefused("This file is empty.")
+        raise UploadRefused(_("This file is empty."))
     if byte_size > limit:
         raise UploadRefused(
-            f"This file has {pictures.in_millions(byte_size)} MB; the limit is {pictures.in_millions(limit)} MB."
+            _("This file has %(size)s MB; the limit is %(limit)s MB.")
+            % {"size": pictures.in_millions(byte_size), "limit": pictures.in_millions(limit)}
         )
     file.seek(0)
     sha256 = hashlib.sha256()

@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass, field
 from typing import IO
 
+from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning.selectors import picture_describe
@@ -47,7 +48,7 @@ def _add_caption(description: Description, picture: Picture) -> None:
     try:
         said = picture_describe(picture=picture)
     except ModelError as error:
-        description.problems.append(f"There is no caption: {error}")
+        description.problems.append(_("There is no caption: %(reason)s") % {"reason": error})
     else:
         description.caption, description.unsure = said.text, said.unsure
 
@@ -56,7 +57,7 @@ def _add_nearest(description: Description, picture: Picture, viewer: Viewer) -> 
     found = images_like_picture(viewer=viewer, picture=picture, limit=NEAREST)
     description.hits = found.hits
     if found.state == "not_ready":
-        description.problems.append(f"There are no nearest pictures: {found.sentence}")
+        description.problems.append(_("There are no nearest pictures: %(reason)s") % {"reason": found.sentence})
     if found.notice:
         description.problems.append(found.notice)
 

@@ -3,55 +3,62 @@
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views import defaults
 
 from api import problems
 from gallery.views.access import wants_json
 
 TOO_LARGE = 413
-BAD_REQUESTS: dict[type[Exception], tuple[int, str, str]] = {
-    RequestDataTooBig: (413, "Too much at once", "Send fewer or smaller pictures at a time."),
-    TooManyFilesSent: (413, "Too many files at once", "Send fewer pictures at a time."),
+BAD_REQUESTS: dict[type[Exception], tuple[int, Promise, Promise]] = {
+    RequestDataTooBig: (
+        413,
+        gettext_lazy("Too much at once"),
+        gettext_lazy("Send fewer or smaller pictures at a time."),
+    ),
+    TooManyFilesSent: (413, gettext_lazy("Too many files at once"), gettext_lazy("Send fewer pictures at a time.")),
 }
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The request can't be understood, or is too large."""
-    default = 400, "That request makes no sense here", "Go back and try again."
+    default = 400, gettext_lazy("That request makes no sense here"), gettext_lazy("Go back and try again.")
     status, heading, sentence = BAD_REQUESTS.get(type(exception), default)
     if problems.is_api(request):
-        return problems.answer(request, status, "too_large" if status == TOO_LARGE else "parse_error", sentence)
-    return _answer(request, status, heading, sentence)
+        return problems.answer(request, status, "too_large" if status == TOO_LARGE else "parse_error", str(sentence))
+    return _answer(request, status, str(heading), str(sentence))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if problems.is_api(request):
         return problems.answer(request, 403, "permission_denied", problems.FORBIDDEN)
-    return _answer(request, 403, "This is not for you", "Your account may not open this page.")
+    return _answer(request, 403, _("This is not for you"), _("Your account may not open this page."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Says the same for what is absent and for what is somebody else's."""
     if problems.is_api(request):
         return problems.answer(request, 404, "not_found", problems.NOT_FOUND)
-    sentence = "There is nothing here, or it is not yours to see."
-    return _answer(request, 404, "Nothing here", sentence, offer_sign_in=True)
+    sentence = _("There is nothing here, or it is not yours to see.")
+    return _answer(request, 404, _("Nothing here"), sentence, offer_sign_in=True)
 
 
 def store_unavailable(request: HttpRequest) -> HttpResponse:
     """Pictures lie on a server of their own, which doesn't answer."""
     if problems.is_api(request):
         return problems.answer(request, 503, "unavailable", problems.STORE)
-    sentence = "The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute."
-    return _answer(request, 503, "Pictures can't be reached now", sentence)
+    sentence = _("The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute.")
+    return _answer(request, 503, _("Pictures can't be reached now"), sentence)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's token is missing or stale: the page was open too long, or somebody else signed in meanwhile."""
     if problems.is_api(request):
         return problems.answer(request, 403, "csrf", problems.CSRF)
-    sentence = "This page was open for too long, or cookies are off. Go back, reload the page and try again."
-    return _answer(request, 403, "That form has expired", sentence)
+    sentence = _("This page was open for too long, or cookies are off. Go back, reload the page and try again.")
+    return _answer(request, 403, _("That form has expired"), sentence)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -69,5 +76,5 @@ def _answer(
     context = {"status": status, "heading": heading, "sentence": sentence}
     if offer_sign_in and not request.user.is_authenticated:
         context["sign_in_next"] = request.get_full_path()
-        context["sentence"] = f"{sentence} If it is yours, sign in."
+        context["sentence"] = f"{sentence} {_('If it is yours, sign in.')}"
     return render(request, "error.html", context, status=status)

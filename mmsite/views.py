@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -75,13 +76,13 @@ def describe_keep(request: SignedInRequest) -> HttpResponse:
                 visibility=form.cleaned_data["visibility"],
             )
     except NotHeld:
-        messages.error(request, "That picture is no longer at hand: it is held for an hour. Choose it again.")
+        messages.error(request, _("That picture is no longer at hand: it is held for an hour. Choose it again."))
         return redirect("describe")
     except UploadRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("describe")
     discard(held)
-    messages.success(request, "Kept." if creation.created else "You have this picture already.")
+    messages.success(request, _("Kept.") if creation.created else _("You have this picture already."))
     return redirect(creation.image)
 
 

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.forms import PICTURE_TYPES
 from search.query.terms import LONGEST_TEXT, Query
@@ -28,12 +30,14 @@ class SearchForm(forms.Form):
     query, which people see as pictures and not as text; `of` and `box` are a part of one; `picture` comes by POST."""
 
     q = forms.CharField(
-        label="What does the picture show?",
+        label=gettext_lazy("What does the picture show?"),
         max_length=LONGEST_TEXT,
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "a dog on a beach", "autocomplete": "off"}),
     )
-    show = forms.ChoiceField(label="How many to show", choices=[(str(number), number) for number in SHOW_CHOICES])
+    show = forms.ChoiceField(
+        label=gettext_lazy("How many to show"), choices=[(str(number), number) for number in SHOW_CHOICES]
+    )
 
     page = forms.IntegerField(min_value=1, max_value=LAST_PAGE, required=False, widget=forms.HiddenInput)
     like = forms.CharField(max_length=LONGEST_TEXT, required=False, widget=forms.HiddenInput)
@@ -41,10 +45,10 @@ class SearchForm(forms.Form):
     box = forms.CharField(required=False, widget=forms.HiddenInput)
     # An empty file is refused later, in the same words as everywhere.
     picture = forms.FileField(
-        label="Search by a picture",
+        label=gettext_lazy("Search by a picture"),
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": PICTURE_TYPES, "form": "by-picture", "required": True}),
-        error_messages={"required": "Choose a picture."},
+        error_messages={"required": gettext_lazy("Choose a picture.")},
     )
 
     def __init__(self, data: Any, files: Any = None) -> None:
@@ -71,7 +75,7 @@ class SearchForm(forms.Form):
         left, top, width, height = (float(share) for share in said.groups()) if said else (0.0, 0.0, 0.0, 0.0)
         width, height = min(width, 1 - left), min(height, 1 - top)
         if width < SMALLEST_PART or height < SMALLEST_PART:
-            raise forms.ValidationError("Choose a larger part of the picture.")
+            raise forms.ValidationError(_("Choose a larger part of the picture."))
         return left, top, width, height
 
     def clean(self) -> dict[str, Any]:

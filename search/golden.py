@@ -2,6 +2,7 @@
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery.models import Image, User, Visibility
 from search.exceptions import JudgementRefused
@@ -24,8 +25,8 @@ def judgement_set(*, owner: User, query: str, image: Image, is_right: bool) -> J
     """
     text = _judged_text(query)
     if not Image.objects.listed_for(owner).filter(pk=image.pk).exists():
-        raise JudgementRefused("There is no such picture.")
-    judgement, _ = Judgement.objects.update_or_create(
+        raise JudgementRefused(_("There is no such picture."))
+    judgement, __ = Judgement.objects.update_or_create(
         owner=owner, text=text, image=image, defaults={"is_right": is_right}
     )
     return judgement
@@ -52,5 +53,5 @@ def judgements_that_count(owner: User | None) -> QuerySet[Judgement]:
 def _judged_text(query: str) -> str:
     asked = parse(query, today=timezone.localdate())
     if not can_be_judged(asked):
-        raise JudgementRefused("Only searches for something, by a text that is not too long, can be judged.")
+        raise JudgementRefused(_("Only searches for something, by a text that is not too long, can be judged."))
     return asked.text

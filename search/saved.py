@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery.models import User, Viewer
 from search.exceptions import SearchNotSaved
@@ -51,12 +52,17 @@ def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
     """Keep a search until its owner deletes it; saved again, it takes the new name. Raises SearchNotSaved."""
     canonical = parse(text, today=timezone.localdate()).text
     if not canonical:
-        raise SearchNotSaved("There is nothing to search for in that.")
+        raise SearchNotSaved(_("There is nothing to search for in that."))
     if len(canonical) > SavedSearch.LONGEST_TEXT:
-        raise SearchNotSaved(f"Only searches of up to {SavedSearch.LONGEST_TEXT} characters can be saved.")
+        raise SearchNotSaved(
+            _("Only searches of up to %(LONGEST_TEXT)s characters can be saved.")
+            % {"LONGEST_TEXT": SavedSearch.LONGEST_TEXT}
+        )
     others = SavedSearch.objects.filter(owner=owner, is_saved=True).exclude(text=canonical)
     if others.count() >= MOST_SAVED:
-        raise SearchNotSaved(f"{MOST_SAVED} searches are saved already. Delete one of them first.")
+        raise SearchNotSaved(
+            _("%(MOST_SAVED)s searches are saved already. Delete one of them first.") % {"MOST_SAVED": MOST_SAVED}
+        )
     now = timezone.now()
     search = SavedSearch(
         owner=owner, text=canonical, name=name.strip()[:LONGEST_NAME], is_saved=True, created_at=now, last_used_at=now

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery.models import Album, Image, ImageTag, User, Viewer, Visibility
 from gallery.names import folded
@@ -144,7 +145,9 @@ def _searches(viewer: Viewer, typed: str) -> list[Suggestion]:
     )
     ordered = sorted(found[: 4 * MOST], key=lambda search: not search.text.lower().startswith(typed.lower()))
     return [
-        Suggestion("search", each.text, each.name or each.text, "Saved search" if each.is_saved else "Past search")
+        Suggestion(
+            "search", each.text, each.name or each.text, _("Saved search") if each.is_saved else _("Past search")
+        )
         for each in ordered[:MOST]
     ]
 

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from gallery.exceptions import UploadRefused
@@ -118,12 +119,12 @@ def _chip(
     if isinstance(part, Filter):
         return chip | {"meaning": FIELDS[part.field].sentence}
     if isinstance(part, Text):
-        return chip | {"meaning": "This must be there" if part.sign == "+" else "This may not be there"}
+        return chip | {"meaning": _("This must be there") if part.sign == "+" else _("This may not be there")}
     image = pictures.get(part.picture)
     weight = f" ^{part.weight:g}" if part.weight != 1 else ""
     return chip | {
-        "text": f"{image.file_name if image else 'a picture that isn’t here'}{weight}",
-        "meaning": "Unlike this picture" if part.sign == "-" else "Like this picture",
+        "text": f"{image.file_name if image else _('a picture that isn’t here')}{weight}",
+        "meaning": _("Unlike this picture") if part.sign == "-" else _("Like this picture"),
         "picture": image,
         "is_picture": True,
         "is_unlike": part.sign == "-",

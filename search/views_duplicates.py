@@ -16,6 +16,8 @@ from django.template.defaultfilters import date, filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Album, Image, Tag
@@ -24,6 +26,7 @@ from gallery.trash import images_trash
 from gallery.undo import trashed
 from gallery.views.access import SignedInRequest
 from gallery.views.undo import say_done
+from gallery.wording import grouped
 from search.duplicate_groups import Group, groups_page
 from search.duplicates import near_duplicates_dismiss, progress_of
 from search.forms_duplicates import GroupForm, PlaceForm
@@ -78,7 +81,7 @@ def duplicates_keep(request: SignedInRequest, form: GroupForm) -> HttpResponse:
     """Keeps a whole group, for good."""
     images = _own(request, form.cleaned_data["group"])
     near_duplicates_dismiss(owner=request.user, image_ids=[image.pk for image in images])
-    messages.success(request, "They are kept, and you won’t be asked about them again.")
+    messages.success(request, _("They are kept, and you won’t be asked about them again."))
     return _back(form)
 
 
@@ -87,12 +90,15 @@ def duplicates_delete(request: SignedInRequest, form: GroupForm) -> HttpResponse
     """Moves the ticked pictures of a group to the trash."""
     images = _own(request, form.cleaned_data["image"])
     if not images:
-        messages.error(request, "Tick the pictures to delete first.")
+        messages.error(request, _("Tick the pictures to delete first."))
         return _back(form)
     number = images_trash(images=images, by=request.user)
     staying = set(form.cleaned_data["group"]) - {image.uuid for image in images}
-    warning = "" if _own(request, staying) else " That was every picture of the group: none of them stays."
-    sentence = f"{number} picture{'' if number == 1 else 's'} moved to the trash.{warning}"
+    sentence = ngettext("%(number)s picture moved to the trash.", "%(number)s pictures moved to the trash.", number) % {
+        "number": grouped(number)
+    }
+    if not _own(request, staying):
+        sentence += " " + _("That was every picture of the group: none of them stays.")
     say_done(request, sentence, trashed(image.pk for image in images))
     return _back(form)
 
@@ -144,24 +150,36 @@ def _says_no_more(image: Image, best: Image) -> bool:
 def _facts(image: Image) -> dict[str, str]:
     """What may tell a picture from its copies."""
     return {
-        "Size": f"{image.width:,} × {image.height:,}",
-        "Bytes": filesizeformat(image.byte_size),
-        "Format": f"{image.format}, {image.frames} frames" if image.frames > 1 else image.format,
-        "Taken": _moment(image.taken_at) if image.taken_at else "unknown",
-        "Uploaded": _moment(image.uploaded_at),
-        "Camera": camera(image) or "unknown",
-        "Seen by": image.get_visibility_display(),
-        "Caption": f"“{image.description}”, by a person" if image.description_by_person else "not written by a person",
-        "Text in it": Truncator(" ".join(image.text_in_picture.split())).chars(TEXT_SHOWN) or "none",
-        "Tags": _names(image.tags.all()),
-        "Albums": _names(image.albums.all()),
-        "File": image.file_name,
+        _("Size"): f"{grouped(image.width)} × {grouped(image.height)}",
+        _("Bytes"): filesizeformat(image.byte_size),
+        _("Format"): _format(image),
+        _("Taken"): _moment(image.taken_at) if image.taken_at else _("unknown"),
+        _("Uploaded"): _moment(image.uploaded_at),
+        _("Camera"): camera(image) or _("unknown"),
+        _("Seen by"): image.get_visibility_display(),
+        _("Caption"): _caption(image),
+        _("Text in it"): Truncator(" ".join(image.text_in_picture.split())).chars(TEXT_SHOWN) or _("none"),
+        _("Tags"): _names(image.tags.all()),
+        _("Albums"): _names(image.albums.all()),
+        _("File"): image.file_name,
     }
 
 
 def _names(of: Iterable[Tag | Album]) -> str:
-    return ", ".join(sorted(map(str, of))) or "none"
+    return ", ".join(sorted(map(str, of))) or _("none")
 
 
 def _moment(moment: datetime) -> str:
-    return date(timezone.localtime(moment), "j M Y, H:i")
+    return date(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+
+
+def _format(image: Image) -> str:
+    if image.frames == 1:
+        return image.format
+    return _("%(format)s, %(frames)s frames") % {"format": image.format, "frames": grouped(image.frames)}
+
+
+def _caption(image: Image) -> str:
+    if not image.description_by_person:
+        return _("not written by a person")
+    return _("“%(caption)s”, by a person") % {"caption": image.description}

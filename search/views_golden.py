@@ -11,10 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Image
 from gallery.views.access import SignedInRequest, wants_json
+from gallery.wording import grouped
 from ml.evaluation.bootstrap import Difference, Interval
 from search.exceptions import JudgementRefused
 from search.forms_golden import JudgeForm
@@ -120,8 +122,8 @@ def _system(evaluation: Evaluation) -> dict[str, Any]:
 
 def _name(evaluation: Evaluation) -> str:
     if evaluation.what == "answer":
-        return "Whole answers"
-    return f"Looks alone, version\N{NO-BREAK SPACE}{evaluation.version.pk}"
+        return _("Whole answers")
+    return _("Looks alone, version\N{NO-BREAK SPACE}%(pk)s") % {"pk": evaluation.version.pk}
 
 
 def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | None:
@@ -130,11 +132,15 @@ def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | 
     difference, is_better = "", None
     if apart is not None:
         low, high = _shown(name, apart.low, sign=True), _shown(name, apart.high, sign=True)
-        difference = f"{_shown(name, apart.value, sign=True)} ({low} to {high})"
+        difference = _("%(value)s (%(low)s to %(high)s)") % {
+            "value": _shown(name, apart.value, sign=True),
+            "low": low,
+            "high": high,
+        }
         is_better = apart.value > 0 if apart.real else None
     return Bar(
         value=_shown(name, figure.value) + ("" if name in PLAIN else " %"),
-        interval=f"{_shown(name, figure.low)} to {_shown(name, figure.high)}",
+        interval=_("%(low)s to %(high)s") % {"low": _shown(name, figure.low), "high": _shown(name, figure.high)},
         length=round(100 * figure.value, 1),
         low=round(100 * figure.low, 1),
         reach=round(100 * (figure.high - figure.low), 1),
@@ -174,7 +180,7 @@ def _rows(
 
 
 def _ranks(outcome: Outcome) -> str:
-    return ", ".join("not found" if rank is None else f"{rank:,}" for rank in outcome.ranks)
+    return ", ".join(_("not found") if rank is None else grouped(rank) for rank in outcome.ranks)
 
 
 def _key(query: GoldenQuery) -> tuple[int, str]:

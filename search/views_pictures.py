@@ -8,6 +8,7 @@ from typing import IO
 from uuid import UUID
 
 from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
@@ -55,13 +56,20 @@ def part_of_picture(*, viewer: Viewer, uuid: UUID, box: Box | None) -> Example:
     """
     image = reachable_image(viewer=viewer, uuid=uuid)
     if image.preview is None:
-        raise NotReady(f"{image.file_name} is still being worked on. Try again in a moment.")
+        raise NotReady(
+            _("%(file_name)s is still being worked on. Try again in a moment.") % {"file_name": image.file_name}
+        )
     whole = rendition_pixels(image.preview)
     left, top, width, height = box or (0.0, 0.0, 1.0, 1.0)
     (x1, x2), (y1, y2) = _span(left, width, whole.width), _span(top, height, whole.height)
     part = whole.crop((x1, y1, x2, y2))
     parameters = {"of": str(uuid)} | ({"box": ",".join(f"{share:.4g}" for share in box)} if box else {})
-    return Example(part, f"a part of {image.file_name}" if box else image.file_name, _data_url(part), parameters)
+    return Example(
+        part,
+        _("a part of %(file_name)s") % {"file_name": image.file_name} if box else image.file_name,
+        _data_url(part),
+        parameters,
+    )
 
 
 def pictures_of(query: Query, *, viewer: Viewer) -> dict[UUID, Image]:
@@ -78,23 +86,26 @@ def title_of(query: Query, text: str, *, pictures: Mapping[UUID, Image], example
     like = ([example.name] if example else []) + [name for sign, name in likes if sign != "-"]
     unlike = [name for sign, name in likes if sign == "-"]
     if not (like or unlike):
-        return f"“{text}”"
+        return _("“%(words)s”") % {"words": text}
     words = write(tuple(part for part in query.parts if not isinstance(part, Like)))
-    said = [f"“{words}”" if words else "pictures"]
-    if like:
-        said.append(f"like {get_text_list(like, 'and')}")
-    if unlike:
-        said.append(f"unlike {get_text_list(unlike, 'and')}")
-    return " ".join(said)
+    values = {
+        "what": _("“%(words)s”") % {"words": words} if words else _("pictures"),
+        "like": get_text_list(like, _("and")),
+        "unlike": get_text_list(unlike, _("and")),
+    }
+    if like and unlike:
+        return _("%(what)s like %(like)s unlike %(unlike)s") % values
+    return (_("%(what)s like %(like)s") if like else _("%(what)s unlike %(unlike)s")) % values
 
 
 def picture_hints(query: Query, *, pictures: Mapping[UUID, Image]) -> list[str]:
     """What people should know of the pictures that they ask by. The same for those that are absent and not theirs."""
     hints = []
     if any(like.picture not in pictures for like in query.pictures):
-        hints.append("A picture that you search by isn't here, or not for you to see: it counts for nothing.")
+        hints.append(_("A picture that you search by isn't here, or not for you to see: it counts for nothing."))
     hints += [
-        f"{image.file_name} is still being worked on: it counts for nothing until that is done."
+        _("%(file_name)s is still being worked on: it counts for nothing until that is done.")
+        % {"file_name": image.file_name}
         for image in pictures.values()
         if image_work(image).state == "working"
     ]

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -57,7 +58,7 @@ def save(request: SignedInRequest) -> HttpResponse:
     except SearchNotSaved as reason:
         messages.error(request, str(reason))
     else:
-        messages.success(request, f"“{search}” is saved: you find it on the search page.")
+        messages.success(request, _("“%(search)s” is saved: you find it on the search page.") % {"search": search})
     return _back(text)
 
 
@@ -76,7 +77,7 @@ def unsave(request: SignedInRequest) -> HttpResponse:
 def forget(request: SignedInRequest) -> HttpResponse:
     """Deletes the caller's past searches."""
     searches_forget(owner=request.user)
-    messages.success(request, "Your past searches are forgotten. Those you saved are still there.")
+    messages.success(request, _("Your past searches are forgotten. Those you saved are still there."))
     return _back("")
 
 

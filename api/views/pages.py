@@ -6,6 +6,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -56,7 +57,7 @@ def token_revoke(request: HttpRequest) -> HttpResponse:
     if token is None:
         raise Http404
     services.token_revoke(token=token, actor=request.user)
-    messages.success(request, f"The token “{token.name}” lets nobody in any more.")
+    messages.success(request, _("The token “%(name)s” lets nobody in any more.") % {"name": token.name})
     return redirect("tokens")
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -66,21 +67,21 @@ def _do(webhook: Webhook, person: User, deed: str, delivery: UUID | None) -> str
     match deed:
         case "pause":
             services.webhook_change(webhook=webhook, is_active=False)
-            return "The webhook is paused: it isn't told what happens meanwhile."
+            return _("The webhook is paused: it isn't told what happens meanwhile.")
         case "resume":
             services.webhook_change(webhook=webhook, is_active=True)
-            return "The webhook goes on."
+            return _("The webhook goes on.")
         case "delete":
             services.webhook_delete(webhook=webhook, actor=person)
-            return "The webhook is deleted."
+            return _("The webhook is deleted.")
         case "again":
             found = services.deliveries_of(webhook).filter(uuid=delivery).first() if delivery else None
             if found is None:
                 raise Http404
             services.delivery_again(delivery=found)
-            return "It is sent again. Reload this page in a moment to see what became of it."
+            return _("It is sent again. Reload this page in a moment to see what became of it.")
     services.webhook_ping(webhook=webhook)
-    return "A ping is on its way. Reload this page in a moment to see what became of it."
+    return _("A ping is on its way. Reload this page in a moment to see what became of it.")
 
 
 def _page(

@@ -8,6 +8,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models.images import Image
 from gallery.models.people import User, Viewer
@@ -105,9 +106,9 @@ class AlbumMember(models.Model):
     """Somebody who sees another person's album, with all of its pictures. See gallery.sharing."""
 
     class Role(models.TextChoices):
-        VIEW = "view", "May look"
-        ADD = "add", "May add pictures"
-        MANAGE = "manage", "May add, arrange and share"
+        VIEW = "view", _("May look")
+        ADD = "add", _("May add pictures")
+        MANAGE = "manage", _("May add, arrange and share")
 
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="members")
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")

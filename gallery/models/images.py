@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models.people import User, Viewer
 
@@ -83,9 +84,9 @@ class KeptManager(_Manager["Image"]):
 
 
 class Visibility(models.TextChoices):
-    PRIVATE = "private", "Private: only you"
-    LINK = "link", "Anyone with the link"
-    PUBLIC = "public", "Public: everyone here"
+    PRIVATE = "private", _("Private: only you")
+    LINK = "link", _("Anyone with the link")
+    PUBLIC = "public", _("Public: everyone here")
 
 
 KEPT = Q(trashed_at__isnull=True)

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from gallery.addresses import Addresses
 from gallery.models import Image, Rendition, Stage
@@ -19,13 +20,18 @@ from gallery.undo import MESSAGE_TAG as UNDO_TAG
 
 register = template.Library()
 
-STEP_LABELS = {"renditions": "Thumbnail and preview", "caption": "Caption", "embedding": "Search", "text": "Text in it"}
+STEP_LABELS = {
+    "renditions": gettext_lazy("Thumbnail and preview"),
+    "caption": gettext_lazy("Caption"),
+    "embedding": gettext_lazy("Search"),
+    "text": gettext_lazy("Text in it"),
+}
 STATE_WORDS = {
-    Stage.State.PENDING: "waiting",
-    Stage.State.RUNNING: "being worked on",
-    Stage.State.DONE: "done",
-    Stage.State.FAILED: "failed",
-    Stage.State.SKIPPED: "not needed",
+    Stage.State.PENDING: gettext_lazy("waiting"),
+    Stage.State.RUNNING: gettext_lazy("being worked on"),
+    Stage.State.DONE: gettext_lazy("done"),
+    Stage.State.FAILED: gettext_lazy("failed"),
+    Stage.State.SKIPPED: gettext_lazy("not needed"),
 }
 
 
@@ -107,12 +113,12 @@ def work_state(image: Image) -> str:
 
 @register.filter
 def step_label(step: StepWork) -> str:
-    return STEP_LABELS.get(step.name, step.name.capitalize())
+    return str(STEP_LABELS.get(step.name, step.name.capitalize()))
 
 
 @register.filter
 def step_words(step: StepWork) -> str:
-    return STATE_WORDS[step.state]
+    return str(STATE_WORDS[step.state])
 
 
 @register.filter

@@ -1,11 +1,14 @@
 """How the work on many pictures is put into words."""
 
 from django import template
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from gallery.jobs import Jobs, StepJobs
 from gallery.models import Pause
 from gallery.pauses import EVERYTHING, pauses
 from gallery.templatetags.gallery import STEP_LABELS
+from gallery.wording import grouped
 
 register = template.Library()
 
@@ -13,13 +16,18 @@ register = template.Library()
 @register.filter
 def step_name(step: str) -> str:
     """What people call a step: "Caption"."""
-    return STEP_LABELS.get(step, step.capitalize())
+    return str(STEP_LABELS.get(step, step.capitalize()))
 
 
 @register.filter
 def step_numbers(step: StepJobs) -> str:
     """ "3 waiting, 1 running, 5 done, 0 failed"."""
-    return f"{step.waiting:,} waiting, {step.running:,} running, {step.done:,} done, {step.failed:,} failed"
+    return _("%(waiting)s waiting, %(running)s running, %(done)s done, %(failed)s failed") % {
+        "waiting": grouped(step.waiting),
+        "running": grouped(step.running),
+        "done": grouped(step.done),
+        "failed": grouped(step.failed),
+    }
 
 
 @register.filter
@@ -27,8 +35,10 @@ def step_pace(step: StepJobs) -> str:
     """How fast it goes and how long it takes; "" where nothing moves."""
     if step.rate is None:
         return ""
-    rate = f"{step.rate:,.0f}" if step.rate >= 1 else f"{step.rate:.1f}"
-    return f"{rate} a minute, {step.time_left} left" if step.time_left else f"{rate} a minute"
+    rate = number_format(step.rate, decimal_pos=0 if step.rate >= 1 else 1, force_grouping=True)
+    if step.time_left:
+        return _("%(rate)s a minute, %(time)s left") % {"rate": rate, "time": step.time_left}
+    return _("%(rate)s a minute") % {"rate": rate}
 
 
 @register.filter
@@ -36,10 +46,15 @@ def work_summary(jobs: Jobs) -> str:
     """How the work stands, in a sentence."""
     if not (jobs.waiting or jobs.running):
         if jobs.failed:
-            return f"Nothing is waiting; {jobs.failed:,} failed."
-        return "All is done."
-    numbers = f"{jobs.waiting:,} waiting, {jobs.running:,} running, {jobs.failed:,} failed"
-    return f"{numbers}; {jobs.time_left} left." if jobs.time_left else f"{numbers}."
+            return _("Nothing is waiting; %(failed)s failed.") % {"failed": grouped(jobs.failed)}
+        return _("All is done.")
+    numbers = {"waiting": grouped(jobs.waiting), "running": grouped(jobs.running), "failed": grouped(jobs.failed)}
+    if jobs.time_left:
+        return _("%(waiting)s waiting, %(running)s running, %(failed)s failed; %(time)s left.") % {
+            **numbers,
+            "time": jobs.time_left,
+        }
+    return _("%(waiting)s waiting, %(running)s running, %(failed)s failed.") % numbers
 
 
 @register.simple_tag

@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from gallery.models import Album, Image, User
 from gallery.permissions import album_for, owned_image
@@ -37,7 +38,7 @@ def sign_in_required(
         if request.user.is_authenticated:
             return view(cast(SignedInRequest, request), *args, **kwargs)
         if wants_json(request):
-            return JsonResponse({"message": "You are signed out. Sign in again to go on."}, status=401)
+            return JsonResponse({"message": _("You are signed out. Sign in again to go on.")}, status=401)
         return redirect_to_login(request.get_full_path())
 
     return guarded

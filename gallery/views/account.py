@@ -8,6 +8,7 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -32,7 +33,7 @@ def account(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=400)
     accounts.profile_set(user=user, **form.cleaned_data)
-    messages.success(request, "Saved.")
+    messages.success(request, _("Saved."))
     return redirect("account")
 
 
@@ -59,12 +60,14 @@ def email(request: SignedInRequest) -> HttpResponse:
         return redirect("account")
     address = form.cleaned_data["email"]
     if address == request.user.email:
-        messages.info(request, "That is your e-mail address already." if address else "There is no address to remove.")
+        messages.info(
+            request, _("That is your e-mail address already.") if address else _("There is no address to remove.")
+        )
     elif address and mail.sends_mail():
         confirmation_send(request, request.user, address)
     else:
         accounts.email_set(user=request.user, email=address)
-        messages.success(request, "Your e-mail address is set." if address else "Your e-mail address is removed.")
+        messages.success(request, _("Your e-mail address is set.") if address else _("Your e-mail address is removed."))
     return redirect("account")
 
 
@@ -75,14 +78,18 @@ def confirmation_send(request: HttpRequest, user: User, address: str) -> None:
         mail.is_too_often("confirm of", str(user.pk), most=5, seconds=HOUR),
     ]
     if any(often):
-        messages.error(request, "Those were many mails already. Try again in an hour.")
+        messages.error(request, _("Those were many mails already. Try again in an hour."))
         return
     path = reverse("account-email-confirm", args=[accounts.email_token(user=user, email=address)])
     link = request.build_absolute_uri(path)
     if mail.mail_send(to=address, template="email_confirm", user=user, link=link, days=accounts.EMAIL_DAYS):
-        messages.info(request, f"A mail is on its way to {address}. Open the link in it to make the address yours.")
+        messages.info(
+            request,
+            _("A mail is on its way to %(address)s. Open the link in it to make the address yours.")
+            % {"address": address},
+        )
     else:
-        messages.error(request, "The mail could not be sent. Try again later, on this page of your account.")
+        messages.error(request, _("The mail could not be sent. Try again later, on this page of your account."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -93,15 +100,18 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
     if found is None:
         context = {
             "status": 404,
-            "heading": "This link holds no longer",
-            "sentence": "It was used, or is too old. Set your e-mail address again on the page of your account.",
+            "heading": _("This link holds no longer"),
+            "sentence": _("It was used, or is too old. Set your e-mail address again on the page of your account."),
         }
         return render(request, "error.html", context, status=404)
     user, address = found
     if request.method != "POST":
         return render(request, "accounts/email_confirm.html", {"person": user, "address": address})
     accounts.email_set(user=user, email=address)
-    messages.success(request, f"{address} is now the e-mail address of {user.username}.")
+    messages.success(
+        request,
+        _("%(address)s is now the e-mail address of %(username)s.") % {"address": address, "username": user.username},
+    )
     return redirect("account" if request.user.is_authenticated else "sign-in")
 
 
@@ -117,7 +127,7 @@ class PasswordChange(PasswordChangeView):
         user = form.user
         sessions.session_rename(user=user, before=before, session_key=self.request.session.session_key)
         accounts.password_changed(user=user, by=user, keep=self.request.session.session_key)
-        messages.success(self.request, "Your password is changed. Everywhere else you are signed out.")
+        messages.success(self.request, _("Your password is changed. Everywhere else you are signed out."))
         return response
 
 
@@ -128,11 +138,13 @@ def sessions_end(request: SignedInRequest) -> HttpResponse:
     given = request.POST.get("session", "")
     if not given:
         count = sessions.sessions_end_others(user=request.user, by=request.user, keep=request.session.session_key)
-        messages.success(request, "Everywhere else you are signed out." if count else "You are signed in here only.")
+        messages.success(
+            request, _("Everywhere else you are signed out.") if count else _("You are signed in here only.")
+        )
     elif given.isdecimal() and sessions.session_end(user=request.user, session_id=int(given)):
-        messages.success(request, "You are signed out there.")
+        messages.success(request, _("You are signed out there."))
     else:
-        messages.info(request, "You are signed out there already.")
+        messages.info(request, _("You are signed out there already."))
     return redirect("account")
 
 
@@ -151,7 +163,7 @@ def delete(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and not obstacle and form.is_valid():
         accounts.accounts_delete(users=[user], by=user)
         logout(request)
-        messages.success(request, "Your account and your pictures are deleted.")
+        messages.success(request, _("Your account and your pictures are deleted."))
         return redirect("library")
     context = {
         "form": form,

@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import FormView
 
 from gallery import sessions
@@ -87,7 +88,7 @@ class SignUp(RedirectURLMixin, _FormView):
 
 
 def _invitation_spent(request: HttpRequest) -> HttpResponse:
-    context = {"status": 404, "heading": "This invitation holds no longer", "sentence": str(InvitationSpent())}
+    context = {"status": 404, "heading": _("This invitation holds no longer"), "sentence": str(InvitationSpent())}
     return render(request, "error.html", context, status=404)
 
 
@@ -132,5 +133,5 @@ class PasswordResetConfirm(PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         password_changed(user=self.user, by=self.user)
-        messages.success(self.request, "Your password is set. Sign in with it.")
+        messages.success(self.request, _("Your password is set. Sign in with it."))
         return response

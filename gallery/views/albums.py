@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.albums import (
@@ -123,7 +124,7 @@ def delete(request: SignedInRequest, album: Album) -> HttpResponse:
         }
         return render(request, "gallery/album_delete.html", context)
     album_delete(album=album, by=request.user)
-    messages.success(request, f"The album “{album}” is deleted; its pictures stayed.")
+    messages.success(request, _("The album “%(album)s” is deleted; its pictures stayed.") % {"album": album})
     return redirect("albums")
 
 
@@ -136,10 +137,10 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
         images = Image.objects.filter(pk=image.pk)
         if album := form.cleaned_data["album"]:
             changes = added_to_album(album, album_add(album=album, images=images, by=request.user))
-            say_done(request, f"It is in “{album}” now.", changes)
+            say_done(request, _("It is in “%(album)s” now.") % {"album": album}, changes)
         if album := form.cleaned_data["out"]:
             changes = taken_out_of_album(album, album_remove(album=album, images=images))
-            say_done(request, f"It is taken out of “{album}”.", changes)
+            say_done(request, _("It is taken out of “%(album)s”.") % {"album": album}, changes)
     else:
         messages.error(request, mistakes(form))
     return redirect(f"{image.get_absolute_url()}#albums")

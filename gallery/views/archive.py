@@ -13,6 +13,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery import audit
@@ -31,7 +33,7 @@ RETRY_SECONDS = 60
 def library_archive(request: SignedInRequest) -> HttpResponseBase:
     """All pictures of one's own, newest first."""
     images = Image.objects.filter(owner=request.user).newest_first()
-    return archive_response(request, list(images.values_list("pk", flat=True)), title="My pictures")
+    return archive_response(request, list(images.values_list("pk", flat=True)), title=_("My pictures"))
 
 
 @require_safe
@@ -57,9 +59,9 @@ def selection_archive(request: HttpRequest) -> HttpResponseBase:
         images = Image.objects.reachable_by(request.user).filter(uuid__in=form.cleaned_data["image"]).newest_first()
     found = list(images.values_list("pk", flat=True))
     if not found:
-        messages.error(request, mistakes(form) or "Select some pictures first.")
+        messages.error(request, mistakes(form) or _("Select some pictures first."))
         return redirect("library")
-    return archive_response(request, found, title="Selected pictures", form=form)
+    return archive_response(request, found, title=_("Selected pictures"), form=form)
 
 
 def archive_response(
@@ -102,6 +104,6 @@ def _file_name(title: str) -> str:
 
 BUSY = {
     "status": 503,
-    "heading": "Too many downloads at once",
-    "sentence": "The site is sending as many archives as it can. Try again in a minute.",
+    "heading": gettext_lazy("Too many downloads at once"),
+    "sentence": gettext_lazy("The site is sending as many archives as it can. Try again in a minute."),
 }

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -30,9 +32,9 @@ from gallery.views.undo import say_done
 STATES_A_REQUEST = 60
 
 VISIBILITY_SENTENCES = {
-    Visibility.PRIVATE: "Only you see it now.",
-    Visibility.LINK: "Everyone who has the link sees it now.",
-    Visibility.PUBLIC: "Everyone sees it now.",
+    Visibility.PRIVATE: gettext_lazy("Only you see it now."),
+    Visibility.LINK: gettext_lazy("Everyone who has the link sees it now."),
+    Visibility.PUBLIC: gettext_lazy("Everyone sees it now."),
 }
 
 
@@ -51,7 +53,7 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "newer": newer,
         "older": older,
         "back_url": reverse("library" if is_owner else "public"),
-        "back_label": "Back to your library" if is_owner else "Back to the public pictures",
+        "back_label": _("Back to your library") if is_owner else _("Back to the public pictures"),
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
         "albums": image.albums.listed_for(request.user).with_sharing().select_related("owner").order_by("key", "pk"),
         "other_albums": Album.objects.addable_by(request.user).exclude(images=image).last_changed_first(),
@@ -141,9 +143,9 @@ def image_favourite(request: HttpRequest, uuid: UUID) -> HttpResponse:
     images = Image.objects.filter(pk=image.pk)
     if request.POST.get("heart"):
         if added := favourites_add(person=request.user, images=images):
-            say_done(request, "It is among your favourites.", favoured(added))
+            say_done(request, _("It is among your favourites."), favoured(added))
     elif removed := favourites_remove(person=request.user, images=images):
-        say_done(request, "It is no longer among your favourites.", unfavoured(removed))
+        say_done(request, _("It is no longer among your favourites."), unfavoured(removed))
     return redirect(image)
 
 
@@ -151,7 +153,7 @@ def image_favourite(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @owner_page
 def image_retry(request: SignedInRequest, image: Image) -> HttpResponse:
     stages.retry(image=image)
-    messages.success(request, "It will be tried again in a moment.")
+    messages.success(request, _("It will be tried again in a moment."))
     return redirect(image)
 
 
@@ -165,7 +167,7 @@ def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
         before = words_of(image)
         services.image_set_words(image=image, title=said["title"], notes=said["notes"], place=place)
         image.refresh_from_db(fields=before)
-        say_done(request, "Title, place and notes are saved.", words_set(image, before=before))
+        say_done(request, _("Title, place and notes are saved."), words_set(image, before=before))
     else:
         messages.error(request, mistakes(form))
     return redirect(image)
@@ -178,9 +180,9 @@ def image_visibility(request: SignedInRequest, image: Image) -> HttpResponse:
     if form.is_valid():
         before, visibility = image.visibility, form.cleaned_data["visibility"]
         services.image_set_visibility(image=image, visibility=visibility)
-        say_done(request, VISIBILITY_SENTENCES[visibility], visibility_set(image, before=before, after=visibility))
+        say_done(request, str(VISIBILITY_SENTENCES[visibility]), visibility_set(image, before=before, after=visibility))
     else:
-        messages.error(request, "Choose who may see it from the list.")
+        messages.error(request, _("Choose who may see it from the list."))
     return redirect(image)
 
 
@@ -189,5 +191,5 @@ def image_visibility(request: SignedInRequest, image: Image) -> HttpResponse:
 def image_delete(request: SignedInRequest, image: Image) -> HttpResponse:
     """Moves it to the trash."""
     images_trash(images=[image], by=request.user)
-    say_done(request, f"{image.file_name} is in the trash.", trashed([image.pk]))
+    say_done(request, _("%(file_name)s is in the trash.") % {"file_name": image.file_name}, trashed([image.pk]))
     return redirect("library")

@@ -13,6 +13,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +25,7 @@ from gallery.pauses import EVERYTHING, work_pause, work_resume
 from gallery.pipeline import get_pipeline
 from gallery.templatetags.work import step_name, work_summary
 from gallery.views.access import SignedInRequest, sign_in_required
+from gallery.wording import grouped
 
 EVERYONE = "everyone"
 
@@ -72,9 +75,14 @@ def jobs_retry(request: SignedInRequest) -> HttpResponse:
         raise PermissionDenied
     tried = work_retry(scope=scope, person=request.user, key=request.POST.get("reason", ""))
     if tried:
-        messages.success(request, f"{tried:,} to be tried again. It begins in a moment.")
+        sentence = ngettext(
+            "%(number)s to be tried again. It begins in a moment.",
+            "%(number)s to be tried again. It begins in a moment.",
+            tried,
+        ) % {"number": grouped(tried)}
+        messages.success(request, sentence)
     else:
-        messages.info(request, "Nothing of that has failed any more.")
+        messages.info(request, _("Nothing of that has failed any more."))
     return redirect(f"{reverse('jobs')}{_query(replace(scope, step=_step(request.GET)))}")
 
 
@@ -85,13 +93,14 @@ def jobs_pause(request: SignedInRequest) -> HttpResponse:
     if not _may(request.user, "change_pause"):
         raise PermissionDenied
     step = request.POST.get("step", EVERYTHING)
-    what = "All work" if step == EVERYTHING else f"“{step_name(step)}”"
+    what = _("All work") if step == EVERYTHING else _("“%(step)s”") % {"step": step_name(step)}
     if request.POST.get("do") == "resume":
         work_resume(step=step, person=request.user)
-        messages.success(request, f"{what} goes on.")
+        messages.success(request, _("%(what)s goes on.") % {"what": what})
     elif step == EVERYTHING or step in {each.name for each in get_pipeline().steps()}:
         work_pause(step=step, person=request.user)
-        messages.success(request, f"{what} is paused. What has begun is finished; uploads are still taken.")
+        sentence = _("%(what)s is paused. What has begun is finished; uploads are still taken.") % {"what": what}
+        messages.success(request, sentence)
     else:
         raise Http404("No such step.")
     return redirect(f"{reverse('jobs')}?whose={EVERYONE}" if _may(request.user, "view_stage") else "jobs")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery.links import public_albums
@@ -20,7 +21,7 @@ def library(request: HttpRequest) -> HttpResponse:
     """One's own pictures; for strangers the public ones and an invitation."""
     if request.user.is_authenticated:
         images = Image.objects.filter(owner=request.user)
-        return _grid(request, images, heading="Your library", is_library=True, **selection_context(request.user))
+        return _grid(request, images, heading=_("Your library"), is_library=True, **selection_context(request.user))
     return public(request)
 
 
@@ -29,7 +30,7 @@ def public(request: HttpRequest) -> HttpResponse:
     """Everybody's public pictures, and on the first page the public albums."""
     images = Image.objects.filter(visibility=Visibility.PUBLIC)
     albums = [] if request.GET else public_albums()
-    return _grid(request, images, heading="Public pictures", public_albums=albums)
+    return _grid(request, images, heading=_("Public pictures"), public_albums=albums)
 
 
 def selection_context(owner: User) -> dict[str, Any]:

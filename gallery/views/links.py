@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.albums import album_page
@@ -73,13 +74,13 @@ def _ask(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
     status = 200
     if request.method == "POST" and form.is_valid():
         if not may_try(link, address=request.META.get("REMOTE_ADDR", "")):
-            form.add_error("password", "That was tried too often. Wait a minute, then try again.")
+            form.add_error("password", _("That was tried too often. Wait a minute, then try again."))
             status = 429
         elif is_password(link, form.cleaned_data["password"]):
             request.session[MARKS] = {**request.session.get(MARKS, {}), str(link.pk): mark_of(link)}
             return redirect("link", link.key)
         else:
-            form.add_error("password", "That is not the password of this link.")
+            form.add_error("password", _("That is not the password of this link."))
     return render(request, "gallery/share_password.html", {"link": link, "form": form}, status=status)
 
 

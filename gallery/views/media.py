@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, quote_etag
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery.exceptions import RendererBusy, UploadRefused
@@ -85,7 +86,9 @@ def sized(request: HttpRequest, image: Image, name: str) -> HttpResponseBase:
     try:
         return _conditional(request, make, etag=etag, last_modified=modified)
     except RendererBusy as busy:
-        response = render(request, "error.html", {"status": 503, "heading": "One moment", "sentence": busy}, status=503)
+        response = render(
+            request, "error.html", {"status": 503, "heading": _("One moment"), "sentence": busy}, status=503
+        )
         response["Retry-After"] = str(RETRY_SECONDS)
         response["Cache-Control"] = "no-store"
         return response

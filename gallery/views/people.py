@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery import invitations, mail
@@ -39,18 +40,18 @@ def invitation_list(request: SignedInRequest) -> HttpResponse:
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if mail.is_too_often("invite", str(user.pk), most=30, seconds=HOUR):
-            messages.error(request, "Those were many invitations already. Try again in an hour.")
+            messages.error(request, _("Those were many invitations already. Try again in an hour."))
             return redirect("invitations")
         email = form.cleaned_data.get("email", "")
         expires_at = timezone.now() + timedelta(days=form.cleaned_data["days"])
         invitation = invitations.invitation_create(by=user, expires_at=expires_at, email=email)
         link = request.build_absolute_uri(invitation.get_absolute_url())
         if not email:
-            messages.success(request, "The invitation is made. Pass its link on.")
+            messages.success(request, _("The invitation is made. Pass its link on."))
         elif mail.mail_send(to=email, template="invitation", inviter=user, link=link, invitation=invitation):
-            messages.success(request, f"The invitation is on its way to {email}.")
+            messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": email})
         else:
-            messages.error(request, "The invitation is made, but the mail could not be sent. Pass its link on.")
+            messages.error(request, _("The invitation is made, but the mail could not be sent. Pass its link on."))
         return redirect("invitations")
     open_ones = [
         (invitation, request.build_absolute_uri(invitation.get_absolute_url()))
@@ -68,7 +69,7 @@ def invitation_withdraw(request: SignedInRequest) -> HttpResponse:
         raise Http404
     given = request.POST.get("invitation", "")
     if given.isdecimal() and invitations.invitation_withdraw(user=request.user, invitation_id=int(given)):
-        messages.success(request, "The invitation is withdrawn.")
+        messages.success(request, _("The invitation is withdrawn."))
     else:
-        messages.info(request, "That invitation holds no longer anyway.")
+        messages.info(request, _("That invitation holds no longer anyway."))
     return redirect("invitations")

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from gallery.albums import album_add, album_create, album_remove
@@ -21,6 +23,7 @@ from gallery.trash import images_trash
 from gallery.undo import Change, added_to_album, favoured, remember, tagged, taken_out_of_album, trashed
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
 from gallery.views.undo import say_done
+from gallery.wording import grouped
 
 # The sentence that tells of what was done, and what changed by it.
 Done = tuple[str, Sequence[Change]]
@@ -50,13 +53,18 @@ def _selection(request: SignedInRequest) -> HttpResponse:
     if not (said["do"] == "out" and is_at_least(album_role(viewer=request.user, album=said["within"]), MANAGE)):
         images = images.filter(owner=request.user)
     if not images.exists():
-        return _answer(request, form, "Select some pictures of yours first.", is_error=True)
+        return _answer(request, form, _("Select some pictures of yours first."), is_error=True)
     return _answer(request, form, *DEEDS[said["do"]](request, said, images))
 
 
 def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     tags = images_tag(owner=request.user, images=images, names=said["tags"])
-    return f"{_pictures(images.count())} tagged: {', '.join(said['tags'])}.", tagged(tags)
+    number = images.count()
+    sentence = ngettext("%(number)s picture tagged: %(tags)s.", "%(number)s pictures tagged: %(tags)s.", number) % {
+        "number": grouped(number),
+        "tags": ", ".join(said["tags"]),
+    }
+    return sentence, tagged(tags)
 
 
 def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
@@ -64,26 +72,41 @@ def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet
     album = said["album"] = said["album"] or album_create(owner=request.user, title=said["title"])
     added = album_add(album=album, images=images, by=request.user)
     if not added:
-        return f"All of them were in “{album}” already.", []
+        return _("All of them were in “%(album)s” already.") % {"album": album}, []
     changes = added_to_album(album, added, is_new=is_new)
-    return f"{_pictures(len(added))} added to “{album}”.", changes
+    number = len(added)
+    sentence = ngettext(
+        "%(number)s picture added to “%(album)s”.", "%(number)s pictures added to “%(album)s”.", number
+    ) % {"number": grouped(number), "album": album}
+    return sentence, changes
 
 
 def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     added = favourites_add(person=request.user, images=images)
-    return f"{_pictures(images.count())} among your favourites.", favoured(added)
+    number = images.count()
+    sentence = ngettext(
+        "%(number)s picture among your favourites.", "%(number)s pictures among your favourites.", number
+    ) % {"number": grouped(number)}
+    return sentence, favoured(added)
 
 
 def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     album = said["within"]
     removal = album_remove(album=album, images=images)
-    return f"{_pictures(len(removal.positions))} taken out of “{album}”.", taken_out_of_album(album, removal)
+    number = len(removal.positions)
+    sentence = ngettext(
+        "%(number)s picture taken out of “%(album)s”.", "%(number)s pictures taken out of “%(album)s”.", number
+    ) % {"number": grouped(number), "album": album}
+    return sentence, taken_out_of_album(album, removal)
 
 
 def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     found = list(images)
     number = images_trash(images=found, by=request.user)
-    return f"{_pictures(number)} moved to the trash.", trashed(image.pk for image in found)
+    sentence = ngettext("%(number)s picture moved to the trash.", "%(number)s pictures moved to the trash.", number) % {
+        "number": grouped(number)
+    }
+    return sentence, trashed(image.pk for image in found)
 
 
 DEEDS: dict[str, Deed] = {
@@ -126,7 +149,3 @@ def _back(form: SelectionForm) -> str:
     """The page of the grid."""
     album = form.cleaned_data.get("within")
     return album.get_absolute_url() if album else reverse("library")
-
-
-def _pictures(number: int) -> str:
-    return f"{number} picture{'' if number == 1 else 's'}"

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery.exceptions import NotShared
@@ -30,7 +31,7 @@ def share(request: SignedInRequest, album: Album) -> HttpResponse:
         except NotShared as reason:
             messages.error(request, str(reason))
         else:
-            messages.success(request, f"{member.person.shown_name} sees the album now.")
+            messages.success(request, _("%(name)s sees the album now.") % {"name": member.person.shown_name})
         return _back(album)
     links = [(link, request.build_absolute_uri(reverse("link", args=[link.key]))) for link in links_of(album)]
     context = {
@@ -51,10 +52,10 @@ def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
     form = RoleForm(request.POST)
     member = form.is_valid() and members_of(album).filter(pk=form.cleaned_data["member"]).first()
     if not member:
-        messages.error(request, "Nothing was changed: the album is not shared with them any more.")
+        messages.error(request, _("Nothing was changed: the album is not shared with them any more."))
     elif form.cleaned_data["remove"]:
         member_remove(member=member, by=request.user)
-        messages.success(request, f"{member.person.shown_name} doesn’t see the album any more.")
+        messages.success(request, _("%(name)s doesn’t see the album any more.") % {"name": member.person.shown_name})
     elif role := form.cleaned_data["role"]:
         member_set_role(member=member, by=request.user, role=role)
         messages.success(request, f"{member.person.shown_name}: {AlbumMember.Role(role).label.lower()}.")
@@ -72,7 +73,7 @@ def share_links(request: SignedInRequest, album: Album) -> HttpResponse:
         link = links_of(album).filter(pk=number).first() if number.isdecimal() else None
         if link is not None:
             link_revoke(link=link, by=request.user)
-        messages.success(request, "The link is revoked: nobody sees the album by it any more.")
+        messages.success(request, _("The link is revoked: nobody sees the album by it any more."))
         return _back(album)
     form = LinkForm(request.POST)
     if not form.is_valid():
@@ -92,7 +93,7 @@ def share_links(request: SignedInRequest, album: Album) -> HttpResponse:
     except NotShared as reason:
         messages.error(request, str(reason))
     else:
-        messages.success(request, "The link is made: copy it below, and send it to whom it is for.")
+        messages.success(request, _("The link is made: copy it below, and send it to whom it is for."))
     return _back(album)
 
 
@@ -107,7 +108,7 @@ def leave(request: SignedInRequest, album: Album) -> HttpResponse:
         own = album.images.filter(owner=request.user).count()
         return render(request, "gallery/album_leave.html", {"album": album, "own": own})
     member_remove(member=member, by=request.user)
-    messages.success(request, f"You have left the album “{album}”.")
+    messages.success(request, _("You have left the album “%(album)s”.") % {"album": album})
     return redirect("albums")
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
@@ -32,10 +33,10 @@ def image_tags(request: SignedInRequest, image: Image) -> HttpResponse:
         said, images = form.cleaned_data, Image.objects.filter(pk=image.pk)
         if names := said["add"] + said["suggested"]:
             changes = tagged(images_tag(owner=request.user, images=images, names=names))
-            say_done(request, f"Tagged: {', '.join(names)}.", changes)
+            say_done(request, _("Tagged: %(tags)s.") % {"tags": ", ".join(names)}, changes)
         if said["remove"]:
             changes = untagged(said["remove"], images_untag(owner=request.user, images=images, name=said["remove"]))
-            say_done(request, f"The tag “{said['remove']}” is off.", changes)
+            say_done(request, _("The tag “%(tag)s” is off.") % {"tag": said["remove"]}, changes)
     else:
         messages.error(request, mistakes(form))
     return redirect(f"{image.get_absolute_url()}#tags")
@@ -70,7 +71,7 @@ def rename(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     form = TagNameForm(request.POST)
     if form.is_valid():
         renamed = tag_rename(tag=tag, name=form.cleaned_data["name"])
-        messages.success(request, f"The tag is called “{renamed}” now.")
+        messages.success(request, _("The tag is called “%(tag)s” now.") % {"tag": renamed})
     else:
         messages.error(request, mistakes(form))
     return redirect("tags")
@@ -82,5 +83,5 @@ def delete(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     if not sure:
         return render(request, "gallery/tag_delete.html", {"tag": tag, "pictures": tag.images.count()})
     tag_delete(tag=tag)
-    messages.success(request, f"The tag “{tag}” is gone; its pictures stayed.")
+    messages.success(request, _("The tag “%(tag)s” is gone; its pictures stayed.") % {"tag": tag})
     return redirect("tags")

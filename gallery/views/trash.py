@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.forms import TrashForm, mistakes
@@ -15,6 +17,7 @@ from gallery.models import ImageQuerySet
 from gallery.purge import trash_empty, trash_purge
 from gallery.trash import images_restore, purged_at, trash_of, trash_page
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+from gallery.wording import grouped
 
 PAGE_SIZE = 60
 MOST_DIGITS = 6  # of a page's number
@@ -54,13 +57,22 @@ def _trash_selection(request: SignedInRequest) -> HttpResponse:
     said = form.cleaned_data
     images = trash_of(request.user).filter(uuid__in=said["image"])
     if not images.exists():
-        return _answer(request, "Select some pictures in your trash first.", is_error=True)
+        return _answer(request, _("Select some pictures in your trash first."), is_error=True)
     if said["do"] == "restore":
         number = images_restore(images=images, by=request.user)
-        return _answer(request, f"{_pictures(number)} back in your library.")
+        return _answer(
+            request,
+            ngettext("%(number)s picture back in your library.", "%(number)s pictures back in your library.", number)
+            % {"number": grouped(number)},
+        )
     if not said["sure"]:
         return _ask(request, images, is_all=False)
-    return _answer(request, f"{_pictures(trash_purge(owner=request.user, images=images))} deleted for good.")
+    number = trash_purge(owner=request.user, images=images)
+    return _answer(
+        request,
+        ngettext("%(number)s picture deleted for good.", "%(number)s pictures deleted for good.", number)
+        % {"number": grouped(number)},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -72,9 +84,19 @@ def empty(request: SignedInRequest) -> HttpResponse:
     number = trash_empty(owner=request.user)
     left = trash_of(request.user).count()
     if left:
-        messages.warning(request, f"{_pictures(number)} deleted for good. {left} are left: empty the trash again.")
+        sentence = ngettext(
+            "%(number)s picture deleted for good. %(left)s are left: empty the trash again.",
+            "%(number)s pictures deleted for good. %(left)s are left: empty the trash again.",
+            number,
+        ) % {"number": grouped(number), "left": grouped(left)}
+        messages.warning(request, sentence)
     else:
-        messages.success(request, f"The trash is empty: {_pictures(number)} deleted for good.")
+        sentence = ngettext(
+            "The trash is empty: %(number)s picture deleted for good.",
+            "The trash is empty: %(number)s pictures deleted for good.",
+            number,
+        ) % {"number": grouped(number)}
+        messages.success(request, sentence)
     return redirect("trash")
 
 
@@ -96,7 +118,3 @@ def _answer(request: HttpRequest, sentence: str, *, is_error: bool = False) -> H
         return JsonResponse({"message": sentence}, status=400 if is_error else 200)
     (messages.error if is_error else messages.success)(request, sentence)
     return redirect("trash")
-
-
-def _pictures(number: int) -> str:
-    return f"{number} picture{'' if number == 1 else 's'}"

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from gallery import tus
 from gallery.models import Upload
@@ -21,7 +22,7 @@ def upload_in_pieces(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 def _answer(request: HttpRequest, uuid: UUID | None) -> HttpResponse:
     if not request.user.is_authenticated:
-        return JsonResponse({"message": "You are signed out. Sign in again to go on."}, status=401)
+        return JsonResponse({"message": _("You are signed out. Sign in again to go on.")}, status=401)
     return tus.answer(request, owner=request.user, uuid=uuid, address=_address)
 
 

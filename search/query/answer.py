@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
+from gallery.wording import grouped
 from ml.errors import ModelError
 from search import engine, index
 from search.backends.exceptions import IndexUnavailable
@@ -38,7 +41,7 @@ from search.query.terms import Query
 # Read beyond what is asked for, so that pictures which SQL no longer lets through don't make the list shorter.
 SPARE_HITS = 50
 
-WORDS_ALONE = "These are found by the words of captions and file names alone."
+WORDS_ALONE = gettext_lazy("These are found by the words of captions and file names alone.")
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
     try:
         answer = live.pictures.search(at.looks, limit=limit, where=among.filter)
     except IndexUnavailable:
-        raise SearchNotReady("The search server doesn't answer. Try again in a minute.") from None
+        raise SearchNotReady(_("The search server doesn't answer. Try again in a minute.")) from None
     said = [] if at.meaning is None else live.captions.search(at.meaning, limit=limit, where=among.filter).hits
     least = enough.least_cosine(
         at.looks,
@@ -311,7 +314,7 @@ def _ready(viewer: Viewer, aim: Callable[[index.Indexes], _Aim]) -> tuple[index.
     """The indexes, and what to aim at in them: the two always belong together. Raises SearchNotReady."""
     live = index.get_indexes()
     if live is None:
-        raise SearchNotReady("Search has no model yet: the worker sets it up when it starts.")
+        raise SearchNotReady(_("Search has no model yet: the worker sets it up when it starts."))
     try:
         try:
             return live, aim(live)
@@ -323,18 +326,20 @@ def _ready(viewer: Viewer, aim: Callable[[index.Indexes], _Aim]) -> tuple[index.
     except ModelChanged:
         raise SearchNotReady(_model_changed()) from None
     except ModelError as error:
-        reason = f": {error}" if viewer.pk else "."  # the reason may name folders of this machine
-        raise SearchNotReady(f"The search model can't be used{reason}") from error
+        if not viewer.pk:  # the reason may name folders of this machine
+            raise SearchNotReady(_("The search model can't be used.")) from error
+        raise SearchNotReady(_("The search model can't be used: %(reason)s") % {"reason": error}) from error
 
 
 def _model_changed() -> str:
     building = ModelVersion.objects.filter(state=ModelVersion.State.BUILDING).first()
     if building is None:
-        return "The search model changed: the worker will embed the pictures again when it starts."
+        return _("The search model changed: the worker will embed the pictures again when it starts.")
     # Not selectors.coverage, which takes long where there are many: every search comes here. A share, not numbers:
     # these are everybody's pictures, and how many there are is not for every visitor.
     share = min(1.0, Embedding.objects.filter(model_version=building).count() / max(1, Image.objects.count()))
-    return f"The search model changed: pictures are being embedded again ({share:.0%} done)."
+    done = {"percent": f"{100 * share:.0f}"}
+    return _("The search model changed: pictures are being embedded again (%(percent)s %% done).") % done
 
 
 def _nothing_found(asked: Query, viewer: Viewer) -> SearchResult:
@@ -343,5 +348,5 @@ def _nothing_found(asked: Query, viewer: Viewer) -> SearchResult:
         return SearchResult("empty_library", query=asked)
     if asked.pictures or legs.allowed(asked, viewer=viewer):
         return SearchResult("no_match", query=asked)
-    sentence = f"None of the pictures here ({waiting:,}) is ready for search yet."
+    sentence = _("None of the pictures here (%(waiting)s) is ready for search yet.") % {"waiting": grouped(waiting)}
     return SearchResult("not_ready", sentence=sentence, query=asked)

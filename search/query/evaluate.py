@@ -13,8 +13,12 @@ from typing import Literal
 import numpy as np
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.models import Image, User
+from gallery.wording import grouped
 from ml.errors import ModelError
 from ml.evaluation.bootstrap import Difference, Figure, Interval, differences, intervals, mean, ratio
 from search import engine
@@ -28,12 +32,12 @@ from search.query.parse import parse
 from search.query.terms import Query
 
 DEPTHS = (1, 5, 10)
-MEASURES = {
+MEASURES: dict[str, str | Promise] = {
     "recall_1": "Recall@1",
     "recall_5": "Recall@5",
     "recall_10": "Recall@10",
     "mrr": "MRR",
-    "precision": "Precision of the cutoff",
+    "precision": gettext_lazy("Precision of the cutoff"),
 }
 # How far down the whole answer is read; what lies below counts as not found.
 ANSWER_DEPTH = 100
@@ -108,10 +112,14 @@ class Evaluation:
         """What makes its figures say less than they seem to, in sentences."""
         told = []
         if self.left_out:
-            told.append(f"Left out: {self.left_out:,} queries that it has no vectors for.")
+            told.append(
+                _("Left out: %(left_out)s queries that it has no vectors for.") % {"left_out": grouped(self.left_out)}
+            )
         if self.embedded < self.pictures:
-            share = f"{self.embedded:,} of {self.pictures:,}"
-            told.append(f"It has the vectors of {share} pictures; among all of them, ranks may be worse.")
+            told.append(
+                _("It has the vectors of %(embedded)s of %(pictures)s pictures; among all of them, ranks may be worse.")
+                % {"embedded": grouped(self.embedded), "pictures": grouped(self.pictures)}
+            )
         return told
 
 
@@ -171,7 +179,7 @@ def _by_looks(queries: Sequence[GoldenQuery], version: ModelVersion) -> Evaluati
             if query.right <= each.places.keys()
         ]
     except ModelError as error:
-        return replace(evaluation, problem=f"Its model can't be used here: {error}")
+        return replace(evaluation, problem=_("Its model can't be used here: %(reason)s") % {"reason": error})
     left_out = len(queries) - len(outcomes)
     return replace(evaluation, outcomes=outcomes, figures=_intervals(outcomes), left_out=left_out)
 

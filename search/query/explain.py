@@ -6,6 +6,7 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 
 from gallery.models import Image, Rendition
 from gallery.renditions import rendition_pixels
@@ -31,7 +32,7 @@ class Question:
     @property
     def text(self) -> str:
         """What is looked for, for people."""
-        return get_text_list([text.words for text in self.texts], "and")
+        return get_text_list([text.words for text in self.texts], _("and"))
 
     @property
     def key(self) -> str:
@@ -49,12 +50,12 @@ def question(*, image: Image, query: Query) -> Question:
     """Where the picture is like the query's words. Raises NoHeat where that can't be asked."""
     texts = texts_to_show(query)
     if not texts:
-        raise NoHeat("No words say what to look for.")
+        raise NoHeat(_("No words say what to look for."))
     if image.thumbnail is None:
-        raise NoHeat("This picture is still being worked on.")
+        raise NoHeat(_("This picture is still being worked on."))
     version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     if version is None:
-        raise NoHeat("Search has no model yet.")
+        raise NoHeat(_("Search has no model yet."))
     return Question(image.thumbnail, texts, version)
 
 
@@ -66,7 +67,7 @@ def heat_map(asked: Question) -> npt.NDArray[np.float32]:
     """
     encoder = engine.encoder_of(asked.version)
     if not isinstance(encoder, SpatialEncoder):
-        raise NoHeat("The search model can't tell where it sees something.")
+        raise NoHeat(_("The search model can't tell where it sees something."))
     vectors = engine.encode_query([text.words for text in asked.texts], version=asked.version)
     together = np.array([text.weight for text in asked.texts]) @ vectors
     texts = np.asarray([together / np.linalg.norm(together)], dtype=np.float32)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
@@ -29,13 +31,17 @@ REPULSION = 0.5
 
 @dataclass(frozen=True)
 class Leg:
-    """A measure by which pictures are found. `weight`: how much a place by it counts. `label` and `sentence` tell
+    """A measure by which pictures are found. `weight`: how much a place by it counts. `label` and `meaning` tell
     people what that place is: "words #3"."""
 
     name: str
     weight: float
-    label: str
-    sentence: str
+    label: Promise
+    meaning: Promise
+
+    @property
+    def sentence(self) -> str:
+        return str(self.meaning)
 
 
 LOOKS, CAPTION, CAPTIONER, MEANING, TEXT, OWN = "looks", "caption", "captioner", "meaning", "text", "own"
@@ -43,12 +49,27 @@ LOOKS, CAPTION, CAPTIONER, MEANING, TEXT, OWN = "looks", "caption", "captioner",
 LEGS = {
     leg.name: leg
     for leg in (
-        Leg(CAPTION, 0.5, "words", "Its place among the pictures whose file name or caption by a person has the words"),
-        Leg(OWN, 0.5, "title and tags", "Its place among the pictures whose title, tags or notes have the words"),
-        Leg(TEXT, 0.5, "text in the picture", "Its place among the pictures in which the words can be read"),
-        Leg(CAPTIONER, 0.2, "describer’s words", "Its place among the pictures that the describer uses the words for"),
-        Leg(MEANING, 1.5, "meaning", "Its place among the pictures whose caption by a person means what was asked for"),
-        Leg(LOOKS, 1.0, "looks", "Its place among the pictures that look like what was asked for"),
+        Leg(
+            CAPTION,
+            0.5,
+            _("words"),
+            _("Its place among the pictures whose file name or caption by a person has the words"),
+        ),
+        Leg(OWN, 0.5, _("title and tags"), _("Its place among the pictures whose title, tags or notes have the words")),
+        Leg(TEXT, 0.5, _("text in the picture"), _("Its place among the pictures in which the words can be read")),
+        Leg(
+            CAPTIONER,
+            0.2,
+            _("describer’s words"),
+            _("Its place among the pictures that the describer uses the words for"),
+        ),
+        Leg(
+            MEANING,
+            1.5,
+            _("meaning"),
+            _("Its place among the pictures whose caption by a person means what was asked for"),
+        ),
+        Leg(LOOKS, 1.0, _("looks"), _("Its place among the pictures that look like what was asked for")),
     )
 }
 WEIGHTS = {leg.name: leg.weight for leg in LEGS.values()}

@@ -16,6 +16,10 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+
+from gallery.wording import grouped
 from search.query import dates
 from search.query.terms import (
     FIELDS,
@@ -73,7 +77,7 @@ def parse(text: str, *, today: date) -> Query:
     reader = _Reader(_cut(source), today)
     if len(source) > LONGEST_TEXT:
         end = len(reader.source)
-        reader.hint(end, end, f"Only the first {LONGEST_TEXT:,} characters are read.")
+        reader.hint(end, end, _("Only the first %(most)s characters are read.") % {"most": grouped(LONGEST_TEXT)})
     reader.read()
     return reader.query()
 
@@ -136,7 +140,12 @@ class _Reader:
             kept = kept[:-1]
         if len(kept) < len(parts):
             end = len(self.source)
-            self.hint(end, end, f"That is more than can be looked for at once: only {len(kept)} parts of it are.")
+            self.hint(
+                end,
+                end,
+                _("That is more than can be looked for at once: only %(number)s parts of it are.")
+                % {"number": len(kept)},
+            )
         return Query(kept, tuple(sorted(self.hints, key=lambda hint: hint.start)), self.source)
 
     def _phrase(self, sign: Sign) -> None:
@@ -146,7 +155,7 @@ class _Reader:
         if words:
             self.parts.append(Text(words, sign, exact=True, weight=weight))
         else:
-            self.hint(start, self.at, "There is nothing between the quotes.")
+            self.hint(start, self.at, _("There is nothing between the quotes."))
 
     def _like(self, like: re.Match[str], sign: Sign) -> None:
         self.at = like.end()
@@ -155,7 +164,9 @@ class _Reader:
             self.parts.append(Like(UUID(like[1]), "-" if sign == "-" else "", weight))
         else:
             # Not as words: letters and digits of a broken ID would find anything.
-            sentence = f"“{like[1]}” is no picture's ID. It stands in the address of a picture's page."
+            sentence = _("“%(text)s” is no picture's ID. It stands in the address of a picture's page.") % {
+                "text": like[1]
+            }
             self.hint(like.start(), like.end(), sentence)
 
     def _filter(self, field: re.Match[str], sign: Sign) -> None:
@@ -170,12 +181,18 @@ class _Reader:
         if kind.choices:
             value = value.lower()
             if value not in kind.choices:
-                sentence = f"“{kind.name}:” can be {_any_of(kind.choices)}, not “{value}”."
+                sentence = _("“%(name)s:” can be %(choices)s, not “%(value)s”.") % {
+                    "name": kind.name,
+                    "choices": _any_of(kind.choices),
+                    "value": value,
+                }
                 self.hint(field.start(), self.at, sentence, _respelled(kind, value))
                 return
         period = dates.read_period(value, today=self.today) if kind.is_date else None
         if kind.is_date and period is None:
-            sentence = f"“{value}” can't be read as a date. Try 2024, 2024-07, 2024-07-14, July 2023 or last summer."
+            sentence = _(
+                "“%(value)s” can't be read as a date. Try 2024, 2024-07, 2024-07-14, July 2023 or last summer."
+            ) % {"value": value}
             self.hint(field.start(), self.at, sentence, self._recent(kind, value))
             return
         self.parts.append(Filter(kind.name, value, sign, period))
@@ -186,7 +203,7 @@ class _Reader:
             value = self._quoted()
             if weight := _WEIGHT.match(self.source, self.at):
                 self.at = weight.end()
-                self.hint(weight.start(), weight.end(), "A filter has no weight: it holds or it doesn't.", "")
+                self.hint(weight.start(), weight.end(), _("A filter has no weight: it holds or it doesn't."), "")
             return value
         for count in range(dates.LONGEST_DATE if kind.is_date else 1, 0, -1):
             words = re.compile(r"\S+" + r"\s+\S+" * (count - 1)).match(self.source, self.at)
@@ -200,7 +217,7 @@ class _Reader:
         gap = len(self.source[self.at :]) - len(self.source[self.at :].lstrip())
         is_followed = self.at == field.end() and gap > 0
         end = self.at + gap if is_followed else self.at
-        sentence = f"“{kind.name}:” says nothing without a value right after it."
+        sentence = _("“%(name)s:” says nothing without a value right after it.") % {"name": kind.name}
         self.hint(field.start(), end, sentence, f"{kind.name}:" if is_followed else None)
 
     def _recent(self, kind: FieldKind, value: str) -> str | None:
@@ -217,7 +234,10 @@ class _Reader:
             return
         known = _any_of([f"{kind}:" for kind in FIELDS])
         suggestion = f"{nearest[0]}:" if nearest else None
-        sentence = f"There is no “{field[1]}:” to filter by, so these are words. There is {known}."
+        sentence = _("There is no “%(field)s:” to filter by, so these are words. There is %(known)s.") % {
+            "field": field[1],
+            "known": known,
+        }
         self.hint(field.start(), field.end(), sentence, suggestion)
 
     def _word(self, sign: Sign, end: int) -> None:
@@ -244,7 +264,7 @@ class _Reader:
             self.parts.append(date_filter)
             start, end, text = taken[0].start, taken[-1].end, " ".join(word.text for word in taken)
             is_together = " ".join(self.source[start:end].split()) == text
-            sentence = f"Read “{text}” as a date: {date_filter}"
+            sentence = _("Read “%(text)s” as a date: %(filter)s") % {"text": text, "filter": date_filter}
             self.hint(start, end, sentence, quoted(text) if is_together else None, is_mistake=False)
             if words:
                 words[-1] = _Word(_COMMA.sub("", words[-1].text), words[-1].start, words[-1].end)
@@ -268,7 +288,7 @@ class _Reader:
             chars.append(char)
             self.at += 1
         value = "".join(chars).strip()
-        self.hint(start, self.at, "This quote isn't closed, so it goes on to the end.", quoted(value))
+        self.hint(start, self.at, _("This quote isn't closed, so it goes on to the end."), quoted(value))
         return value
 
     def _weight(self) -> float:
@@ -281,7 +301,10 @@ class _Reader:
         weight = round(float(number.replace(",", ".")), 2) if _NUMBER.fullmatch(number) else 0.0
         if LIGHTEST <= weight <= HEAVIEST:
             return weight
-        sentence = f"What stands after ^ says how much something counts: {LIGHTEST:g} to {HEAVIEST:g}."
+        sentence = _("What stands after ^ says how much something counts: %(least)s to %(most)s.") % {
+            "least": format(LIGHTEST, "g"),
+            "most": format(HEAVIEST, "g"),
+        }
         self.hint(mark.start(), mark.end(), sentence, f"^{HEAVIEST:g}" if weight > HEAVIEST else "")
         return 1.0
 
@@ -292,4 +315,4 @@ def _respelled(kind: FieldKind, value: str) -> str | None:
 
 
 def _any_of(names: list[str] | tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return get_text_list(list(names), _("or"))

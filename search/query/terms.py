@@ -8,6 +8,9 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from gallery.names import printable
 from search.query.dates import Period
 
@@ -28,29 +31,34 @@ class FieldKind:
     """A filter that the box knows: `choices` where only these are possible, else words as typed or a date."""
 
     name: str
-    sentence: str
+    meaning: Promise
     choices: tuple[str, ...] = ()
     is_date: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What it lets through, for people."""
+        return str(self.meaning)
 
 
 FIELDS = {
     kind.name: kind
     for kind in (
-        FieldKind("tag", "Pictures with this tag"),
-        FieldKind("album", "Pictures in this album"),
-        FieldKind("by", "Pictures of this person; “me” is you"),
-        FieldKind("before", "Taken before this date begins", is_date=True),
-        FieldKind("after", "Taken after this date ends", is_date=True),
-        FieldKind("on", "Taken on this day, or in this month, season or year", is_date=True),
-        FieldKind("camera", "Taken with this make or model"),
-        FieldKind("place", "Taken at a place of this name"),
-        FieldKind("orientation", "Upright, wide or neither", ("portrait", "landscape", "square")),
+        FieldKind("tag", _("Pictures with this tag")),
+        FieldKind("album", _("Pictures in this album")),
+        FieldKind("by", _("Pictures of this person; “me” is you")),
+        FieldKind("before", _("Taken before this date begins"), is_date=True),
+        FieldKind("after", _("Taken after this date ends"), is_date=True),
+        FieldKind("on", _("Taken on this day, or in this month, season or year"), is_date=True),
+        FieldKind("camera", _("Taken with this make or model")),
+        FieldKind("place", _("Taken at a place of this name")),
+        FieldKind("orientation", _("Upright, wide or neither"), ("portrait", "landscape", "square")),
         FieldKind(
             "is",
-            "Unsure: the caption may be wrong. Shared: by link. Shared-with-me: in albums of others",
+            _("Unsure: the caption may be wrong. Shared: by link. Shared-with-me: in albums of others"),
             ("unsure", "animated", "favourite", "private", "shared", "shared-with-me", "public"),
         ),
-        FieldKind("text", "Words that can be read in the picture"),
+        FieldKind("text", _("Words that can be read in the picture")),
     )
 }
 

@@ -83,7 +83,7 @@ def _lines(evaluation: Evaluation) -> list[str]:
         told = f"{figure.value:6.3f}  [{figure.low:.3f} to {figure.high:.3f}]" if figure else "     –"
         if apart:
             told += f"  {apart.value:+.3f} against the active one [{apart.low:+.3f} to {apart.high:+.3f}]"
-        lines.append(f"{label:<24}{told}")
+        lines.append(f"{label!s:<24}{told}")
     return lines + evaluation.notes
 
 
