@@ -3,6 +3,8 @@
 import logging
 from functools import partial
 
+from django.utils.translation import gettext_lazy
+
 from search import cursors, factory, metrics
 from search.backends.base import Filter, Vector
 from search.backends.breaker import CircuitBreaker
@@ -10,9 +12,11 @@ from search.backends.exceptions import CircuitOpen, IndexUnavailable
 from search.live import Answer, LiveIndex
 from search.models import Embedding, ModelVersion
 
-DOWN = "The search server doesn't answer. Results are complete: they come from this site's reserve index."
+DOWN = gettext_lazy("The search server doesn't answer. Results are complete: they come from this site's reserve index.")
 # No numbers: everybody reads this, and they tell how many pictures there are.
-BEHIND = "The search server is catching up. Results are complete: they come from this site's reserve index."
+BEHIND = gettext_lazy(
+    "The search server is catching up. Results are complete: they come from this site's reserve index."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +40,8 @@ class SharedIndex:
         if self.own is None:
             return ""
         if self._breaker.is_open:
-            return DOWN
-        return BEHIND if cursors.is_far_behind(self.version) else ""
+            return str(DOWN)
+        return str(BEHIND) if cursors.is_far_behind(self.version) else ""
 
     def search(self, vector: Vector, *, limit: int, where: Filter | None = None) -> Answer:
         """See VectorIndex.search. The vector must come from the encoder of `self.version`.
@@ -54,7 +58,7 @@ class SharedIndex:
                 logger.warning("The index on the server failed: %s", error)
             if self.own is None:
                 raise
-            return self._fall_back(self.own, vector, limit, where, DOWN)
+            return self._fall_back(self.own, vector, limit, where, str(DOWN))
 
     def count(self, where: Filter | None = None) -> int:
         """See LiveIndex. Raises IndexUnavailable where there is nothing to fall back on."""

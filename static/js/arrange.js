@@ -1,6 +1,8 @@
 // Puts the pictures of an album in order by dragging. The arrows beneath each do the same step by step, for keyboards and
 // fingers, without this module too.
 
+import { gettext } from "./words.js";
+
 const list = document.querySelector("[data-arrange]");
 const status = document.querySelector("[data-arrange-status]");
 let dragged = null;
@@ -38,7 +40,7 @@ list.addEventListener("drop", async (event) => {
   const isLater = dragged.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
   item[isLater ? "after" : "before"](dragged);
   const response = await send(said);
-  if (response?.ok && new URL(response.url).pathname === location.pathname) status.textContent = "Moved.";
+  if (response?.ok && new URL(response.url).pathname === location.pathname) status.textContent = gettext("Moved.");
   else location.reload(); // to what the album is, or to signing in
 });
 

@@ -1,6 +1,7 @@
 // Describes a picture as soon as it is chosen, dropped or pasted.
 
 import { enhance, onDropOrPaste } from "./files.js";
+import { gettext } from "./words.js";
 
 const form = document.querySelector("[data-describe]");
 const input = form.querySelector("input[type=file]");
@@ -8,7 +9,7 @@ const status = form.querySelector("[data-describe-status]");
 
 function describe() {
   if (!input.files.length) return;
-  status.textContent = `Looking at ${input.files[0].name}…`;
+  status.textContent = gettext("Looking at {name}…", { name: input.files[0].name });
   form.requestSubmit();
 }
 

@@ -3,6 +3,8 @@
 //
 // A "pictures-wanted" event on the document brings the next page at once; "pictures-added" says that it is there.
 
+import { ngettext } from "./words.js";
+
 const list = document.querySelector("[data-endless]");
 const status = document.querySelector("[data-endless-status]");
 const brought = []; // {rel, href} of each page, in the order in which they came
@@ -55,7 +57,7 @@ function add(page, pager, rel) {
   else pager.remove();
   // What the reader looks at stays where it is.
   if (rel === "prev") scrollTo({ top: place + document.documentElement.scrollHeight - height, behavior: "instant" });
-  status.textContent = `${number} more ${number === 1 ? "picture" : "pictures"}`;
+  status.textContent = ngettext("{number} more picture", "{number} more pictures", number);
   document.dispatchEvent(new Event("pictures-added"));
   watch();
 }

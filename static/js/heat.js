@@ -1,6 +1,7 @@
 // "Where?" on what a search found: lays over the picture where it is like the words.
 
 import { ask, draw, toggle } from "./heat_map.js";
+import { gettext } from "./words.js";
 
 const status = document.querySelector("[data-where-status]");
 
@@ -11,7 +12,7 @@ async function show(button) {
   canvas.className = "heat";
   image.after(canvas);
   draw(canvas, heat, [image.naturalWidth, image.naturalHeight]);
-  return `Shown: where it is like “${heat.text}”`;
+  return gettext("Shown: where it is like “{text}”", { text: heat.text });
 }
 
 function hide(button) {

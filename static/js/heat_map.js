@@ -1,5 +1,7 @@
 // Draws where in a picture something is: what lies elsewhere is veiled, in the colour that app.css gives the canvas.
 
+import { gettext } from "./words.js";
+
 const STRENGTH = 0.82; // of the veil where nothing is
 
 document.documentElement.classList.add("can-look"); // shows the buttons
@@ -41,7 +43,7 @@ export async function toggle(button, status, on, off) {
     else status.textContent = await on();
     button.setAttribute("aria-pressed", !isShown);
   } catch (error) {
-    status.textContent = `Not available: ${error.message}`;
+    status.textContent = gettext("Not available: {reason}", { reason: error.message });
   }
   button.disabled = false;
   button.focus({ preventScroll: true }); // lost while it was disabled

@@ -3,6 +3,7 @@
 
 import { ask, draw, toggle } from "./heat_map.js";
 import { lay, onMoved } from "./over_picture.js";
+import { gettext } from "./words.js";
 
 const viewer = document.querySelector(".viewer");
 const layer = document.createElement("canvas");
@@ -53,14 +54,14 @@ viewer.addEventListener("click", (event) => {
     const heading = viewer.querySelector("h1");
     const on = async () => {
       wrap(heading, await ask(button.dataset.looks));
-      return "Point at a word, tap it, or go to it with Tab.";
+      return gettext("Point at a word, tap it, or go to it with Tab.");
     };
     toggle(button, status, on, () => unwrap(heading));
   } else {
     const on = async () => {
       found = await ask(button.dataset.where);
       show();
-      return `Shown: where it is like “${found.text}”`;
+      return gettext("Shown: where it is like “{text}”", { text: found.text });
     };
     const off = () => {
       found = null;

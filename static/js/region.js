@@ -2,6 +2,7 @@
 // corners, or use the arrow keys. The numbers that go to the server are shares of the picture, not pixels.
 
 import { lay, onMoved, picture } from "./over_picture.js";
+import { gettext } from "./words.js";
 
 const SMALLEST = 0.05; // of the picture's width and height
 const STEP = 0.02; // of an arrow key
@@ -45,7 +46,8 @@ function placeBar(width, height) {
 }
 
 function say() {
-  status.textContent = `${percent(part.width)} wide, ${percent(part.height)} high, ${percent(part.left)} from the left, ${percent(part.top)} from the top`;
+  const shares = Object.fromEntries(["width", "height", "left", "top"].map((name) => [name, percent(part[name])]));
+  status.textContent = gettext("{width} wide, {height} high, {left} from the left, {top} from the top", shares);
 }
 
 function open() {

@@ -1,5 +1,7 @@
 // Sends one file in pieces by the tus protocol (gallery/tus.py), and goes on where an earlier try ended.
 
+import { gettext } from "./words.js";
+
 const PIECE = 8_000_000; // bytes; what a broken connection costs at most
 const TUS = { "Tus-Resumable": "1.0.0" };
 const GONE = [404, 410];
@@ -33,12 +35,12 @@ export function request(method, url, { headers = {}, body = null, signal, progre
     xhr.responseType = "json";
     xhr.upload.addEventListener("progress", (event) => progress(event.loaded));
     xhr.addEventListener("load", () => {
-      const sentence = xhr.response?.message ?? `The server could not take it (${xhr.status}).`;
+      const sentence = xhr.response?.message ?? gettext("The server could not take it ({status}).", { status: xhr.status });
       if (xhr.status < 400 || GONE.includes(xhr.status)) resolve(xhr);
       else if (xhr.status >= 500 || [408, 409, 423, 429, 460].includes(xhr.status)) reject(new Broken(sentence));
       else reject(new Refused(sentence));
     });
-    xhr.addEventListener("error", () => reject(new Broken("The connection broke before the server had it.")));
+    xhr.addEventListener("error", () => reject(new Broken(gettext("The connection broke before the server had it."))));
     xhr.addEventListener("abort", () => reject(new Paused()));
     xhr.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
     xhr.send(body);
@@ -102,7 +104,7 @@ export async function sendInPieces(file, options) {
   const { status, response } = await request("GET", address, { signal });
   if (status !== 200 || response.state === "receiving") {
     began(null); // what is known of it is no use: the next try begins anew
-    throw new Broken("The server lost what it had of this file.");
+    throw new Broken(gettext("The server lost what it had of this file."));
   }
   return response;
 }

@@ -2,6 +2,7 @@
 // are shown, it is sent along again from the page with every further step, so that words can be added to it.
 
 import { enhance, onDropOrPaste } from "./files.js";
+import { gettext } from "./words.js";
 
 const words = document.querySelector("[data-search]");
 const sender = document.querySelector("#by-picture");
@@ -25,7 +26,7 @@ function look(text = words.elements.q.value) {
   if (!input.files.length) return;
   sender.elements.q.value = text;
   sender.elements.show.value = words.elements.show.value;
-  status.textContent = `Looking at ${input.files[0].name}…`;
+  status.textContent = gettext("Looking at {name}…", { name: input.files[0].name });
   sender.requestSubmit();
 }
 

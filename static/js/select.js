@@ -1,6 +1,8 @@
 // Selecting many pictures: Shift for a range, a press anywhere on a card while one selects, a count, and deeds that
 // leave the page as it is. Without this module the checkboxes and buttons do the same with a page load.
 
+import { ngettext } from "./words.js";
+
 const form = document.querySelector("[data-selection]");
 const count = document.querySelector("[data-selection-count]");
 const status = document.querySelector("[data-selection-status]");
@@ -114,7 +116,7 @@ function clear() {
 
 function tell() {
   const number = selected().length;
-  count.textContent = number ? `${number} selected` : "";
+  count.textContent = number ? ngettext("{number} selected", "{number} selected", number) : "";
   if (number) status.textContent = "";
 }
 

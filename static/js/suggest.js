@@ -1,6 +1,8 @@
 // Completes what is typed into a search box: a combobox after the ARIA pattern, its list below the box. Without this
 // module the box is a plain one.
 
+import { gettext } from "./words.js";
+
 const PAUSE = 120; // milliseconds without a key before the server is asked
 
 for (const form of document.querySelectorAll("form[role=search]")) {
@@ -20,7 +22,7 @@ function combobox(form, input) {
   list.className = "suggestions";
   list.hidden = true;
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Suggestions");
+  list.setAttribute("aria-label", gettext("Suggestions"));
   input.after(list);
   input.setAttribute("role", "combobox");
   input.setAttribute("aria-autocomplete", "list");

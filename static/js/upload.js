@@ -3,6 +3,7 @@
 
 import { enhance, isMeant, onDropOrPaste } from "./files.js";
 import { Broken, keyOf, Paused, Refused, request, sendInPieces } from "./resumable.js";
+import { gettext, ngettext } from "./words.js";
 
 const AT_ONCE = 2;
 const IN_PIECES_FROM = 8_000_000; // bytes
@@ -40,9 +41,9 @@ function take(files) {
     count.given += 1;
     const most = Number(isArchive(file) ? form.dataset.maxArchiveBytes : form.dataset.maxBytes);
     if (file.size > most) {
-      finish(row, "refused", `Too large: at most ${Math.floor(most / 1_000_000)} MB are accepted.`);
+      finish(row, "refused", gettext("Too large: at most {limit} MB are accepted.", { limit: Math.floor(most / 1_000_000) }));
     } else {
-      say(row, "waiting");
+      say(row, gettext("waiting"));
       bytes.given += file.size;
       waiting.push({ file, row, sent: 0, tries: 0 });
     }
@@ -74,7 +75,7 @@ async function run(job) {
     answered(job, await (inPieces ? sendLarge(job) : sendSmall(job)));
   } catch (error) {
     if (error instanceof Paused) {
-      say(job.row, "paused");
+      say(job.row, gettext("paused"));
       waiting.unshift(job);
     } else if (error instanceof Broken && job.tries < TRIES) {
       await again(job, error);
@@ -90,7 +91,8 @@ async function run(job) {
 async function again(job, error) {
   const wait = Math.min(1_000 * 2 ** job.tries, LONGEST_WAIT);
   job.tries += 1;
-  say(job.row, `${error.message} Trying again in ${Math.round(wait / 1_000)} s.`);
+  const soon = gettext("Trying again in {seconds} s.", { seconds: Math.round(wait / 1_000) });
+  say(job.row, `${error.message} ${soon}`);
   await new Promise((resolve) => {
     const timer = setTimeout(resolve, wait);
     for (const [target, name] of [[window, "online"], [pausing.signal, "abort"]]) {
@@ -111,7 +113,7 @@ async function sendSmall(job) {
     progress: (loaded) => progressed(job, Math.min(loaded, job.file.size)),
   });
   const outcome = response?.files?.[0];
-  if (!outcome) throw new Broken("The server gave no answer that we understand.");
+  if (!outcome) throw new Broken(gettext("The server gave no answer that we understand."));
   return outcome;
 }
 
@@ -134,7 +136,7 @@ function progressed(job, sent) {
   job.sent = sent;
   const percent = (100 * sent) / Math.max(job.file.size, 1);
   job.row.querySelector("progress").value = percent;
-  say(job.row, sent >= job.file.size ? "checking…" : `${Math.floor(percent)} %`);
+  say(job.row, sent >= job.file.size ? gettext("checking…") : gettext("{percent} %", { percent: Math.floor(percent) }));
   total.value = (100 * bytes.sent) / Math.max(bytes.given, 1);
 }
 
@@ -169,13 +171,13 @@ function failed(job, sentence) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button small";
-  button.textContent = "Try again";
+  button.textContent = gettext("Try again");
   button.addEventListener("click", () => {
     count.failed -= 1;
     job.tries = 0;
     job.row.classList.remove("failed");
     job.row.querySelector("progress").hidden = false;
-    say(job.row, "waiting");
+    say(job.row, gettext("waiting"));
     waiting.push(job);
     summarise();
     sendNext();
@@ -189,7 +191,7 @@ async function followArchive(row, outcome) {
   let said = outcome;
   while (said.state === "unpacking") {
     bar.value = (100 * said.archive.done) / said.archive.files;
-    say(row, `Unpacking: ${said.archive.done} of ${said.archive.files} files taken in. You may leave this page.`);
+    say(row, gettext("Unpacking: {done} of {files} files taken in. You may leave this page.", said.archive));
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_DELAY));
     try {
       const { response, status } = await request("GET", outcome.upload_url, {});
@@ -219,9 +221,10 @@ function follow(row, uuid, outcome) {
     if (detail.thumbnail) showThumbnail(row, detail.thumbnail);
     const link = row.querySelector(".upload-state a");
     if (outcome === "created" && link) {
-      const maybe = detail.unsure ? "maybe: " : "";
-      if (detail.description) link.textContent = maybe + detail.description;
-      else link.textContent = detail.state === "failed" ? "uploaded; could not be described" : "being described…";
+      const caption = detail.description;
+      if (caption) link.textContent = detail.unsure ? gettext("maybe: {caption}", { caption }) : caption;
+      else if (detail.state === "failed") link.textContent = gettext("uploaded; could not be described");
+      else link.textContent = gettext("being described…");
     }
   });
   document.dispatchEvent(new Event("pictures-added"));
@@ -237,12 +240,12 @@ function showThumbnail(row, thumbnail) {
 function summarise() {
   const over = count.created + count.duplicate + count.refused + count.failed + count.archive;
   const parts = [
-    over < count.given ? `${over} of ${count.given} done` : "Done",
-    count.created && `${count.created} uploaded`,
-    count.archive && (count.archive === 1 ? "1 archive" : `${count.archive} archives`),
-    count.duplicate && `${count.duplicate} already here`,
-    count.refused && `${count.refused} refused`,
-    count.failed && `${count.failed} not sent`,
+    over < count.given ? gettext("{over} of {given} done", { over, given: count.given }) : gettext("Done"),
+    count.created && ngettext("{number} uploaded", "{number} uploaded", count.created),
+    count.archive && ngettext("{number} archive", "{number} archives", count.archive),
+    count.duplicate && ngettext("{number} already here", "{number} already here", count.duplicate),
+    count.refused && ngettext("{number} refused", "{number} refused", count.refused),
+    count.failed && ngettext("{number} not sent", "{number} not sent", count.failed),
   ];
   summary.textContent = parts.filter(Boolean).join(", ");
   const isOver = !underWay && !waiting.length;
@@ -268,7 +271,7 @@ pauseButton.addEventListener("click", () => {
   const isPaused = pausing.signal.aborted;
   if (isPaused) pausing = new AbortController();
   else pausing.abort();
-  pauseButton.textContent = isPaused ? "Pause" : "Go on";
+  pauseButton.textContent = isPaused ? gettext("Pause") : gettext("Go on");
   sendNext();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
