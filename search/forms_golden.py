@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from search.models import Judgement
 
@@ -20,6 +21,6 @@ class JudgeForm(forms.Form):
         said = self.cleaned_data
         pressed = [name for name in ("right", "wrong", "clear") if said.get(name)]
         if len(pressed) != 1:
-            raise forms.ValidationError("One button is pressed at a time.")
+            raise forms.ValidationError(_("One button is pressed at a time."))
         is_right = {"right": True, "wrong": False, "clear": None}[pressed[0]]
         return said | {"image": said[pressed[0]], "is_right": is_right}

@@ -1,50 +1,51 @@
 """How the audit log is put into words."""
 
 from django import template
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models import AuditEntry
 
 register = template.Library()
 
 WORDS = {
-    "account.change": "An account was changed",
-    "account.create": "An account was made",
-    "account.delete": "An account was deleted",
-    "account.email": "The e-mail address was changed",
-    "account.invite": "Somebody was invited",
-    "account.password": "A password was changed",
-    "album.link": "A link to an album was made",
-    "album.role": "What somebody may do in an album was changed",
-    "album.share": "An album was shared",
-    "album.unshare": "An album is no longer shared",
-    "archive.download": "An archive was downloaded",
-    "caption.change": "A caption was changed in the admin",
-    "image.change": "A picture was changed in the admin",
-    "image.delete": "A picture was deleted for good",
-    "image.purge": "Pictures were deleted for good",
-    "image.restore": "Pictures were taken out of the trash",
-    "image.trash": "Pictures were moved to the trash",
-    "image.visibility": "Who may see pictures was changed",
-    "link.revoke": "A link was taken back",
-    "model.activate": "Searches were given another model",
-    "model.add": "A model was added",
-    "model.build": "A model was given all pictures to embed",
-    "model.remove": "A model and its vectors were removed",
-    "session.end": "A session was ended",
-    "token.create": "A token was made",
-    "token.revoke": "A token was taken back",
-    "url.import": "Pictures were fetched from the web",
-    "work.again": "Work was begun anew",
-    "work.pause": "Work was paused",
-    "work.resume": "Work was resumed",
-    "work.retry": "Failed work was tried again",
+    "account.change": _("An account was changed"),
+    "account.create": _("An account was made"),
+    "account.delete": _("An account was deleted"),
+    "account.email": _("The e-mail address was changed"),
+    "account.invite": _("Somebody was invited"),
+    "account.password": _("A password was changed"),
+    "album.link": _("A link to an album was made"),
+    "album.role": _("What somebody may do in an album was changed"),
+    "album.share": _("An album was shared"),
+    "album.unshare": _("An album is no longer shared"),
+    "archive.download": _("An archive was downloaded"),
+    "caption.change": _("A caption was changed in the admin"),
+    "image.change": _("A picture was changed in the admin"),
+    "image.delete": _("A picture was deleted for good"),
+    "image.purge": _("Pictures were deleted for good"),
+    "image.restore": _("Pictures were taken out of the trash"),
+    "image.trash": _("Pictures were moved to the trash"),
+    "image.visibility": _("Who may see pictures was changed"),
+    "link.revoke": _("A link was taken back"),
+    "model.activate": _("Searches were given another model"),
+    "model.add": _("A model was added"),
+    "model.build": _("A model was given all pictures to embed"),
+    "model.remove": _("A model and its vectors were removed"),
+    "session.end": _("A session was ended"),
+    "token.create": _("A token was made"),
+    "token.revoke": _("A token was taken back"),
+    "url.import": _("Pictures were fetched from the web"),
+    "work.again": _("Work was begun anew"),
+    "work.pause": _("Work was paused"),
+    "work.resume": _("Work was resumed"),
+    "work.retry": _("Failed work was tried again"),
 }
 
 
 @register.filter
 def entry_words(entry: AuditEntry) -> str:
     """What was done; what has no words yet is named as it is in the log."""
-    return WORDS.get(entry.action, entry.action)
+    return str(WORDS.get(entry.action, entry.action))
 
 
 @register.filter

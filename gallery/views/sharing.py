@@ -58,7 +58,8 @@ def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
         messages.success(request, _("%(name)s doesn’t see the album any more.") % {"name": member.person.shown_name})
     elif role := form.cleaned_data["role"]:
         member_set_role(member=member, by=request.user, role=role)
-        messages.success(request, f"{member.person.shown_name}: {AlbumMember.Role(role).label.lower()}.")
+        label = str(AlbumMember.Role(role).label)
+        messages.success(request, f"{member.person.shown_name}: {label[0].lower()}{label[1:]}.")
     role = album_role(viewer=request.user, album=album)
     if not is_at_least(role, MANAGE):  # they changed what they may do themselves
         return redirect(album if role else "albums")
