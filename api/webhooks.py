@@ -60,7 +60,7 @@ def webhook_create(*, owner: User, url: str, events: Iterable[str]) -> NewWebhoo
         list(User.objects.filter(pk=owner.pk).select_for_update(no_key=True))  # so that MOST holds
         if webhooks_of(owner).count() >= MOST:
             raise WebhookRefused(
-                "url", _("You have %(MOST)s webhooks. Delete one that you don't use first.") % {"MOST": MOST}
+                "url", _("You have %(most)s webhooks. Delete one that you don't use first.") % {"most": MOST}
             )
         webhook = Webhook.objects.create(owner=owner, url=url, events=wanted, secret=secret)
         record(owner, "webhook.create", url, events=wanted)
@@ -216,9 +216,7 @@ def _checked_events(events: Iterable[str]) -> list[str]:
 def _checked_url(url: str) -> str:
     """The address, normalised. Where it leads is checked again each time that something is sent there."""
     if len(url) > Webhook.LONGEST_URL:
-        raise WebhookRefused(
-            "url", _("The address has more than %(LONGEST_URL)s characters.") % {"LONGEST_URL": Webhook.LONGEST_URL}
-        )
+        raise WebhookRefused("url", _("The address has more than %(most)s characters.") % {"most": Webhook.LONGEST_URL})
     address = read_address(url)
     if address is None:
         raise WebhookRefused("url", _("This is no address such as https://example.com/hook."))

@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from captioning.describers import Describer, describer_called
 from captioning.models import Caption
 from gallery.wording import grouped
 
@@ -29,7 +30,7 @@ class CaptionForm(forms.Form):
         max_length=Caption.LONGEST,
         error_messages={
             "required": _("A caption needs words."),
-            "max_length": _("A caption has at most %(LONGEST)s characters.") % {"LONGEST": grouped(Caption.LONGEST)},
+            "max_length": _("A caption has at most %(most)s characters.") % {"most": grouped(Caption.LONGEST)},
         },
     )
     before = forms.CharField(required=False)
@@ -44,6 +45,18 @@ class ChoiceForm(forms.Form):
     def __init__(self, data: Any, *, captions: QuerySet[Caption]) -> None:
         super().__init__(data)
         self.fields["caption"].queryset = captions  # type: ignore[attr-defined]
+
+
+class AgainForm(forms.Form):
+    """Who is to describe a picture again."""
+
+    by = forms.CharField()
+
+    def clean_by(self) -> Describer:
+        describer = describer_called(self.cleaned_data["by"])
+        if describer is None:
+            raise forms.ValidationError(_("Choose who is to describe it."), code="unknown")
+        return describer
 
 
 class PlaceForm(forms.Form):

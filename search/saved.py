@@ -55,13 +55,12 @@ def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
         raise SearchNotSaved(_("There is nothing to search for in that."))
     if len(canonical) > SavedSearch.LONGEST_TEXT:
         raise SearchNotSaved(
-            _("Only searches of up to %(LONGEST_TEXT)s characters can be saved.")
-            % {"LONGEST_TEXT": SavedSearch.LONGEST_TEXT}
+            _("Only searches of up to %(most)s characters can be saved.") % {"most": SavedSearch.LONGEST_TEXT}
         )
     others = SavedSearch.objects.filter(owner=owner, is_saved=True).exclude(text=canonical)
     if others.count() >= MOST_SAVED:
         raise SearchNotSaved(
-            _("%(MOST_SAVED)s searches are saved already. Delete one of them first.") % {"MOST_SAVED": MOST_SAVED}
+            _("%(number)s searches are saved already. Delete one of them first.") % {"number": MOST_SAVED}
         )
     now = timezone.now()
     search = SavedSearch(

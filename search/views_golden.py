@@ -123,7 +123,7 @@ def _system(evaluation: Evaluation) -> dict[str, Any]:
 def _name(evaluation: Evaluation) -> str:
     if evaluation.what == "answer":
         return _("Whole answers")
-    return _("Looks alone, version\N{NO-BREAK SPACE}%(pk)s") % {"pk": evaluation.version.pk}
+    return _("Looks alone, version\u00a0%(pk)s") % {"pk": evaluation.version.pk}
 
 
 def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | None:
