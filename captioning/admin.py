@@ -1,17 +1,26 @@
 """What is said of pictures, for those who run the place."""
 
 from typing import Any, cast
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 
 from captioning import services
-from captioning.models import Caption
-from gallery.admin import AuditedMixin, ModelAdmin, ThumbnailMixin, do_again
+from captioning.again import STEP as CAPTION_STEP
+from captioning.again import captions_ask_outdated
+from captioning.describers import known_keys
+from captioning.models import Caption, CaptionerVersion
+from captioning.selectors import caption_coverages
+from gallery import audit
+from gallery.admin import AuditedMixin, ModelAdmin, ReadOnlyAdmin, ThumbnailMixin, do_again
 from gallery.models import Image, User
-
-CAPTION_STEP = "caption"
 
 
 @admin.register(Caption)
@@ -36,6 +45,7 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
     ordering = ("-pk",)
     autocomplete_fields = ("image",)
     actions = ("caption_again",)
+    change_list_template = "admin/captioning/caption/change_list.html"
     fields = (
         "thumbnail",
         "image",
@@ -55,6 +65,33 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         images = Image.objects.filter(pk__in=queryset.order_by().values("image_id"))
         return do_again(self, request, images, step=CAPTION_STEP)
 
+    def get_urls(self) -> list[URLPattern]:
+        outdated = path("outdated/", self.admin_site.admin_view(self.outdated_view), name="captioning_caption_outdated")
+        return [outdated, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        more: dict[str, Any] = {"may_caption": self.has_change_permission(request), "own": settings.CAPTIONER}
+        if request.method == "GET":
+            more["coverages"] = caption_coverages()
+        return super().changelist_view(request, {**more, **(extra_context or {})})
+
+    def outdated_view(self, request: HttpRequest) -> HttpResponse:
+        """Has today's captioner describe what another one described, or an earlier version of it; unless people wrote
+        or approved it."""
+        if request.method != "POST" or not self.has_change_permission(request):
+            raise PermissionDenied
+        if settings.CAPTIONER not in known_keys():
+            self.message_user(
+                request, f"No worker has used {settings.CAPTIONER} yet. Start one, and try again.", messages.ERROR
+            )
+            return redirect("admin:captioning_caption_changelist")
+        since = timezone.now()
+        opened = captions_ask_outdated()
+        audit.record(cast(User, request.user), "work.again", CAPTION_STEP, number=opened)
+        self.message_user(request, f"Caption again: {opened:,} to do.", messages.SUCCESS)
+        query = urlencode({"whose": "everyone", "step": CAPTION_STEP, "since": since.isoformat()})
+        return redirect(f"{reverse('jobs')}?{query}")
+
     def get_fields(self, request: HttpRequest, obj: Caption | None = None) -> tuple[str, ...]:
         return ("image", "text") if obj is None else self.fields
 
@@ -67,3 +104,10 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Caption, form: Any, change: bool) -> None:
         kept = services.caption_write_by_person(image_id=obj.image_id, author=cast(User, request.user), text=obj.text)
         obj.pk = kept.pk  # what the admin logs and goes on to show is the person's caption
+
+
+@admin.register(CaptionerVersion)
+class CaptionerVersionAdmin(ReadOnlyAdmin):
+    list_display = ("name", "key", "seen_at")
+    search_fields = ("name", "key")
+    ordering = ("name",)

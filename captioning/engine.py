@@ -1,16 +1,24 @@
-"""The captioner of this process. Importing this is cheap; the first call that needs the model loads it."""
+"""The captioners of this process. Importing this is cheap; the first call that needs a model loads it."""
 
 from django.conf import settings
 from PIL import Image as PILImage
 
 import ml
+from ml import registry
 from ml.interfaces import Captioner
 
 
-def get_captioner() -> Captioner:
-    """The captioner that settings.CAPTIONER names. Raises an error of ml.errors where it can't be loaded."""
+def get_captioner(name: str = "") -> Captioner:
+    """The captioner of that name; without one, the one that settings.CAPTIONER names.
+
+    Beside the latter, this process keeps one other at most: asked for another, it forgets the one before.
+    Raises an error of ml.errors where it can't be loaded.
+    """
     ml.serve_on(settings.DEVICE)
-    return ml.load_captioner(settings.CAPTIONER)
+    own = settings.CAPTIONER
+    if name and name != own:
+        registry.captioners.keep_only(own, name)
+    return ml.load_captioner(name or own)
 
 
 def warm() -> None:
@@ -18,7 +26,7 @@ def warm() -> None:
     get_captioner().caption([PILImage.new("RGB", (64, 64))])
 
 
-def describe() -> str:
+def describe(name: str = "") -> str:
     """Which captioner this is, in words, for the doctor. Raises an error of ml.errors where it can't be loaded."""
-    info = get_captioner().info
-    return f"{settings.CAPTIONER}: {info.key}"
+    info = get_captioner(name).info
+    return f"{name or settings.CAPTIONER}: {info.key}"

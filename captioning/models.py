@@ -76,3 +76,14 @@ class Caption(models.Model):
     def is_by_person(self) -> bool:
         """See `CaptionQuerySet.by_person`."""
         return self.source != self.Source.MODEL or self.review == self.Review.APPROVED
+
+
+class CaptionerVersion(models.Model):
+    """Which model stood behind a captioner's name when a worker last used it: what the settings name may change."""
+
+    name = models.CharField(max_length=300, unique=True, help_text="As the settings name it.")
+    key = models.CharField(max_length=300, help_text="Its ml.ModelInfo.key, as captions have it.")
+    seen_at = models.DateTimeField(default=timezone.now, help_text="When a worker first used this one.")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.key}"

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning import engine
+from captioning.describers import known_keys
 from captioning.exceptions import NoLooks
 from captioning.models import Caption
 from gallery.models import Image, User
@@ -36,13 +38,41 @@ def captions_of(image: Image) -> QuerySet[Caption]:
 
 
 def caption_by_describer(image: Image) -> Caption | None:
-    """What a model said last of the picture, of what nobody rejected."""
-    return next(filter(is_of_describer, captions_of(image).order_by("-created_at", "-pk")), None)
+    """What the site's captioner said of the picture, else what a model said last, of what nobody rejected."""
+    own = known_keys().get(settings.CAPTIONER)
+    found = [each for each in captions_of(image).order_by("-created_at", "-pk") if is_of_describer(each)]
+    return next((each for each in found if each.model == own), found[0] if found else None)
 
 
 def is_of_describer(caption: Caption) -> bool:
     """Whether a picture can be given back this caption of a model."""
     return caption.source == Caption.Source.MODEL and caption.review != Caption.Review.REJECTED
+
+
+@dataclass(frozen=True)
+class CaptionCoverage:
+    """How many pictures a model has captioned, of how many there are, and how many show its words."""
+
+    model: str
+    captioned: int
+    shown: int
+    pictures: int
+
+    @property
+    def percent(self) -> int:
+        """Rounded down, so that 100 means all of them."""
+        return 100 * self.captioned // max(1, self.pictures)
+
+
+def caption_coverages() -> list[CaptionCoverage]:
+    """Of each model that has captioned pictures, trash left out; the busiest first. Two statements."""
+    captioned = Caption.objects.filter(source=Caption.Source.MODEL, image__trashed_at=None).order_by()
+    counted = captioned.values("model").annotate(number=Count("pk"), shown=Count("pk", filter=Q(is_current=True)))
+    pictures = Image.objects.count()
+    return [
+        CaptionCoverage(row["model"], row["number"], row["shown"], pictures)
+        for row in counted.order_by("-number", "model")
+    ]
 
 
 @dataclass(frozen=True)

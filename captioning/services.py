@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
-from captioning import engine
+from captioning import again, engine
 from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from gallery import services as gallery_services
@@ -18,13 +19,15 @@ from gallery.names import tidy
 from ml.interfaces import CaptionResult, ModelInfo
 
 
-def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture]) -> None:
+def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture], by: str = "") -> None:
     """Caption pictures (RGB, in the order of `image_ids`) and record the captions; those deleted meanwhile pass.
 
+    `by` names the captioner; without it, or where it is the site's own, the captions become current as models' do.
     Where the captioner fails on one of them, nothing is written and its error is raised: give it each picture alone
     then. Raises an error of ml.errors where the captioner itself is missing or damaged.
     """
-    captioner = engine.get_captioner()
+    captioner = engine.get_captioner(by)
+    again.captioner_seen(name=by or settings.CAPTIONER, info=captioner.info)
     # strict: a captioner that lost a picture must not have its captions put on the others
     results = dict(zip(image_ids, captioner.caption(pictures), strict=True))
     for result in results.values():
@@ -37,14 +40,18 @@ def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture]) -> 
                 result=result,
                 info=captioner.info,
                 unsure=result.confidence < captioner.unsure_below,
+                is_beside=by not in ("", settings.CAPTIONER),
             )
 
 
-def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, unsure: bool) -> Caption:
+def caption_record(
+    *, image_id: int, result: CaptionResult, info: ModelInfo, unsure: bool, is_beside: bool = False
+) -> Caption:
     """Keep what a model said, once for each picture and model; said again, it replaces what that model said before.
 
     It becomes the current caption unless a person's is, or one that a person approved. What a person approved of the
     same model stays as it is, and so does what they rejected, when the model says the same again.
+    `is_beside`: it was asked for to compare, and takes the place of no current caption, not even of the same model's.
     Raises Image.DoesNotExist, or BadCaption.
     """
     _check(result)
@@ -54,12 +61,13 @@ def caption_record(*, image_id: int, result: CaptionResult, info: ModelInfo, uns
         caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=info.key).first()
         if caption is None:
             caption = Caption(image_id=image_id, model=info.key)
-        elif _stays_judged(caption, text):
+        elif _stays_judged(caption, text) or (is_beside and caption.is_current):
             return caption
         caption.text, caption.confidence, caption.unsure = text, result.confidence, unsure
         caption.created_at = timezone.now()
         _judge(caption, Caption.Review.OPEN)
-        if Caption.objects.by_person().filter(image_id=image_id, is_current=True).exists():
+        current = Caption.objects.all() if is_beside else Caption.objects.by_person()
+        if current.filter(image_id=image_id, is_current=True).exists():
             caption.is_current = False
             caption.save()
         else:

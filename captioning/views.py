@@ -12,12 +12,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from captioning import services
+from captioning.again import captions_ask
 from captioning.exceptions import BadCaption, CaptionChanged, CaptioningError, NoLooks
-from captioning.forms import CaptionForm, ChoiceForm
+from captioning.forms import AgainForm, CaptionForm, ChoiceForm
 from captioning.models import Caption
 from captioning.selectors import caption_by_describer, caption_looks
 from gallery.forms import mistakes
-from gallery.models import Image
+from gallery.models import Image, Stage
 from gallery.permissions import reachable_image
 from gallery.views.access import SignedInRequest, owner_page, sign_in_required
 from ml.errors import ModelError
@@ -78,6 +79,23 @@ def choose(request: SignedInRequest, image: Image) -> HttpResponse:
             messages.success(request, _("The picture has the describer's caption now."))
     except CaptioningError as problem:
         messages.error(request, f"{problem} {_('Look at it again.')}")
+    return redirect(image)
+
+
+@require_POST
+@owner_page
+def again(request: SignedInRequest, image: Image) -> HttpResponse:
+    """Has the picture described by another captioner, or by the site's own where it hasn't yet, to compare."""
+    form = AgainForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose who is to describe it."))
+        return redirect(image)
+    describer = form.cleaned_data["by"]
+    if captions_ask(image_ids=[image.pk], describer=describer, priority=Stage.Priority.INTERACTIVE):
+        sentence = _("%(describer)s is asked to describe it. What it says will stand below, to choose from.")
+    else:
+        sentence = _("%(describer)s has described it already, or is about to.")
+    messages.success(request, sentence % {"describer": describer.label})
     return redirect(image)
 
 

@@ -32,6 +32,15 @@ class Pipeline(Protocol):
     def steps(self) -> list[Step]:
         """The steps that each picture needs today."""
 
+    def steps_on_request(self) -> list[Step]:
+        """Steps that only those pictures get for which somebody asks."""
+
+    def describers(self) -> list[str]:
+        """Who can describe a picture, by the names that people see; first the one that describes all of them."""
+
+    def describe_again(self, *, image_ids: Collection[int], by: str) -> int:
+        """Have one of these describe pictures again, in the background, where it hasn't; the number of pictures."""
+
     def wake(self) -> None:
         """Tell the workers that work is due. May be lost or doubled without harm."""
 

@@ -1,13 +1,14 @@
 """What pages ask of pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from django.db.models import Q
 
 from gallery.models import Image, ImageQuerySet, Stage
+from gallery.pipeline import Step, get_pipeline
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,15 +38,17 @@ class StepWork:
 
 @dataclass(frozen=True)
 class ImageWork:
-    """How the work on a picture stands as a whole, and step by step. Steps that come later don't make its `state`."""
+    """How the work on a picture stands as a whole, and step by step. Steps that come later don't make its `state`, nor
+    does what somebody `asked` for that isn't done."""
 
     state: WorkState
     steps: list[StepWork]
+    asked: list[Stage] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be done, be it later."""
-        return any(step.state in Stage.OPEN for step in self.steps)
+        return any(work.state in Stage.OPEN for work in (*self.steps, *self.asked))
 
     @property
     def can_retry(self) -> bool:
@@ -98,14 +101,19 @@ def image_work(image: Image) -> ImageWork:
     A step that one model has done stays done while another model (a new version, in the shadow of the old) has yet to
     do it as well.
     """
+    on_request = get_pipeline().steps_on_request()
     stages: dict[str, list[Stage]] = {}
+    asked = []
     for stage in sorted(image.stages.all(), key=lambda stage: stage.pk):
-        stages.setdefault(stage.step, []).append(stage)
+        if stage.state == Stage.State.DONE or Step(stage.step, stage.model) not in on_request:
+            stages.setdefault(stage.step, []).append(stage)
+        elif stage.state != Stage.State.SKIPPED:
+            asked.append(stage)
     steps = [_step_work(name, of_step) for name, of_step in stages.items()]
     states = {step.state for step in steps if not step.later}
     if states & set(Stage.OPEN):
-        return ImageWork("working", steps)
-    return ImageWork("failed" if Stage.State.FAILED in states else "ready", steps)
+        return ImageWork("working", steps, asked)
+    return ImageWork("failed" if Stage.State.FAILED in states else "ready", steps, asked)
 
 
 def _step_work(name: str, stages: Sequence[Stage]) -> StepWork:

@@ -64,7 +64,10 @@ class Counts:
 
 def open_for(*, images: Iterable[Image], priority: Stage.Priority) -> None:
     """Create the stages that these pictures need today and don't have yet. Does not wake anybody."""
-    steps = get_pipeline().steps()
+    _open(images, get_pipeline().steps(), priority)
+
+
+def _open(images: Iterable[Image], steps: Collection[Step], priority: Stage.Priority) -> None:
     priorities = {step: Stage.Priority.LATER if step.later else priority for step in steps}
     Stage.objects.bulk_create(
         [
@@ -158,11 +161,13 @@ def retry_these(*, stages: QuerySet[Stage]) -> int:
     return _rearm(stages.filter(state=Stage.State.FAILED), Stage.Priority.BACKFILL)
 
 
-def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority) -> int:
-    """Do a step of these pictures again, by today's model; the number of stages. What runs now is left alone."""
+def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority, model: str = "") -> int:
+    """Do a step of these pictures again, by today's model or one on request; the number of stages. What runs now is
+    left alone."""
+    steps = [Step(step, model)] if model else get_pipeline().steps()
     with transaction.atomic():
-        open_for(images=Image.objects.filter(pk__in=image_ids), priority=priority)
-        models = [each.model for each in get_pipeline().steps() if each.name == step]
+        _open(Image.objects.filter(pk__in=image_ids), steps, priority)
+        models = [each.model for each in steps if each.name == step]
         stages = Stage.objects.filter(image_id__in=image_ids, step=step, model__in=models)
         return _rearm(stages.exclude(state=Stage.State.RUNNING), priority)
 
@@ -194,7 +199,8 @@ def sweep() -> SweepReport:
     expired = Stage.objects.filter(_expired(now)).count()
     current = _of_steps(steps)
     waiting = Stage.objects.filter(state=Stage.State.PENDING)
-    skipped = waiting.exclude(current).update(**_settled(Stage.State.SKIPPED, error=REPLACED))
+    unneeded = waiting.exclude(current).exclude(_of_steps(get_pipeline().steps_on_request()))
+    skipped = unneeded.update(**_settled(Stage.State.SKIPPED, error=REPLACED))
     skipped_before = Stage.objects.filter(current, state=Stage.State.SKIPPED)
     revived = skipped_before.update(**_fresh(Stage.Priority.BACKFILL))
     missing = list(_lacking(steps)[:OPENED_PER_SWEEP])
@@ -234,7 +240,12 @@ def counts() -> Counts:
 def _settling(stages: Collection[Stage]) -> Iterator[None]:
     """Tells the pipeline of the pictures that have no step open any more once these are settled, which the block does
     in the same transaction."""
-    image_ids = {stage.image_id for stage in stages if stage.priority != Stage.Priority.LATER}
+    on_request = get_pipeline().steps_on_request()
+    image_ids = {
+        stage.image_id
+        for stage in stages
+        if stage.priority != Stage.Priority.LATER and Step(stage.step, stage.model) not in on_request
+    }
     if not image_ids:
         yield
         return
@@ -243,9 +254,8 @@ def _settling(stages: Collection[Stage]) -> Iterator[None]:
         locked = Image.objects.filter(pk__in=image_ids).order_by("pk").select_for_update(no_key=True)
         kept = set(locked.values_list("pk", flat=True))
         yield
-        waited_for = Stage.objects.filter(image_id__in=kept, state__in=Stage.OPEN).exclude(
-            priority=Stage.Priority.LATER
-        )
+        still_open = Stage.objects.filter(image_id__in=kept, state__in=Stage.OPEN)
+        waited_for = still_open.exclude(priority=Stage.Priority.LATER).exclude(_of_steps(on_request))
         if over := kept - set(waited_for.values_list("image_id", flat=True)):
             get_pipeline().settled(image_ids=sorted(over))
 

@@ -94,6 +94,12 @@ class Registry(Generic[M]):
             for loaded in [*self._models] if name is None else [name]:
                 self._models.pop(loaded, None)
 
+    def keep_only(self, *names: str) -> None:
+        """Forget all models but these, as `unload` does."""
+        with self._guard:
+            for loaded in {*self._models}.difference(names):
+                self._models.pop(loaded, None)
+
     def _is_ours(self, name: str) -> bool:
         try:
             return self.takes(hub.locate(name).model_type)

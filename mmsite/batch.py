@@ -56,7 +56,7 @@ class _Prepared:
 
 def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     """Do these stages and report on each to `gallery.stages`. Asked to stop, it gives back what it has not begun."""
-    wanted = set(pipeline.steps())
+    wanted = {*pipeline.steps(), *pipeline.steps_on_request()}
     replaced = [stage for stage in claimed if Step(stage.step, stage.model) not in wanted]
     stages.skip(replaced, stages.REPLACED)
     todo = _with_their_model([stage for stage in claimed if stage not in replaced])
@@ -164,7 +164,9 @@ def _write_renditions(made: list[Made] | Exception, group: Sequence[Stage]) -> N
 
 def _write_captions(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> None:
     captioning_services.captions_write(
-        image_ids=[stage.image_id for stage in group], pictures=[flatten(pictures[stage.image_id]) for stage in group]
+        image_ids=[stage.image_id for stage in group],
+        pictures=[flatten(pictures[stage.image_id]) for stage in group],
+        by=group[0].model,
     )
 
 
@@ -187,7 +189,7 @@ def _load_encoder(model: str) -> None:
 
 
 LOADERS: dict[str, Callable[[str], object]] = {
-    pipeline.CAPTION: lambda _: captioning_engine.get_captioner(),
+    pipeline.CAPTION: captioning_engine.get_captioner,
     pipeline.EMBEDDING: _load_encoder,
     pipeline.TEXT: lambda _: reading_engine.get_reader(),
 }

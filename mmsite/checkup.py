@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from captioning import engine as captioning_engine
+from captioning.describers import others
 from gallery import stages
 from gallery.pauses import pauses
 from gallery.storage import base_of, is_local
@@ -52,6 +53,8 @@ def examine() -> Iterator[Finding]:
         yield check_broker()
     yield check_media_folder() if is_local() else check_bucket()
     yield _check_model("captioner", captioning_engine.describe)
+    for other in others():
+        yield check_other_captioner(other.name)
     yield _check_model("encoder", search_engine.describe)
     yield check_text_reader()
     if database.is_well:
@@ -182,6 +185,15 @@ def check_vector_server() -> Finding:
             subject, f"does not serve: {error}", "Check MMSITE_QDRANT_URL, its key and that the server runs."
         )
     return Finding(subject, ", ".join(told) or "has nothing to hold yet", advice)
+
+
+def check_other_captioner(name: str) -> Finding:
+    """One that people may ask to describe a picture again can be loaded."""
+    try:
+        return Finding("other captioner", captioning_engine.describe(name))
+    except ModelError as error:
+        advice = "Fetch it, or take it out of MMSITE_OTHER_CAPTIONERS. What people asked it for waits."
+        return Finding("other captioner", str(error), advice)
 
 
 def check_text_reader() -> Finding:

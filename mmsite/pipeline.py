@@ -12,10 +12,12 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from api import deliveries, webhooks
+from captioning.again import captions_ask
+from captioning.describers import describer_called, labels, others
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
 from gallery import pauses, purge, sessions, stages
-from gallery.models import Image
+from gallery.models import Image, Stage
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import incoming, queues
@@ -41,6 +43,24 @@ def steps() -> list[Step]:
     embeddings = [Step(EMBEDDING, version.key) for version in search_selectors.versions_to_embed()]
     texts = [Step(TEXT, settings.TEXT_READER, later=True)] if reading_engine.is_on() else []
     return [Step(RENDITIONS), Step(CAPTION, settings.CAPTIONER), *embeddings, *texts]
+
+
+def steps_on_request() -> list[Step]:
+    """Captions by others than the site's own captioner."""
+    return [Step(CAPTION, each.name) for each in others()]
+
+
+def describers() -> list[str]:
+    """The captioners, by the names that people see, the site's own first."""
+    return labels()
+
+
+def describe_again(*, image_ids: Collection[int], by: str) -> int:
+    """Have a captioner describe pictures again, where it hasn't; the number of pictures."""
+    describer = describer_called(by)
+    if describer is None:
+        return 0
+    return captions_ask(image_ids=image_ids, describer=describer, priority=Stage.Priority.BACKFILL)
 
 
 def steps_of(queue: str) -> tuple[str, ...] | None:

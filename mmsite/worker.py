@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from api import deliveries
-from captioning import engine as captioning_engine
+from captioning.again import captioner_warm
 from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
@@ -95,7 +95,7 @@ def work_batch(steps: Collection[str] | None = None) -> list[Stage]:
 @functools.cache
 def warm_models() -> None:
     """Load the models, once a process, so that the first picture does not wait for them longer than need be."""
-    for name, warm in (("captioner", captioning_engine.warm), ("encoder", search_engine.warm)):
+    for name, warm in (("captioner", captioner_warm), ("encoder", search_engine.warm)):
         try:
             warm()
         except ModelError as error:

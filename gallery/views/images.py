@@ -110,6 +110,7 @@ def _state(image: Image, viewer: Viewer) -> dict[str, Any]:
         "uuid": str(image.uuid),
         "state": work.state,
         "is_open": work.is_open,
+        "asked": [stage.state for stage in work.asked],
         "description": image.description,
         "unsure": image.description_unsure,
         "thumbnail": _rendition_json(image, image.thumbnail),

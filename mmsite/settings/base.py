@@ -269,6 +269,7 @@ WATCH = env.pairs("WATCH", "a list such as ada:/photos/ada,grace:/photos/grace")
 GALLERY_PIPELINE = "mmsite.pipeline"
 
 CAPTIONER = env.text("CAPTIONER", "builtin")
+OTHER_CAPTIONERS = env.items("OTHER_CAPTIONERS", [])  # that people may ask to describe a picture again
 ENCODER = env.text("ENCODER", "builtin")
 # What reads text in pictures: the extra `text` where it is installed, or "none".
 TEXT_READER = env.text("TEXT_READER", "rapidocr" if find_spec("rapidocr") else "none")

@@ -74,7 +74,10 @@ async function followPage() {
   const page = parse(await response.text());
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
+    if (!fresh || fresh.innerHTML === part.innerHTML) continue;
+    const wereOpen = [...part.querySelectorAll("details")].map((details) => details.open);
+    part.replaceChildren(...fresh.childNodes);
+    part.querySelectorAll("details").forEach((details, number) => (details.open ||= wereOpen[number] ?? false));
   }
   viewer.dataset.mark = mark;
   viewer.toggleAttribute("data-working", state.is_open);

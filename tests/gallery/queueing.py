@@ -15,6 +15,7 @@ INTERACTIVE, BACKFILL, LATER = Stage.Priority
 STEPS = [Step("renditions"), Step("caption", "fake"), Step("embedding", "fake@1")]
 
 todays_steps: list[Step] = []
+on_request: list[Step] = []
 wakes: list[None] = []
 over: list[list[int]] = []
 seen: list[datetime | None] = [None]
@@ -22,6 +23,10 @@ seen: list[datetime | None] = [None]
 
 def steps() -> list[Step]:
     return todays_steps
+
+
+def steps_on_request() -> list[Step]:
+    return on_request
 
 
 def wake() -> None:
@@ -39,6 +44,7 @@ def last_seen() -> datetime | None:
 def begin() -> None:
     """As it is before any test."""
     todays_steps[:] = STEPS
+    on_request.clear()
     wakes.clear()
     over.clear()
     seen[:] = [None]

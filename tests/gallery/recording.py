@@ -13,6 +13,14 @@ def steps() -> list[Step]:
     return [Step("renditions"), Step("caption", "fake")]
 
 
+def steps_on_request() -> list[Step]:
+    return []
+
+
+def describers() -> list[str]:
+    return ["fake"]
+
+
 def wake() -> None:
     calls.append(("wake", None))
 

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image as PILImage
 
-from api.models import IdempotencyKey, Token
+from api.models import IdempotencyKey, Token, Webhook, WebhookDelivery
 from api.tokens import token_create
 from captioning import services as captioning_services
-from captioning.models import Caption
+from captioning.models import Caption, CaptionerVersion
 from gallery import audit, services, stages
 from gallery.admin import pieces
 from gallery.albums import album_create
@@ -63,6 +63,7 @@ MODELS = [
     Tag,
     Album,
     Caption,
+    CaptionerVersion,
     ModelVersion,
     Embedding,
     CaptionEmbedding,
@@ -87,6 +88,8 @@ NOT_LISTED = {
     SavedSearch,
     Look,
     NearDuplicate,
+    Webhook,
+    WebhookDelivery,
 }
 ADDABLE = [User, Caption, ModelVersion, Invitation]
 
@@ -151,7 +154,7 @@ def test_every_model_of_ours_is_there() -> None:
 
     ours = {
         model
-        for app in ("gallery", "captioning", "reading", "search")
+        for app in ("gallery", "captioning", "reading", "search", "api")
         for model in apps.get_app_config(app).get_models()
     }
     assert ours == {*MODELS, *NOT_LISTED}

@@ -108,6 +108,7 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
     "image-words": {"title": "Evening"},
     "caption-edit": {"text": "my boat", "before": "a mostly red picture"},
     "caption-choose": {"before": "a mostly red picture"},
+    "caption-again": {"by": "fake"},
     "image-delete": {},
 }
 # name -> what whoever has signed in and may reach it sends

@@ -1,0 +1,106 @@
+"""Having pictures described again, by the site's captioner or by another, whose words then stand beside the others."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from captioning import engine
+from captioning.describers import Describer, describers, known_keys
+from captioning.models import Caption, CaptionerVersion
+from gallery import stages
+from gallery.models import Image, Stage
+from gallery.selectors import ImageWork
+from ml.interfaces import ModelInfo
+
+STEP = "caption"
+RECENTLY = timedelta(minutes=10)  #: for so long the page of a picture shows what came to be compared
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A captioner that was asked to describe a picture and hasn't yet; `problem` is what it waits for or failed by."""
+
+    label: str
+    is_failed: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Whom one can ask to describe a picture again, who was asked, and whether there is something new to compare."""
+
+    labels: list[str]
+    asked: list[Asked]
+    is_compared: bool
+
+
+def asking(*, said: Sequence[Caption], work: ImageWork) -> Asking:
+    """Given what was `said` of a picture and the work on it. One statement.
+
+    Who has described the picture already isn't asked again: it would say the same.
+    """
+    known, keys = known_keys(), {caption.model for caption in said if caption.source == Caption.Source.MODEL}
+    open_now = {stage.model for stage in work.asked if stage.state in Stage.OPEN}
+    is_own_due = any(step.name == STEP and step.state != Stage.State.DONE for step in work.steps)
+    labels = []
+    for each in describers():
+        # While no worker has used the site's own, what any model said may be its words.
+        has_spoken = known[each.name] in keys if each.name in known else each.is_own and bool(keys)
+        if not (has_spoken or each.name in open_now or (each.is_own and is_own_due)):
+            labels.append(each.label)
+    by_name = {each.name: each.label for each in describers()}
+    asked = [
+        Asked(by_name[stage.model], stage.state == Stage.State.FAILED, stage.error)
+        for stage in work.asked
+        if stage.model in by_name
+    ]
+    return Asking(labels, asked, bool(asked) or any(_is_news(each, said[0]) for each in said[1:]))
+
+
+def _is_news(caption: Caption, first: Caption) -> bool:
+    """Whether a model said it lately, and nobody has judged it or said anything since."""
+    since = max(timezone.now() - RECENTLY, first.created_at)
+    return (
+        caption.source == Caption.Source.MODEL and caption.review == Caption.Review.OPEN and caption.created_at > since
+    )
+
+
+def captions_ask(*, image_ids: Collection[int], describer: Describer, priority: Stage.Priority) -> int:
+    """Have pictures described again in the background; the number of pictures.
+
+    Those are left out that this very model has described already, or is about to.
+    """
+    key = known_keys().get(describer.name)
+    done = Caption.objects.filter(image_id__in=image_ids, source=Caption.Source.MODEL, model=key or "")
+    open_now = Stage.objects.filter(
+        image_id__in=image_ids, step=STEP, model=describer.name, state__in=Stage.OPEN
+    ).values_list("image_id", flat=True)
+    wanted = Image.objects.filter(pk__in=image_ids).exclude(pk__in=done.values("image_id")).exclude(pk__in=open_now)
+    return stages.requeue(
+        image_ids=list(wanted.values_list("pk", flat=True)), step=STEP, priority=priority, model=describer.name
+    )
+
+
+def captions_ask_outdated() -> int:
+    """Have the site's captioner describe anew whatever is described by another model, or by another version of it, and
+    was judged by nobody; the number of pictures. 0, too, while no worker has used it, so that nobody knows."""
+    key = known_keys().get(settings.CAPTIONER)
+    if key is None:
+        return 0
+    outdated = Caption.objects.to_review().filter(image__trashed_at=None).exclude(model=key)
+    return stages.requeue_all(images=Image.objects.filter(pk__in=outdated.values("image_id")), step=STEP)
+
+
+def captioner_seen(*, name: str, info: ModelInfo) -> None:
+    """Remember which model stands behind a captioner's name now."""
+    if not CaptionerVersion.objects.filter(name=name, key=info.key).exists():
+        CaptionerVersion.objects.update_or_create(name=name, defaults={"key": info.key, "seen_at": timezone.now()})
+
+
+def captioner_warm() -> None:
+    """Load the site's captioner and run it once, so that the first picture doesn't wait; see `engine.warm`."""
+    engine.warm()
+    captioner_seen(name=settings.CAPTIONER, info=engine.get_captioner().info)
