@@ -4,7 +4,6 @@ from django.conf import settings
 from PIL import Image as PILImage
 
 import ml
-from ml import registry
 from ml.interfaces import Captioner
 
 
@@ -17,7 +16,7 @@ def get_captioner(name: str = "") -> Captioner:
     ml.serve_on(settings.DEVICE)
     own = settings.CAPTIONER
     if name and name != own:
-        registry.captioners.keep_only(own, name)
+        ml.keep_captioners(own, name)
     return ml.load_captioner(name or own)
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.models import Album, Tag, User, Visibility
 from gallery.names import folded, tidy
+from gallery.pipeline import get_pipeline
 
 # With extensions where some systems know no type.
 PICTURE_TYPES = (
@@ -238,7 +239,7 @@ class SelectionForm(OwnAlbumsForm):
     """Pictures of a grid, and what is to be done with all of them. `within`: the album whose grid it is."""
 
     MOST = 500
-    DEEDS = ("tag", "album", "share", "favourite", "out", "delete")
+    DEEDS = ("tag", "album", "share", "favourite", "describe", "out", "delete")
 
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
     image = UuidsField(most=MOST, required=False)
@@ -246,6 +247,7 @@ class SelectionForm(OwnAlbumsForm):
     album = OwnAlbumField()
     title = NameField(required=False, max_length=Album.LONGEST_TITLE)
     within = OwnAlbumField()
+    by = forms.CharField(required=False)
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
@@ -254,6 +256,7 @@ class SelectionForm(OwnAlbumsForm):
             "tag": not said.get("tags") and _("Say at least one tag."),
             "album": no_album,
             "share": no_album,
+            "describe": said.get("by") not in get_pipeline().describers() and _("Choose who is to describe them."),
             "out": not said.get("within") and _("There is no such album."),
         }
         if not self.errors and (sentence := missing.get(said["do"])):

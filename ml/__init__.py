@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ml.interfaces import Captioner, ImageTextEncoder, TextReader
 
-__all__ = ["load_captioner", "load_encoder", "load_reader", "serve_on"]
+__all__ = ["keep_captioners", "load_captioner", "load_encoder", "load_reader", "serve_on"]
 
 
 def serve_on(device: str = "auto") -> None:
@@ -48,6 +48,13 @@ def load_captioner(name: str = "builtin") -> "Captioner":
     from ml import registry
 
     return registry.captioners.get(name)
+
+
+def keep_captioners(*names: str) -> None:
+    """Forget the captioners of this process but these. Those who hold another may go on using it."""
+    from ml import registry
+
+    registry.captioners.keep_only(*names)
 
 
 def load_reader(name: str = "rapidocr") -> "TextReader":

@@ -76,10 +76,22 @@ class TableQuery(Query):
     table = serializers.ChoiceField(choices=["csv", "jsonl"], default="csv")
 
 
+class RecaptionSerializer(serializers.Serializer[Any]):
+    """Who is to describe a picture again."""
+
+    model = Text(
+        required=False, max_length=300, help_text="A captioner that `/models/` names; the site's own without it."
+    )
+
+
 class RequeuedSerializer(serializers.Serializer[Any]):
     """Work that the worker will do again."""
 
-    steps = serializers.IntegerField(help_text="How many were opened; 0 where one is running already.")
+    steps = serializers.IntegerField(
+        help_text="How many were opened; 0 where one runs already, or that other captioner has described the picture."
+    )
+    model = serializers.CharField(help_text="Who describes it.")
+    captions = serializers.URLField(help_text="Where its caption will be among those of the picture.")
 
 
 class PictureSerializer(serializers.Serializer[Any]):

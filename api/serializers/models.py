@@ -32,7 +32,10 @@ class VersionSerializer(serializers.Serializer[Any]):
 class ModelsSerializer(serializers.Serializer[Any]):
     """What looks at pictures here."""
 
-    captioner = serializers.CharField(help_text="As the settings name it.")
+    captioner = serializers.CharField(help_text="Which describes every picture.")
+    other_captioners = serializers.ListField(
+        child=serializers.CharField(), help_text="Which can be asked to describe a picture again."
+    )
     reader = serializers.CharField(allow_null=True, help_text="Of text in pictures; null where none is.")
     encoders = VersionSerializer(many=True)
 

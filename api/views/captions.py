@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import Http404, StreamingHttpResponse
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -13,17 +14,20 @@ from rest_framework.response import Response
 
 from api import pagination
 from api.base import ApiView, person_of
-from api.exceptions import Conflict
+from api.exceptions import Conflict, Unprocessable
 from api.fields import PageQuery, read_body, read_query
 from api.schema import PageSchema
 from api.serializers.captions import (
     CaptionSerializer,
     CaptionWishSerializer,
     JudgementOfCaptionSerializer,
+    RecaptionSerializer,
     RequeuedSerializer,
     TableQuery,
 )
 from captioning import services
+from captioning.again import STEP, captions_ask
+from captioning.describers import describer_called, labels
 from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from captioning.tables import csv_of, jsonl_of
@@ -31,7 +35,6 @@ from gallery import stages
 from gallery.models import Image, Stage, User
 from gallery.permissions import owned_image
 
-STEP = "caption"
 TABLES: dict[str, tuple[Any, str]] = {
     "csv": (csv_of, "text/csv; charset=utf-8"),
     "jsonl": (jsonl_of, "application/jsonl"),
@@ -124,12 +127,26 @@ class Recaption(ApiView):
 
     throttle_scope: ClassVar[str] = "caption"
 
-    @extend_schema(operation_id="captions_regenerate", request=None, responses={202: RequeuedSerializer})
+    @extend_schema(operation_id="captions_regenerate", request=RecaptionSerializer, responses={202: RequeuedSerializer})
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Has the worker describe a picture of yours again, by today's model; what people said of it stays."""
+        """Has the worker describe a picture of yours again, by today's model; what people said of it stays. Another
+        `model` says it beside what was said, to choose from."""
+        wish = read_body(request, RecaptionSerializer)
         image = owned_image(viewer=person_of(request), uuid=uuid)
-        opened = stages.requeue(image_ids=[image.pk], step=STEP, priority=Stage.Priority.INTERACTIVE)
-        return Response({"steps": opened}, status=status.HTTP_202_ACCEPTED)
+        describer = describer_called(wish.get("model") or labels()[0])
+        if describer is None:
+            raise Unprocessable(f"There is no such captioner. There are: {', '.join(labels())}.", code="model_unknown")
+        priority = Stage.Priority.INTERACTIVE
+        if describer.is_own:
+            opened = stages.requeue(image_ids=[image.pk], step=STEP, priority=priority)
+        else:
+            opened = captions_ask(image_ids=[image.pk], describer=describer, priority=priority)
+        look_at = reverse("api:captions", args=[image.uuid])
+        return Response(
+            {"steps": opened, "model": describer.label, "captions": request.build_absolute_uri(look_at)},
+            status=status.HTTP_202_ACCEPTED,
+            headers={"Location": look_at},
+        )
 
 
 def _judge(caption: Caption, person: User, wish: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from api.serializers.models import (
     SavedSearchWishSerializer,
     VersionSerializer,
 )
+from captioning.describers import labels
 from gallery import audit
 from gallery.models import Image, User
 from ml.evaluation.bootstrap import Difference, Interval
@@ -49,7 +50,8 @@ class Models(ApiView):
         found = ModelVersion.objects.order_by("pk")
         encoders = [_version(version, coverages[version.pk], person) for version in found if version.pk in coverages]
         reader = settings.TEXT_READER if reading_engine.is_on() else None
-        return Response({"captioner": settings.CAPTIONER, "reader": reader, "encoders": encoders})
+        captioner, *others = labels()
+        return Response({"captioner": captioner, "other_captioners": others, "reader": reader, "encoders": encoders})
 
 
 class Activate(ApiView):

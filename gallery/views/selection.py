@@ -18,6 +18,7 @@ from gallery.favourites import favourites_add
 from gallery.forms import SelectionForm, mistakes
 from gallery.models import Image, ImageQuerySet
 from gallery.permissions import MANAGE, album_role, is_at_least
+from gallery.pipeline import get_pipeline
 from gallery.tags import images_tag
 from gallery.trash import images_trash
 from gallery.undo import Change, added_to_album, favoured, remember, tagged, taken_out_of_album, trashed
@@ -90,6 +91,20 @@ def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuer
     return sentence, favoured(added)
 
 
+def _describe(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    """Nothing to undo: what is said then stands beside what was said."""
+    ids = list(images.values_list("pk", flat=True))
+    number = get_pipeline().describe_again(image_ids=ids, by=said["by"])
+    if not number:
+        return _("%(describer)s has described all of them already, or is about to.") % {"describer": said["by"]}, []
+    sentence = ngettext(
+        "%(number)s picture will be described by %(describer)s.",
+        "%(number)s pictures will be described by %(describer)s.",
+        number,
+    ) % {"number": grouped(number), "describer": said["by"]}
+    return sentence, []
+
+
 def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     album = said["within"]
     removal = album_remove(album=album, images=images)
@@ -114,6 +129,7 @@ DEEDS: dict[str, Deed] = {
     "album": _album,
     "share": _album,  # and then to the page that shares it
     "favourite": _favourite,
+    "describe": _describe,
     "out": _out,
     "delete": _delete,
 }
