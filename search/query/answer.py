@@ -339,7 +339,7 @@ def _model_changed() -> str:
     # these are everybody's pictures, and how many there are is not for every visitor.
     share = min(1.0, Embedding.objects.filter(model_version=building).count() / max(1, Image.objects.count()))
     done = {"percent": f"{100 * share:.0f}"}
-    return _("The search model changed: pictures are being embedded again (%(percent)s %% done).") % done
+    return _("The search model changed: pictures are being embedded again (%(percent)s%% done).") % done
 
 
 def _nothing_found(asked: Query, viewer: Viewer) -> SearchResult:
