@@ -38,19 +38,15 @@ class Asking:
 
 
 def asking(*, said: Sequence[Caption], work: ImageWork) -> Asking:
-    """Given what was `said` of a picture and the work on it. One statement.
+    """Given what was `said` of a picture (see selectors.captions_of) and the work on it. No statement.
 
     Who has described the picture already isn't asked again: it would say the same.
     """
-    known, keys = known_keys(), {caption.model for caption in said if caption.source == Caption.Source.MODEL}
-    open_now = {stage.model for stage in work.asked if stage.state in Stage.OPEN}
-    is_own_due = any(step.name == STEP and step.state != Stage.State.DONE for step in work.steps)
-    labels = []
-    for each in describers():
-        # While no worker has used the site's own, what any model said may be its words.
-        has_spoken = known[each.name] in keys if each.name in known else each.is_own and bool(keys)
-        if not (has_spoken or each.name in open_now or (each.is_own and is_own_due)):
-            labels.append(each.label)
+    passed = {caption.captioner for caption in said}
+    passed |= {stage.model for stage in work.asked if stage.state in Stage.OPEN}
+    if any(step.name == STEP and step.state != Stage.State.DONE for step in work.steps):
+        passed.add(settings.CAPTIONER)  # which is about to, or is tried again elsewhere
+    labels = [each.label for each in describers() if each.name not in passed]
     by_name = {each.name: each.label for each in describers()}
     asked = [
         Asked(by_name[stage.model], stage.state == Stage.State.FAILED, stage.error)

@@ -51,6 +51,8 @@ class Caption(models.Model):
     )
     reviewed_at = models.DateTimeField(null=True, blank=True)
 
+    captioner: str | None  # known where selectors.captions_of read it
+
     objects = CaptionQuerySet.as_manager()
 
     class Meta:

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning import engine
-from captioning.describers import known_keys
 from captioning.exceptions import NoLooks
-from captioning.models import Caption
+from captioning.models import Caption, CaptionerVersion
 from gallery.models import Image, User
 from gallery.renditions import rendition_pixels
 from ml.interfaces import Look, LookingCaptioner
@@ -33,15 +32,17 @@ def picture_describe(*, picture: Picture) -> Description:
 
 
 def captions_of(image: Image) -> QuerySet[Caption]:
-    """Everything that was said of the picture, the current caption first, then the newest; one statement."""
-    return image.captions.select_related("author", "reviewed_by").order_by("-is_current", "-created_at", "-pk")
+    """Everything that was said of the picture, the current caption first, then the newest; one statement. Each with the
+    name of the `captioner` whose model of today wrote it, None for people's and for models of the past."""
+    todays = CaptionerVersion.objects.filter(key=OuterRef("model")).order_by("pk").values("name")[:1]
+    captions = image.captions.select_related("author", "reviewed_by").annotate(captioner=Subquery(todays))
+    return captions.order_by("-is_current", "-created_at", "-pk")
 
 
 def caption_by_describer(image: Image) -> Caption | None:
     """What the site's captioner said of the picture, else what a model said last, of what nobody rejected."""
-    own = known_keys().get(settings.CAPTIONER)
     found = [each for each in captions_of(image).order_by("-created_at", "-pk") if is_of_describer(each)]
-    return next((each for each in found if each.model == own), found[0] if found else None)
+    return next((each for each in found if each.captioner == settings.CAPTIONER), found[0] if found else None)
 
 
 def is_of_describer(caption: Caption) -> bool:

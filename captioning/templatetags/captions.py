@@ -16,8 +16,8 @@ register = template.Library()
 
 @register.inclusion_tag("captioning/_tools.html")
 def caption_tools(image: Image, work: ImageWork) -> dict[str, Any]:
-    """A form for the caption, everything that was said of the picture, and who may be asked to describe it again; two
-    SQL statements."""
+    """A form for the caption, everything that was said of the picture, and who may be asked to describe it again; one
+    SQL statement."""
     said = list(captions_of(image))
     again = asking(said=said, work=work)
     return {

@@ -1,0 +1,31 @@
+"""A second captioner, for the tests of asking another one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from PIL.Image import Image as Picture
+
+from ml import registry
+from ml.captioners.fake import FakeCaptioner
+from ml.interfaces import CaptionResult, ModelInfo
+
+
+class OtherCaptioner(FakeCaptioner):
+    """Says "nothing but red"."""
+
+    info = ModelInfo(name="other", revision="1", weights_hash="1" * 64, preprocessing="none")
+
+    def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
+        return [
+            CaptionResult(f"nothing but {each.text.split()[2]}", each.confidence) for each in super().caption(images)
+        ]
+
+
+@pytest.fixture
+def other(settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a captioner that people may ask beside the fake one."""
+    named = {"fake": FakeCaptioner, "other": OtherCaptioner}
+    monkeypatch.setattr(registry, "captioners", registry.Registry("captioner", named=named, families={}))
+    settings.OTHER_CAPTIONERS = ["other"]
+    return "other"
