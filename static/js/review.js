@@ -1,6 +1,8 @@
 // Checking captions by keyboard: every button says its key in data-key. Enter approves from within the text, too; Esc
 // leaves the text, as it was.
 
+import { lettersAreKeys } from "./shortcuts.js";
+
 const text = document.querySelector("[data-review] textarea");
 let isSent = false; // a key that is pressed twice judges once
 
@@ -17,6 +19,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && event.target.closest("a, button")) {
     return; // theirs
   }
+  if (event.key.length === 1 && !lettersAreKeys()) return;
   const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!button) return;
   event.preventDefault();
