@@ -1,5 +1,6 @@
 """Marking what searches found as right or wrong, and what that says of the models."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -123,7 +125,7 @@ def _system(evaluation: Evaluation) -> dict[str, Any]:
 def _name(evaluation: Evaluation) -> str:
     if evaluation.what == "answer":
         return _("Whole answers")
-    return _("Looks alone, version\u00a0%(pk)s") % {"pk": evaluation.version.pk}
+    return _("Looks alone, version %(pk)s") % {"pk": evaluation.version.pk}
 
 
 def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | None:
@@ -151,8 +153,10 @@ def _bar(name: str, figure: Interval | None, apart: Difference | None) -> Bar | 
 
 def _shown(name: str, number: float, *, sign: bool = False) -> str:
     """A figure as people write it: shares in per cent."""
-    text = f"{number:{'+' if sign else ''}.2f}" if name in PLAIN else f"{100 * number:{'+' if sign else ''}.0f}"
-    return text.replace("-", "−")
+    digits, number = (2, number) if name in PLAIN else (0, 100 * number)
+    text = number_format(abs(round(number, digits)), decimal_pos=digits)
+    is_below = math.copysign(1, number) < 0
+    return f"−{text}" if is_below else f"+{text}" if sign else text
 
 
 def _rows(

@@ -35,7 +35,8 @@ def step_pace(step: StepJobs) -> str:
     """How fast it goes and how long it takes; "" where nothing moves."""
     if step.rate is None:
         return ""
-    rate = number_format(step.rate, decimal_pos=0 if step.rate >= 1 else 1, force_grouping=True)
+    digits = 0 if step.rate >= 1 else 1
+    rate = number_format(round(step.rate, digits), decimal_pos=digits, force_grouping=True)
     if step.time_left:
         return _("%(rate)s a minute, %(time)s left") % {"rate": rate, "time": step.time_left}
     return _("%(rate)s a minute") % {"rate": rate}
