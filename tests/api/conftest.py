@@ -52,9 +52,9 @@ class Api:
     def __call__(self, method: str, path: str, data: Any = None, **options: Any) -> Any:
         headers = {**self.headers, **options.pop("headers", {})}
         content_type = options.pop("content_type", "application/json")
-        given = {} if data is None else {"data": data, "content_type": content_type}
-        if method in ("get", "head") and data is not None:
-            given = {"query_params": data}
+        given = {"data": "" if data is None else data, "content_type": content_type}  # without data: no body
+        if method in ("get", "head"):
+            given = {} if data is None else {"query_params": data}
         return getattr(self.client, method)(f"/api/v1/{path}", headers=headers, **given, **options)
 
     def get(self, path: str, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -108,6 +109,32 @@ class TestTheHistory:
         Stage.objects.filter(image=image).update(state="done")
         assert api.post(f"images/{image.uuid}/captions/regenerate/").json()["steps"] == 1
         assert Stage.objects.get(image=image, step="caption").state == "pending"
+
+    def test_describing_again_by_another_captioner(
+        self, api: Api, others_api: Api, image: Image, settings: Any, tmp_path: Path
+    ) -> None:
+        settings.OTHER_CAPTIONERS = ["someone/model", str(tmp_path / "ours")]
+        told = api.get("models/").json()
+        assert (told["captioner"], told["other_captioners"]) == ("fake", ["someone/model", "ours"])
+        path = f"images/{image.uuid}/captions/regenerate/"
+        assert others_api.post(path, {"model": "ours"}).status_code == 404
+        answer = api.post(path, {"model": "ours"})
+        assert answer.status_code == 202
+        said = answer.json()
+        assert (said["steps"], said["model"]) == (1, "ours")
+        assert said["captions"].endswith(answer["Location"])
+        assert api.client.get(answer["Location"], headers=api.headers).status_code == 200
+        asked = Stage.objects.get(image=image, model=settings.OTHER_CAPTIONERS[1])
+        assert (asked.state, asked.priority) == ("pending", Stage.Priority.INTERACTIVE)
+        assert api.post(path, {"model": "ours"}).json()["steps"] == 0, "it is about to"
+
+    def test_captioners_that_are_not_there(self, api: Api, image: Image, settings: Any, tmp_path: Path) -> None:
+        settings.OTHER_CAPTIONERS = [str(tmp_path / "ours")]
+        for model in ("nobody", str(tmp_path / "ours")):
+            answer = api.post(f"images/{image.uuid}/captions/regenerate/", {"model": model})
+            assert answer.status_code == 422
+            assert answer.json()["detail"] == "There is no such captioner. There are: fake, ours."
+        assert api.post(f"images/{image.uuid}/captions/regenerate/", {"model": 1}).status_code == 400
 
 
 class TestAllOfThem:

@@ -6,7 +6,8 @@ from django.conf import settings as django_settings
 from gallery import stages
 from gallery.models import Stage, User
 from gallery.pipeline import Step
-from tests.gallery.queueing import BACKFILL, LATER, STEPS, add_work, claim, kill, states, todays_steps
+from gallery.selectors import image_work
+from tests.gallery.queueing import BACKFILL, LATER, STEPS, add_work, claim, kill, on_request, over, states, todays_steps
 
 pytestmark = pytest.mark.usefixtures("queue")
 
@@ -49,3 +50,30 @@ def test_the_sweep_fails_what_has_no_attempts_left(user: User) -> None:
     report = stages.sweep()
     assert (report.failed, report.expired) == (1, 0)
     assert states() == {"failed": 1}
+
+
+def test_what_somebody_asked_for_is_neither_dropped_nor_opened_for_all(user: User) -> None:
+    first, second = add_work(user, pictures=2)
+    on_request.append(Step("caption", "other"))
+    assert stages.requeue(image_ids=[first.pk], step="caption", model="other", priority=BACKFILL) == 1
+    report = stages.sweep()
+    assert (report.skipped, report.opened) == (0, 0)
+    assert set(Stage.objects.filter(model="other").values_list("image", "state")) == {(first.pk, "pending")}
+    on_request.clear()
+    assert stages.sweep().skipped == 1, "it can't be asked for any more"
+    on_request.append(Step("caption", "other"))
+    assert stages.sweep().revived == 0, "nobody asked again"
+    assert not second.stages.filter(model="other").exists()
+
+
+def test_a_picture_is_ready_before_and_after_what_somebody_asked_for(user: User) -> None:
+    (image,) = add_work(user)
+    on_request.append(Step("caption", "other"))
+    stages.requeue(image_ids=[image.pk], step="caption", model="other", priority=BACKFILL)
+    stages.finish(claim())
+    assert over == [[image.pk]], "told once, though it is still asked for"
+    work = image_work(image)
+    assert (work.state, work.is_open, [stage.model for stage in work.asked]) == ("ready", True, ["other"])
+    stages.finish(claim())
+    assert over == [[image.pk]]
+    assert not image_work(image).is_open

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from gallery.albums import album_add, album_create
 from gallery.forms import SelectionForm
-from gallery.models import Album, Favourite, Image, User, Visibility
+from gallery.models import Album, Favourite, Image, Stage, User, Visibility
 from gallery.sharing import member_add, member_set_role
 from tests.gallery.test_selectors import add
 from tests.gallery.test_views_library import page_of
@@ -177,3 +177,22 @@ def test_strangers_are_asked_to_sign_in(client: Client, user: User) -> None:
         assert 'form="selection"' not in page_of(client, url)
     client.force_login(user)
     assert 'form="selection"' not in page_of(client, "/public/")
+
+
+def test_describing_again(client: Client, images: list[Image], theirs: Image, settings: Any) -> None:
+    settings.OTHER_CAPTIONERS = ["other"]
+    response = send(client, [*images, theirs], "describe", by="other")
+    assert said_by(response, with_undo=False) == "2 pictures will be described by other."
+    asked = Stage.objects.filter(step="caption", model="other")
+    assert {(stage.image, stage.priority) for stage in asked} == {(image, Stage.Priority.BACKFILL) for image in images}
+    again = send(client, images, "describe", by="other")
+    assert said_by(again, with_undo=False) == "other has described all of them already, or is about to."
+    refused = send(client, images, "describe", by="nobody")
+    assert (refused.status_code, refused.json()["message"]) == (400, "Choose who is to describe them.")
+
+
+def test_describing_again_is_offered_where_there_are_others(client: Client, images: list[Image], settings: Any) -> None:
+    assert 'value="describe"' not in client.get("/").content.decode()
+    settings.OTHER_CAPTIONERS = ["other"]
+    shown = client.get("/").content.decode()
+    assert 'value="describe"' in shown and "<option>other</option>" in shown

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ml.readers.fake import FakeReader
 from mmsite import batch, pipeline, worker
 from search import duplicates, versions
 from search.models import Embedding, ModelVersion
+from tests.ml import checkpoints
 
 MakeImage = Callable[..., Image]
 COLOURS = ["red", "green", "blue", "yellow"]
@@ -315,3 +317,22 @@ def test_the_sweep_wakes_the_worker_when_work_is_due(make_image: MakeImage) -> N
     make_image()
     pipeline.sweep()
     assert OrmQ.objects.count() == 1
+
+
+def test_two_captioners_describe_one_picture_which_is_decoded_once(
+    make_image: MakeImage, settings: Any, tmp_path: Path, opened: Counter[str]
+) -> None:
+    settings.OTHER_CAPTIONERS = [str(checkpoints.vit_gpt2(tmp_path / "vit-gpt2"))]
+    image = make_image("red")
+    asked = pipeline.describe_again(image_ids=[image.pk], by="vit-gpt2")
+    assert (asked, pipeline.describers()) == (1, ["fake", "vit-gpt2"])
+    Stage.objects.update(priority=Stage.Priority.BACKFILL)
+    opened.clear()
+    assert go()
+    assert states()["caption", "done"] == 2
+    assert opened[image.original.name] == 1
+    current, other = image.captions.order_by("-is_current")
+    assert (current.text, current.is_current) == ("a mostly red picture", True)
+    assert other.text and other.model.startswith("vit-gpt2@") and not other.is_current
+    assert pipeline.describe_again(image_ids=[image.pk], by="vit-gpt2") == 0, "it would say the same"
+    assert pipeline.describe_again(image_ids=[image.pk], by="nobody") == 0

@@ -146,6 +146,14 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(settings: Any, make_image:
     assert "process_images --failed" in found["work"].advice
 
 
+def test_the_doctor_looks_at_captioners_that_people_may_ask(settings: Any) -> None:
+    settings.OTHER_CAPTIONERS = ["nobody/has-this", "fake"]  # the latter is the site's own
+    found = [finding for finding in checkup.examine() if finding.subject == "other captioner"]
+    assert len(found) == 1
+    assert "nobody/has-this" in found[0].sentence
+    assert "MMSITE_OTHER_CAPTIONERS" in found[0].advice
+
+
 def test_the_doctor_notices_a_worker_that_no_longer_sweeps() -> None:
     healthy_worker()
     assert findings()["worker"].is_well
