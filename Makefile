@@ -15,7 +15,7 @@ RUNS ?= runs
 EXTRAS ?= samples,text
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-api openapi test-training test-services lint types format install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,15 @@ format: install-dev ## Rewrite the code in the house's format
 	$(BIN)/ruff format .
 	git ls-files 'templates/*.html' | xargs $(BIN)/djade --target-version 5.2
 	git ls-files 'templates/*.html' | xargs $(BIN)/djhtml
+
+words: install-dev ## Gather what the site says for translators, and compile what they wrote (locale/)
+	@command -v xgettext >/dev/null || { echo "GNU gettext is missing: apt-get install gettext, or brew install gettext"; exit 1; }
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py makemessages $(WORDS)
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py makemessages $(WORDS) --domain djangojs
+	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py compilemessages --ignore $(VENV)
+
+WORDS = --all --no-location --no-obsolete --no-wrap \
+	--ignore $(VENV) --ignore tests --ignore bench --ignore ml --ignore var --ignore staticfiles
 
 bench: install-dev ## Measure the whole path; writes docs/performance.md
 	$(BIN)/python -m bench

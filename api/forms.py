@@ -11,7 +11,7 @@ from api.models import Token
 from gallery.forms import NameField
 from gallery.models import User
 
-LIVES = (("30", "30 days"), ("90", "90 days"), ("365", _("a year")), ("", _("for ever")))
+LIVES = (("30", _("30 days")), ("90", _("90 days")), ("365", _("a year")), ("", _("for ever")))
 
 
 class NewTokenForm(forms.Form):
@@ -21,7 +21,7 @@ class NewTokenForm(forms.Form):
         label=_("What is it for?"),
         max_length=Token.LONGEST_NAME,
         error_messages={"required": _("Say what the token is for.")},
-        widget=forms.TextInput(attrs={"placeholder": "Backup of my phone"}),
+        widget=forms.TextInput(attrs={"placeholder": _("Backup of my phone")}),
     )
     scopes = forms.MultipleChoiceField(
         label=_("What may it do?"),

@@ -78,7 +78,7 @@ def choose(request: SignedInRequest, image: Image) -> HttpResponse:
             services.caption_reopen(caption=by_describer, before=before)
             messages.success(request, _("The picture has the describer's caption now."))
     except CaptioningError as problem:
-        messages.error(request, f"{problem} {_('Look at it again.')}")
+        messages.error(request, str(problem) + " " + _("Look at it again."))
     return redirect(image)
 
 

@@ -65,7 +65,7 @@ def judge(request: HttpRequest) -> HttpResponse:
     try:
         _judge(caption, request.user, said)
     except CaptioningError as problem:
-        messages.error(request, f"{problem} {_('Look at it again.')}")
+        messages.error(request, str(problem) + " " + _("Look at it again."))
         return _go(at=caption.pk, done=done)
     if said["do"] == "undo":
         return _go(at=caption.pk, done=max(0, done - 1))

@@ -77,7 +77,7 @@ def identify(head: bytes) -> Format:
     for signature, label in _UNSUPPORTED.items():
         if head.startswith(signature):
             raise _unsupported(label)
-    raise UploadRefused(f"{gettext('This file is not a picture that we know.')} {_supported()}")
+    raise UploadRefused(gettext("This file is not a picture that we know.") + " " + _supported())
 
 
 def _iso_media(head: bytes) -> Format:

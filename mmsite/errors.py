@@ -76,5 +76,5 @@ def _answer(
     context = {"status": status, "heading": heading, "sentence": sentence}
     if offer_sign_in and not request.user.is_authenticated:
         context["sign_in_next"] = request.get_full_path()
-        context["sentence"] = f"{sentence} {_('If it is yours, sign in.')}"
+        context["sentence"] = sentence + " " + _("If it is yours, sign in.")
     return render(request, "error.html", context, status=status)

@@ -33,7 +33,9 @@ class SearchForm(forms.Form):
         label=gettext_lazy("What does the picture show?"),
         max_length=LONGEST_TEXT,
         required=False,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "a dog on a beach", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": gettext_lazy("a dog on a beach"), "autocomplete": "off"}
+        ),
     )
     show = forms.ChoiceField(
         label=gettext_lazy("How many to show"), choices=[(str(number), number) for number in SHOW_CHOICES]

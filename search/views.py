@@ -121,9 +121,10 @@ def _chip(
     if isinstance(part, Text):
         return chip | {"meaning": _("This must be there") if part.sign == "+" else _("This may not be there")}
     image = pictures.get(part.picture)
+    name = image.file_name if image else _("a picture that isn’t here")
     weight = f" ^{part.weight:g}" if part.weight != 1 else ""
     return chip | {
-        "text": f"{image.file_name if image else _('a picture that isn’t here')}{weight}",
+        "text": f"{name}{weight}",
         "meaning": _("Unlike this picture") if part.sign == "-" else _("Like this picture"),
         "picture": image,
         "is_picture": True,
