@@ -368,6 +368,30 @@ def test_all_that_another_model_captioned_is_captioned_again_and_peoples_words_s
     assert set(other.captions.values_list("model", flat=True)) == {"old@1", "", "fake@1-000000000000"}
 
 
+def test_how_far_each_captioner_is_and_making_what_is_outdated_anew(
+    admin_client: Client, image: Image, make_image: Callable[..., Image], other_user: User
+) -> None:
+    old = make_image("blue")
+    captioning_services.captions_write(image_ids=[old.pk], pictures=[PILImage.new("RGB", (64, 48), "blue")])
+    Caption.objects.filter(image=old).update(model="fake@0")
+    Stage.objects.update(state=Stage.State.DONE)
+    shown = admin_client.get(address(Caption, "changelist")).content.decode()
+    assert shown.count("1 (50 %)") == 2
+    assert "Caption all others by fake" in shown
+    outdated = reverse("admin:captioning_caption_outdated")
+    assert admin_client.get(outdated).status_code == 403
+    page = admin_client.post(outdated, follow=True)
+    assert page.request["PATH_INFO"] == reverse("jobs")
+    assert list(Stage.objects.filter(state="pending").values_list("image", "step")) == [(old.pk, "caption")]
+    assert AuditEntry.objects.get(action="work.again").details == {"number": 1}
+    User.objects.filter(pk=other_user.pk).update(is_staff=True)
+    other_user.user_permissions.add(Permission.objects.get(codename="view_caption"))
+    looker = Client()
+    looker.force_login(other_user)
+    assert "Caption all others" not in looker.get(address(Caption, "changelist")).content.decode()
+    assert looker.post(outdated).status_code == 403
+
+
 def test_neither_keys_nor_passwords_of_links_are_shown(admin_client: Client, image: Image) -> None:
     link = AlbumLink.objects.get()
     for page in (address(AlbumLink, "changelist"), address(AlbumLink, "change", link.pk)):
