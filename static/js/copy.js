@@ -1,4 +1,4 @@
-// A button that copies the link or the text beside it; app.css shows it only where the browser lets pages copy.
+// A button that copies the link or the text beside it; pictures.css shows it only where the browser lets pages copy.
 
 document.documentElement.classList.toggle("can-copy", Boolean(navigator.clipboard)); // pages without HTTPS have none
 

@@ -1,4 +1,4 @@
-// Draws where in a picture something is: what lies elsewhere is veiled, in the colour that app.css gives the canvas.
+// Draws where in a picture something is: what lies elsewhere is veiled, in the colour that pictures.css gives the canvas.
 
 import { gettext } from "./words.js";
 
