@@ -40,13 +40,16 @@ class Asking:
 def asking(*, said: Sequence[Caption], work: ImageWork) -> Asking:
     """Given what was `said` of a picture (see selectors.captions_of) and the work on it. No statement.
 
-    Who has described the picture already isn't asked again: it would say the same.
+    Who has described the picture already isn't asked again: it would say the same. Nor is anybody while the site's own
+    is about to.
     """
+    own = next((step for step in work.steps if step.name == STEP), None)
     passed = {caption.captioner for caption in said}
     passed |= {stage.model for stage in work.asked if stage.state in Stage.OPEN}
-    if any(step.name == STEP and step.state != Stage.State.DONE for step in work.steps):
-        passed.add(settings.CAPTIONER)  # which is about to, or is tried again elsewhere
-    labels = [each.label for each in describers() if each.name not in passed]
+    if own is not None and own.state != Stage.State.DONE:
+        passed.add(settings.CAPTIONER)  # to try again has a button of its own
+    is_about_to = own is not None and own.state in Stage.OPEN and not own.error
+    labels = [] if is_about_to else [each.label for each in describers() if each.name not in passed]
     by_name = {each.name: each.label for each in describers()}
     asked = [
         Asked(by_name[stage.model], stage.state == Stage.State.FAILED, stage.error)

@@ -105,9 +105,10 @@ def image_work(image: Image) -> ImageWork:
     stages: dict[str, list[Stage]] = {}
     asked = []
     for stage in sorted(image.stages.all(), key=lambda stage: stage.pk):
-        if stage.state == Stage.State.DONE or Step(stage.step, stage.model) not in on_request:
+        is_former = stage.state == Stage.State.DONE and stage.step not in stages  # before another model became today's
+        if is_former or Step(stage.step, stage.model) not in on_request:
             stages.setdefault(stage.step, []).append(stage)
-        elif stage.state != Stage.State.SKIPPED:
+        elif stage.state not in (Stage.State.DONE, Stage.State.SKIPPED):
             asked.append(stage)
     steps = [_step_work(name, of_step) for name, of_step in stages.items()]
     states = {step.state for step in steps if not step.later}

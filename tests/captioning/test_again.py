@@ -122,6 +122,17 @@ def test_the_sites_own_is_asked_where_it_has_not_spoken(client: Client, image: I
     assert "Describe again" not in page(client, image)
 
 
+def test_nobody_is_asked_while_the_sites_own_is_about_to(
+    client: Client, image: Image, make_image: MakeImage, user: User
+) -> None:
+    new = make_image("blue", owner=user)
+    assert "Describe again" not in page(client, new)
+    new.stages.filter(step="caption").update(error="There is no model here.")
+    assert "Describe again, by other" in page(client, new), "which may take long"
+    new.stages.filter(step="caption").update(state="failed")
+    assert "Describe again, by other" in page(client, new)
+
+
 def test_who_is_not_there_is_not_asked(client: Client, image: Image) -> None:
     for by in ("nobody", "", "../other"):
         assert "Choose who is to describe it." in ask(client, image, by=by)

@@ -77,3 +77,16 @@ def test_a_picture_is_ready_before_and_after_what_somebody_asked_for(user: User)
     stages.finish(claim())
     assert over == [[image.pk]]
     assert not image_work(image).is_open
+
+
+def test_what_another_one_did_on_request_is_not_what_the_picture_waits_for(user: User) -> None:
+    (image,) = add_work(user)
+    on_request.append(Step("caption", "other"))
+    stages.requeue(image_ids=[image.pk], step="caption", model="other", priority=BACKFILL)
+    Stage.objects.filter(model="other").update(state="done")
+    assert {step.name: step.state for step in image_work(image).steps}["caption"] == "pending"
+    on_request[:] = [Step("caption", "fake")]
+    todays_steps[:] = [Step("caption", "better")]
+    Stage.objects.filter(model="fake").update(state="done")
+    stages.sweep()
+    assert image_work(image).state == "ready", "what was today's model once has done it"
