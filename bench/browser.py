@@ -10,6 +10,8 @@ from selenium.webdriver.chrome.service import Service
 
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
+# A script that opens all that can be opened on a page, but for menus over it.
+OPEN = "for (const part of document.querySelectorAll('main details:not(.menu)')) part.open = true"
 
 
 class NoBrowser(Exception):

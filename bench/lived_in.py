@@ -1,21 +1,24 @@
 """A library that somebody has lived in, and every page of the site to look at in it."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.files.base import ContentFile
 from django.utils import timezone
+from PIL import Image as PILImage
 
 from api.tokens import token_create
 from api.webhooks import webhook_create, webhook_ping
+from bench import installation
 from gallery.albums import album_add, album_create
 from gallery.favourites import favourites_add
 from gallery.invitations import invitation_create
 from gallery.links import link_create
 from gallery.models import Album, AlbumLink, Image, Stage, User
 from gallery.pauses import work_pause
-from gallery.services import image_set_visibility, image_set_words
+from gallery.services import image_create, image_set_visibility, image_set_words
 from gallery.sharing import member_add
 from gallery.tags import images_tag
 from gallery.trash import images_trash
@@ -26,7 +29,6 @@ from search.saved import search_save
 
 GUEST = "grace"
 NEWCOMER = "newcomer"
-PASSWORD = "nanoseconds matter"
 LINK_PASSWORD = "teatime"
 FEWEST = 8  # pictures that it takes
 
@@ -47,8 +49,8 @@ def furnish(*, owner: User) -> list[Page]:
     assert len(images) >= FEWEST
     for image in images:
         image_set_visibility(image=image, visibility="public" if image.pk % 2 else "private")
-    guest = User.objects.create_user(GUEST, "grace@example.org", PASSWORD, display_name="Grace")
-    User.objects.create_user(NEWCOMER, password=PASSWORD)
+    guest = User.objects.create_user(GUEST, "grace@example.org", installation.PASSWORD, display_name="Grace")
+    User.objects.create_user(NEWCOMER, password=installation.PASSWORD)
     owner.email = "ada@example.org"
     owner.save(update_fields=["email"])
     _mark(owner, images)
@@ -64,18 +66,30 @@ def _mark(owner: User, images: Sequence[Image]) -> None:
     favourites_add(person=owner, images=Image.objects.filter(pk__in=ids[:3]))
     image_set_words(
         image=images[0],
-        title="The day we left",
-        notes="Taken from the quay, just before the ship went out.",
-        place="Reykjavík, Iceland",
+        title="Ready to go",
+        notes="The day before the launch.",
+        place="Houston, United States",
     )
-    judgement_set(owner=owner, query="a photo", image=images[1], is_right=True)
-    judgement_set(owner=owner, query="a photo", image=images[2], is_right=False)
+    judgement_set(owner=owner, query="a cat", image=images[2], is_right=True)
+    judgement_set(owner=owner, query="a cat", image=images[1], is_right=False)
     search_save(owner=owner, text="tag:holiday", name="Holidays")
-    NearDuplicate.objects.create(first=images[2], second=images[3], kind=NearDuplicate.Kind.COPY)
+    NearDuplicate.objects.get_or_create(
+        first=images[2], second=_copied(images[2]), defaults={"kind": NearDuplicate.Kind.COPY}
+    )
+
+
+def _copied(image: Image) -> Image:
+    """A smaller copy of a picture, as another program would have saved it."""
+    with image.original.open() as opened, PILImage.open(opened) as picture:
+        picture.thumbnail((picture.width * 3 // 4, picture.height * 3 // 4))
+        buffer = io.BytesIO()
+        picture.convert("RGB").save(buffer, "JPEG")
+    name = "copy.jpg"
+    return image_create(owner=image.owner, file=ContentFile(buffer.getvalue(), name), file_name=name).image
 
 
 def _share(owner: User, guest: User, images: Sequence[Image]) -> tuple[Album, list[AlbumLink]]:
-    album = album_create(owner=owner, title="Iceland, in spring")
+    album = album_create(owner=owner, title="The best of them")
     album_add(album=album, images=Image.objects.filter(pk__in=[image.pk for image in images[:6]]))
     album_create(owner=owner, title="Still empty")
     member_add(album=album, by=owner, username=guest.username, role="add")
@@ -104,7 +118,7 @@ def _pages(owner: User, image: Image, album: Album, links: Sequence[AlbumLink]) 
     by_me = {
         "library": "/",
         "public": "/public/",
-        "search": "/search/?q=a+photo&show=12",
+        "search": "/search/?q=a+cat&show=12",
         "search-nothing": "/search/?q=tag:nowhere",
         "search-start": "/search/",
         "golden": "/search/golden/",

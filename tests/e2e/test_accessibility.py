@@ -15,7 +15,7 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from bench.browser import DESKTOP, PHONE
+from bench.browser import DESKTOP, OPEN, PHONE
 from bench.lived_in import FEWEST, furnish
 from captioning.services import captions_write
 from gallery import services
@@ -44,7 +44,6 @@ axe.run(document, { ...arguments[0], resultTypes: ["violations"] }).then((found)
     found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html} ${node.failureSummary}`))
 ));
 """
-OPEN = "for (const part of document.querySelectorAll('main details:not(.menu)')) part.open = true"
 # What is wider than the page, for whoever has to mend it.
 TOO_WIDE = """
 const [width] = arguments;
