@@ -35,7 +35,9 @@ def captions_of(image: Image) -> QuerySet[Caption]:
     """Everything that was said of the picture, the current caption first, then the newest; one statement. Each with the
     name of the `captioner` whose model of today wrote it, None for people's and for models of the past."""
     todays = CaptionerVersion.objects.filter(key=OuterRef("model")).order_by("pk").values("name")[:1]
-    captions = image.captions.select_related("author", "reviewed_by").annotate(captioner=Subquery(todays))
+    captions = image.captions.select_related("author", "reviewed_by").annotate(
+        captioner=Subquery(todays)  # type: ignore[no-redef]  # the model says so for the type checker
+    )
     return captions.order_by("-is_current", "-created_at", "-pk")
 
 

@@ -48,7 +48,8 @@ class ImageWork:
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be done, be it later."""
-        return any(work.state in Stage.OPEN for work in (*self.steps, *self.asked))
+        states = [*(step.state for step in self.steps), *(stage.state for stage in self.asked)]
+        return any(state in Stage.OPEN for state in states)
 
     @property
     def can_retry(self) -> bool:
