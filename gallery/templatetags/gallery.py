@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 
 from gallery.addresses import Addresses
 from gallery.models import Image, Rendition, Stage
@@ -114,6 +114,13 @@ def work_state(image: Image) -> str:
 @register.filter
 def step_label(step: StepWork) -> str:
     return str(STEP_LABELS.get(step.name, step.name.capitalize()))
+
+
+@register.simple_tag
+def caption_lang(image: Image) -> SafeString:
+    """The attribute that says of a model's caption that it is English, on pages in another language."""
+    is_english = bool(image.description) and not image.description_by_person and get_language() != "en"
+    return SafeString(' lang="en"' if is_english else "")
 
 
 @register.filter

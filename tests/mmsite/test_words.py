@@ -20,7 +20,9 @@ from django.utils.formats import date_format
 
 from gallery.models import User
 from gallery.quotas import in_words
+from gallery.services import image_create, image_describe
 from gallery.wording import grouped
+from tests.gallery.making import encode, plain, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +144,19 @@ def test_what_is_refused_is_said_in_german(client: Client) -> None:
     headers = {"Accept-Language": "de", "Accept": "application/json"}
     answer = client.post(reverse("upload"), {"pictures": notes, "visibility": "private"}, headers=headers)
     assert answer.json()["files"][0]["message"].startswith("Diese Datei ist kein Bild, das wir kennen.")
+
+
+def test_captions_by_models_are_english_on_every_page(client: Client, user: User) -> None:
+    client.force_login(user)
+    image = image_create(owner=user, file=upload(encode(plain())), file_name="red.png").image
+    image_describe(image_id=image.pk, text="a red square", unsure=False, by_person=False)
+
+    def heading(language: str) -> str:
+        page = client.get(image.get_absolute_url(), headers={"Accept-Language": language}).content.decode()
+        [found] = re.findall(r"<h1 [^>]*>", page)
+        return str(found)
+
+    assert 'lang="en"' in heading("de")
+    assert "lang" not in heading("en")
+    image_describe(image_id=image.pk, text="ein rotes Quadrat", unsure=False, by_person=True)
+    assert "lang" not in heading("de")
