@@ -97,7 +97,7 @@ bench-search: install-dev ## Measure the results page at 100,000 pictures, and t
 bench-pages: install-dev ## Measure every page at 20,000 pictures, and count its SQL statements; some minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pages
 
-screenshots: install-dev browser ## Take the pictures of the README anew
+screenshots: install-dev browser ## Take pictures of every page anew, for the README and docs/screenshots.md
 	$(BIN)/python -m bench.screenshots
 
 workshop: $(VENV)/.installed-workshop ## Install what training, scoring and collecting data need

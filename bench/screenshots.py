@@ -63,6 +63,7 @@ def main() -> None:
 def take_for_readme(browser: Chrome, url: str, folder: Path) -> None:
     """The four pictures of the README, as PNG."""
     sign_in(browser, url, installation.ADMIN, installation.PASSWORD)
+    wait(browser, f"{url}/")
     save(browser, folder / "library.png", f"{url}/")
     save(browser, folder / "search.png", f"{url}/search/?q=a+cat&show=12")
     browser.find_element(By.CSS_SELECTOR, ".card a").click()
@@ -95,13 +96,18 @@ def take(browser: Chrome, url: str, pages: Sequence[dict[str, str | bool]], fold
         save(browser, folder / f"{page['name']}-{ending}", f"{url}{page['path']}", is_open=bool(page["is_open"]))
 
 
-def save(browser: Chrome, path: Path, address: str, *, is_open: bool = False) -> None:
-    """Take a page once nothing on it is being worked on any more."""
+def wait(browser: Chrome, address: str) -> None:
+    """Until nothing on that page is being worked on any more."""
     browser.get(address)
     deadline = time.monotonic() + WAIT_SECONDS
     while browser.find_elements(By.CSS_SELECTOR, "[data-working]") and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(1)
         browser.get(address)
+
+
+def save(browser: Chrome, path: Path, address: str, *, is_open: bool = False) -> None:
+    """Take a page as it is now."""
+    browser.get(address)
     if is_open:
         browser.execute_script(OPEN)
     time.sleep(0.5)  # pictures decode after the page is loaded

@@ -150,7 +150,7 @@ def test_axe_finds_nothing_on_any_page(
     browser.find_element(By.CSS_SELECTOR, "[data-selecting]").send_keys(Keys.SPACE)
     found += faults(browser, look, "selecting")
     browser.get(f"{live_server.url}/")
-    browser.find_element(By.CSS_SELECTOR, ".grid .card > a").click()
+    browser.find_element(By.CSS_SELECTOR, ".grid .card > a[data-preview]").click()
     patiently(browser).until(lambda page: page.execute_script("return document.querySelector('[data-lightbox]').open"))
     found += faults(browser, look, "lightbox")
 
