@@ -13,8 +13,9 @@ from gallery.samples import find_photos
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[installation.Installation]:
-    """A running site with the built-in models and an empty library."""
-    with installation.running(installation.environment(tmp_path_factory.mktemp("site"))) as running:
+    """A running site with the built-in models, the fake captioner to ask beside them, and an empty library."""
+    variables = installation.environment(tmp_path_factory.mktemp("site")) | {"MMSITE_OTHER_CAPTIONERS": "fake"}
+    with installation.running(variables) as running:
         yield running
 
 
