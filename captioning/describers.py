@@ -24,7 +24,7 @@ class Describer:
 def describers() -> list[Describer]:
     """Those that the settings name, the site's own first; no two with the same label."""
     found: dict[str, Describer] = {}
-    for name in dict.fromkeys([settings.CAPTIONER, *settings.OTHER_CAPTIONERS]):
+    for name in [settings.CAPTIONER, *others()]:
         short = Path(name).name if Path(name).is_absolute() or Path(name).is_dir() else name
         label, number = short, 1
         while label in found:
@@ -34,9 +34,9 @@ def describers() -> list[Describer]:
     return [*found.values()]
 
 
-def others() -> list[Describer]:
-    """Those that describe only what somebody asks them to."""
-    return [each for each in describers() if not each.is_own]
+def others() -> list[str]:
+    """The names of those that describe only what somebody asks them to. Cheap: pages ask for each picture's work."""
+    return [name for name in dict.fromkeys(settings.OTHER_CAPTIONERS) if name != settings.CAPTIONER]
 
 
 def labels() -> list[str]:

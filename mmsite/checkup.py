@@ -53,8 +53,8 @@ def examine() -> Iterator[Finding]:
         yield check_broker()
     yield check_media_folder() if is_local() else check_bucket()
     yield _check_model("captioner", captioning_engine.describe)
-    for other in others():
-        yield check_other_captioner(other.name)
+    for name in others():
+        yield check_other_captioner(name)
     yield _check_model("encoder", search_engine.describe)
     yield check_text_reader()
     if database.is_well:

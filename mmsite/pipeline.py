@@ -47,7 +47,7 @@ def steps() -> list[Step]:
 
 def steps_on_request() -> list[Step]:
     """Captions by others than the site's own captioner."""
-    return [Step(CAPTION, each.name) for each in others()]
+    return [Step(CAPTION, name) for name in others()]
 
 
 def describers() -> list[str]:

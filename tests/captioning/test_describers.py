@@ -9,7 +9,7 @@ from captioning.describers import describer_called, describers, labels, others
 def test_the_sites_own_comes_first_and_once(settings: Any) -> None:
     settings.CAPTIONER, settings.OTHER_CAPTIONERS = "builtin", ["fake", "builtin", "someone/model", "fake"]
     assert labels() == ["builtin", "fake", "someone/model"]
-    assert [each.name for each in others()] == ["fake", "someone/model"]
+    assert others() == ["fake", "someone/model"]
 
 
 def test_people_are_not_told_where_folders_lie_and_tell_them_apart(settings: Any, tmp_path: Path) -> None:
