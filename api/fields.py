@@ -30,6 +30,12 @@ class Text(serializers.CharField):
         return "\n".join(printable(line) for line in lines)
 
 
+class WebAddress(Text):
+    """Where something may be sent; whether it may, services decide."""
+
+    pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\s]"
+
+
 class Name(serializers.CharField):
     """A name that people give, as it is kept: see gallery.names.tidy."""
 

@@ -1,5 +1,6 @@
 """Bodies of requests."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ class BoundedJSONParser(JSONParser):
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig("The JSON of a request is longer than DATA_UPLOAD_MAX_MEMORY_SIZE.")
         try:
-            return super().parse(stream, media_type, dict(parser_context or {}))
+            said = super().parse(stream, media_type, dict(parser_context or {}))
+            json.dumps(said, ensure_ascii=False).encode()
         except RecursionError:
             raise ParseError("This JSON is too deep.") from None
+        except UnicodeEncodeError:  # such as "\\ud800", which neither a database nor an answer can hold
+            raise ParseError("This JSON has half a character: a surrogate without the other.") from None
+        return said

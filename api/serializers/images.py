@@ -151,6 +151,13 @@ class RetriedSerializer(serializers.Serializer[Any]):
     retried = serializers.IntegerField()
 
 
+class EmptiedSerializer(serializers.Serializer[Any]):
+    """How many pictures of a trash are deleted for good, and how many are still in it."""
+
+    deleted = serializers.IntegerField()
+    left = serializers.IntegerField()
+
+
 class TagNamesSerializer(serializers.Serializer[Any]):
     """The names of tags."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Flag, Id, Name, Query, Text
+from api.fields import Flag, Id, Name, PageQuery, Text
 from search.models import Judgement, ModelVersion, SavedSearch
 from search.saved import LONGEST_NAME
 
@@ -67,12 +67,10 @@ class JudgementWishSerializer(serializers.Serializer[Any]):
     is_right = Flag()
 
 
-class JudgementQuery(Query):
+class JudgementQuery(PageQuery):
     """Which judgements."""
 
     query = serializers.CharField(required=False, max_length=Judgement.LONGEST_TEXT, help_text="Of this search alone.")
-    cursor = serializers.CharField(required=False)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=200, default=50)
 
 
 class FigureSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Flag, Text
+from api.fields import Flag, WebAddress
 from api.models_webhooks import Webhook, WebhookDelivery
 
 EVENTS = [event.value for event in Webhook.Event]
@@ -39,14 +39,14 @@ def _events(**options: Any) -> serializers.ListField:
 class WebhookWishSerializer(serializers.Serializer[Any]):
     """Whom to tell, of what."""
 
-    url = Text(max_length=Webhook.LONGEST_URL, help_text="Such as https://example.com/hook.")
+    url = WebAddress(max_length=Webhook.LONGEST_URL, help_text="Such as https://example.com/hook.")
     events = _events()
 
 
 class WebhookChangeSerializer(serializers.Serializer[Any]):
     """What is to be otherwise; what isn't said stays."""
 
-    url = Text(max_length=Webhook.LONGEST_URL, required=False)
+    url = WebAddress(max_length=Webhook.LONGEST_URL, required=False)
     events = _events(required=False)
     is_active = Flag(required=False, help_text="What happens while it is paused, it isn't told.")
 

@@ -17,6 +17,7 @@ from api.fields import PageQuery, read_body, read_query
 from api.schema import PageSchema
 from api.serializers.image_queries import TagChangesSerializer
 from api.serializers.images import (
+    EmptiedSerializer,
     ImageSerializer,
     RenditionSerializer,
     RetriedSerializer,
@@ -160,11 +161,11 @@ class Trash(ApiView):
             represent=lambda images: represent_images(request, images),
         )
 
-    @extend_schema(operation_id="trash_empty", responses={204: None})
+    @extend_schema(operation_id="trash_empty", responses=EmptiedSerializer)
     def delete(self, request: Request) -> Response:
-        """Empties your trash for good; of very many, the oldest first: ask again while the list shows some."""
-        trash_empty(owner=person_of(request))
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        """Empties your trash for good; of very many, the oldest first: ask again while some are left."""
+        person = person_of(request)
+        return Response({"deleted": trash_empty(owner=person), "left": trash_of(person).count()})
 
 
 class Restore(ApiView):

@@ -129,7 +129,7 @@ class OneImage(ApiView):
         """Moves a picture of yours to the trash; with `permanent=true`, takes it from there for good."""
         person = person_of(request)
         if read_query(request, DeleteQuery)["permanent"]:
-            _purge(person, uuid)
+            _purge(request, uuid)
         else:
             image = owned_image(viewer=person, uuid=uuid)
             with if_match(request, image, lambda: represent_image(request, image)):
@@ -153,10 +153,11 @@ def _change(image: Image, person: User, said: dict[str, Any]) -> None:
         change(person=person, images=Image.objects.filter(pk=image.pk))
 
 
-def _purge(person: User, uuid: UUID) -> None:
-    trashed = trash_of(person).filter(uuid=uuid)
-    if trash_purge(owner=person, images=trashed):
-        return
-    if Image.objects.filter(owner=person, uuid=uuid).exists():
-        raise Conflict("Only what lies in the trash is deleted for good. Delete it first without permanent=true.")
-    raise Http404
+def _purge(request: Request, uuid: UUID) -> None:
+    person = person_of(request)
+    image = Image.with_trash.filter(owner=person, uuid=uuid).first()
+    if image is None:
+        raise Http404
+    with if_match(request, image, lambda: represent_image(request, image)):
+        if not trash_purge(owner=person, images=trash_of(person).filter(pk=image.pk)):
+            raise Conflict("Only what lies in the trash is deleted for good. Delete it first without permanent=true.")

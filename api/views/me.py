@@ -8,8 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import ApiView, person_of
+from api.fields import read_body
 from api.models import Token
-from api.serializers.me import MeSerializer
+from api.serializers.me import MeChangeSerializer, MeSerializer
+from gallery.accounts import profile_set
 from gallery.models import Image
 
 
@@ -19,6 +21,17 @@ class Me(ApiView):
     @extend_schema(operation_id="me_retrieve", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """You, the scopes of your token, and what you use of the site."""
+        return Response(MeSerializer(_me(request)).data)
+
+    @extend_schema(operation_id="me_update", request=MeChangeSerializer, responses=MeSerializer)
+    def patch(self, request: Request) -> Response:
+        """Changes what you say of yourself to people whom you share with; what isn't named stays."""
+        person, said = person_of(request), read_body(request, MeChangeSerializer)
+        profile_set(
+            user=person,
+            display_name=said.get("display_name", person.display_name),
+            about=said.get("about", person.about),
+        )
         return Response(MeSerializer(_me(request)).data)
 
 

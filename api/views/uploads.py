@@ -27,7 +27,7 @@ def _header(name: str, description: str, *, is_needed: bool = True, pattern: str
 VERSION = OpenApiParameter(
     "Tus-Resumable", str, OpenApiParameter.HEADER, required=True, enum=[tus.VERSION], description="The protocol."
 )
-LENGTH = _header("Upload-Length", "Bytes of the whole file.")
+LENGTH = _header("Upload-Length", "Bytes of the whole file.", pattern="^[1-9][0-9]{0,11}$")
 OFFSET = _header("Upload-Offset", "Where this piece begins.")
 METADATA = _header(
     "Upload-Metadata",

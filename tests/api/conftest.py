@@ -10,11 +10,20 @@ from PIL import Image as PILImage
 
 from api.models import Token
 from api.tokens import token_create
+from api.webhooks import webhook_create, webhook_ping
+from captioning.models import Caption
 from captioning.services import captions_write
 from gallery import services
+from gallery.albums import album_add, album_create
+from gallery.links import link_create
 from gallery.models import Image, User
+from gallery.sharing import member_add
+from gallery.tags import images_tag
+from gallery.trash import images_trash
 from search import engine, index
 from search import services as search_services
+from search.golden import judgement_set
+from search.saved import search_save
 from search.versions import model_version_ensure
 
 Call = Callable[..., Any]
@@ -121,3 +130,35 @@ def ready(make_image: Callable[..., Image], db: None) -> Callable[..., Image]:
         return image
 
     return make
+
+
+@pytest.fixture
+def world(ready: Any, make_image: Any) -> dict[str, Any]:
+    """Somebody who may everything and has something of each kind, with captions and vectors by an active model."""
+    person = User.objects.create_user("fuzz", password="says anything", is_staff=True)
+    User.objects.create_user("mary")
+    images = [ready((60 * number, 0, 0), owner=person) for number in range(3)]
+    trashed = make_image("blue", owner=person)
+    mine = Image.objects.filter(owner=person)
+    images_tag(owner=person, images=mine, names=["sea", "boat"])
+    album = album_create(owner=person, title="Iceland")
+    album_add(album=album, images=mine)
+    member_add(album=album, by=person, username="mary", role="view")
+    images_trash(images=[trashed], by=person)
+    webhook = webhook_create(owner=person, url="https://example.com/hook", events=["image.ready"]).webhook
+    return {
+        "secret": token_create(owner=person, name="fuzz", scopes=Token.Scope.values).secret,
+        "images": {
+            "uuid": [str(image.uuid) for image in [*images, trashed]],
+            "id": list(Caption.objects.filter(image=images[0]).values_list("pk", flat=True)),
+        },
+        "albums": {
+            "uuid": [str(album.uuid)],
+            "id": [link_create(album=album, by=person).pk],
+            "username": ["mary"],
+        },
+        "tags": {"id": list(person.tags.values_list("pk", flat=True))},
+        "webhooks": {"uuid": [str(webhook.uuid)], "delivery": [str(webhook_ping(webhook=webhook).uuid)]},
+        "judgements": {"id": [judgement_set(owner=person, query="sea", image=images[0], is_right=True).pk]},
+        "searches": {"id": [search_save(owner=person, text="sea", name="").pk]},
+    }

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image as PILImage
 
-from gallery import services, stages
+from gallery import purge, services, stages
 from gallery.albums import album_add, album_create
 from gallery.models import Image, Stage, User, Visibility
 from gallery.tags import images_tag
@@ -351,8 +351,26 @@ def test_trash(api: Api, make_image: MakeImage) -> None:
     assert not Image.with_trash.exists()
     assert api.delete(f"{path}?permanent=true").status_code == 404
     api.delete(f"images/{make_image().uuid}/")
-    assert api.delete("trash/").status_code == 204
+    api.delete(f"images/{make_image('blue').uuid}/")
+    assert api.delete("trash/").json() == {"deleted": 2, "left": 0}
     assert names(api.get("trash/")) == []
+
+
+def test_a_trash_of_very_many_says_what_is_left(
+    api: Api, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for colour in ("red", "green", "blue"):
+        api.delete(f"images/{make_image(colour).uuid}/")
+    monkeypatch.setattr(purge, "PURGED_PER_REQUEST", 2)
+    assert [api.delete("trash/").json() for _ in range(2)] == [{"deleted": 2, "left": 1}, {"deleted": 1, "left": 0}]
+
+
+def test_nobody_deletes_for_good_what_they_have_not_seen(api: Api, make_image: MakeImage) -> None:
+    path = f"images/{make_image().uuid}/"
+    tag = api.get(path)["ETag"]
+    api.delete(path)
+    assert api.delete(f"{path}?permanent=true", headers={"If-Match": tag}).status_code == 412
+    assert Image.with_trash.exists()
 
 
 def test_work_and_retry(api: Api, others_api: Api, make_image: MakeImage) -> None:

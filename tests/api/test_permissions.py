@@ -196,6 +196,37 @@ def test_nothing_is_written_without_the_scope(scene: Cast, caller: str) -> None:
             assert status == (403 if caller == "scopeless" else 401), (name, method, status)
 
 
+# (address, method): the scope, where it isn't `read` for reads and `write` for writes
+OTHER_SCOPES = {
+    **{(name, method): "share" for name in ("members", "links") for method in ("get", "post")},
+    ("member", "patch"): "share",
+    ("member", "delete"): "share",
+    ("link", "delete"): "share",
+    **{(name, "post"): "read" for name in ("search", "search-picture", "caption", "embed-texts", "embed-picture")},
+    ("jobs-all", "get"): "admin",
+    ("jobs-pause", "post"): "admin",
+    ("jobs-resume", "post"): "admin",
+    ("model-activate", "post"): "admin",
+    ("model-roll-back", "post"): "admin",
+}
+
+
+def test_each_operation_needs_its_one_scope(staff: User, secret_of: Callable[..., str]) -> None:
+    tokens = {scope: Api(secret_of(staff, scope)) for scope in Token.Scope.values}
+    for name, view in api_views().items():
+        if name in ("docs", "schema", "schema-yaml", "nothing"):
+            continue
+        for method in ("get", "post", "put", "patch", "delete"):
+            if not hasattr(view, method):
+                continue
+            let_in = {
+                scope for scope, token in tokens.items() if token(method, str(address_of(name))).status_code != 403
+            }
+            usual = "read" if method == "get" else "write"
+            needed = set() if name in ("token", "tokens") else {OTHER_SCOPES.get((name, method), usual)}
+            assert let_in == needed, (name, method)
+
+
 def address_of(name: str) -> str:
     arguments: list[list[Any]] = [[], [uuid4()], [1], [uuid4(), 1], [uuid4(), uuid4()], [uuid4(), "thumbnail"]]
     for args in arguments:
@@ -204,3 +235,12 @@ def address_of(name: str) -> str:
         except NoReverseMatch:  # another number or kind of arguments
             continue
     raise AssertionError(name)
+
+
+def test_what_one_says_of_oneself(api: Api, user: User) -> None:
+    changed = api.patch("me/", {"display_name": " Ada  L. "}).json()
+    assert (changed["display_name"], changed["about"]) == ("Ada L.", "")
+    assert api.patch("me/", {"about": "Boats"}).json()["display_name"] == "Ada L."
+    assert api.patch("me/", {"about": "x" * 301}).status_code == 400
+    user.refresh_from_db()
+    assert (user.display_name, user.about) == ("Ada L.", "Boats")

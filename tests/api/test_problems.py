@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from api.views import me
+from gallery.albums import album_create
 from gallery.models import User
 from gallery.storage import StoreUnavailable
 from tests.api.conftest import Api
@@ -56,6 +57,33 @@ def test_malformed_json(user: User) -> None:
     client.force_login(user)
     response = client.post("/api/v1/tokens/", "{", content_type="application/json")
     assert is_problem(response, 400, "parse-error")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("embed/texts/", '{"texts": ["x"], "encoding": "\\ud800"}'),
+        ("jobs/retry/", '{"step": "\\ud800"}'),
+        ("search/", '{"filters": [{"field": "\\ud800", "value": "x"}]}'),
+        ("albums/", '{"title": "x", "\\udfff": 1}'),
+        ("albums/", '{"title": "\\u0000"}'),
+        ("search/", '{"words": [{"text": "x", "weight": 1e999}]}'),
+        ("searches/", '{"query": "x", "name": NaN}'),
+    ],
+)
+def test_what_neither_a_database_nor_an_answer_can_hold(api: Api, path: str, said: str) -> None:
+    assert api.post(path, said).status_code == 400
+
+
+@pytest.mark.parametrize("pk", [2**31, 2**63, 10**40])
+@pytest.mark.parametrize("kind", ["tags", "searches", "judgements"])
+def test_a_number_that_no_row_has(api: Api, kind: str, pk: int) -> None:
+    assert is_problem(api.delete(f"{kind}/{pk}/"), 404, "not-found")
+
+
+def test_a_name_that_no_database_can_hold(api: Api, user: User) -> None:
+    album = album_create(owner=user, title="Iceland")
+    assert is_problem(api.delete(f"albums/{album.uuid}/members/%00/"), 404, "not-found")
 
 
 def test_mistakes_by_field(user: User) -> None:
