@@ -84,7 +84,7 @@ def test_health_says_whether_search_is_ready(client: Client, db: None) -> None:
 def test_health_says_where_captions_answer_alone(client: Client, make_image: Callable[..., Image]) -> None:
     image = make_image("red", visibility=Visibility.PUBLIC)
     Image.objects.filter(pk=image.pk).update(description="a photo of a wall")
-    assert client.get("/healthz").json()["search"]["notice"].endswith(WORDS_ALONE)
+    assert client.get("/healthz").json()["search"]["notice"].endswith(str(WORDS_ALONE))
 
 
 def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: RequestFactory) -> None:

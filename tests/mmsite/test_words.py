@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -25,6 +25,13 @@ from gallery.wording import grouped
 from tests.gallery.making import encode, plain, upload
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    """The language of the last request stays with the thread, and so with the tests that follow."""
+    yield
+    translation.deactivate()
 
 
 def test_the_page_says_its_language(client: Client) -> None:
