@@ -161,7 +161,7 @@ class Trash(ApiView):
             represent=lambda images: represent_images(request, images),
         )
 
-    @extend_schema(operation_id="trash_empty", responses=EmptiedSerializer)
+    @extend_schema(operation_id="trash_empty", responses={200: EmptiedSerializer})
     def delete(self, request: Request) -> Response:
         """Empties your trash for good; of very many, the oldest first: ask again while some are left."""
         person = person_of(request)

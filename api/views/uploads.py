@@ -33,7 +33,7 @@ METADATA = _header(
     "Upload-Metadata",
     "`filename` and, if you like, `visibility`, each with its value in base64, separated by commas.",
     is_needed=False,
-    pattern="^filename [A-Za-z0-9]{4}$",
+    pattern=".*",
 )
 
 
