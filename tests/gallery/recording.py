@@ -21,6 +21,10 @@ def describers() -> list[str]:
     return ["fake"]
 
 
+def describe_again(*, image_ids: Collection[int], by: str) -> int:
+    return 0
+
+
 def wake() -> None:
     calls.append(("wake", None))
 

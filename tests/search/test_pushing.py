@@ -292,11 +292,11 @@ class TestSearch:
         embedded("red")
         pushing.push()
         search_images(viewer=user, query="red")
-        # the version, words, what may be listed, the pictures, their renditions, their work
-        with django_assert_num_queries(6):
+        # the version, words, what others share, what may be listed, the pictures, their renditions, their work
+        with django_assert_num_queries(7):
             assert search_images(viewer=user, query="red").hits
         monkeypatch.setattr(cursors, "is_far_behind", lambda version: True)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             assert search_images(viewer=user, query="red").notice
 
     def test_one_that_is_far_behind_does_not(
