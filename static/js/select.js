@@ -13,11 +13,12 @@ const selected = () => boxes().filter((box) => box.checked);
 const isSelecting = () => document.querySelector("[data-selecting]")?.checked || selected().length > 0;
 
 document.addEventListener("click", (event) => {
-  const box = event.target.closest(".card")?.querySelector(".pick input");
+  const card = event.target.closest(".card");
+  const box = card?.querySelector(".pick input");
   if (!box || event.ctrlKey || event.metaKey) return;
   if (!event.target.closest(".pick")) {
-    if (!isSelecting()) return;
-    event.preventDefault(); // not to the picture's page
+    if (!isSelecting() && card.querySelector("a")) return;
+    event.preventDefault(); // not to the picture's page, where it has one
     box.checked = !box.checked;
   } else if (event.target !== box) {
     return; // its label: the box gets a click of its own
