@@ -23,11 +23,16 @@ _HIDDEN = (
 class Text(serializers.CharField):
     """Lines of text, in Unicode NFC and without what can't be printed but line breaks."""
 
+    pattern = f"[^{_HIDDEN}]"  # if it may not be blank
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         lines = super().to_internal_value(data).replace("\r\n", "\n").split("\n")
-        return "\n".join(printable(line) for line in lines)
+        text = "\n".join(printable(line) for line in lines)
+        if not self.allow_blank and not text.strip():
+            self.fail("blank")
+        return text
 
 
 class WebAddress(Text):

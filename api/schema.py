@@ -91,11 +91,9 @@ class _NameSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
         return schema if self.target.allow_blank else {**schema, "pattern": self.target.pattern}
 
 
-class _WebAddressSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = "api.fields.WebAddress"
-
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        return {"type": "string", "maxLength": self.target.max_length, "pattern": self.target.pattern}
+class _TextSchema(_NameSchema):  # type: ignore[no-untyped-call]
+    target_class = "api.fields.Text"
+    match_subclasses = True
 
 
 class _MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
