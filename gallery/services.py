@@ -128,8 +128,8 @@ def image_set_visibility(*, image: Image, visibility: str) -> Image:
     """Says who may see a picture. Raises ValueError for a visibility that there isn't."""
     image.visibility = Visibility(visibility)
     with transaction.atomic():
-        # not save(): a picture that was deleted meanwhile is nobody's any more
-        Image.objects.filter(pk=image.pk).update(visibility=image.visibility)
+        # not save(): a picture that was purged meanwhile is nobody's any more
+        Image.with_trash.filter(pk=image.pk).update(visibility=image.visibility)
         get_pipeline().changed(image_ids=[image.pk])
     return image
 
@@ -143,7 +143,7 @@ def image_set_words(
     it is the coordinates' again.
     """
     said = {"place": place, "place_by_person": place_by_person} if place is not None and place != image.place else {}
-    Image.objects.filter(pk=image.pk).update(title=title, notes=notes, **said)
+    Image.with_trash.filter(pk=image.pk).update(title=title, notes=notes, **said)
 
 
 def image_describe(*, image_id: int, text: str, unsure: bool, by_person: bool) -> None:

@@ -17,6 +17,7 @@ from gallery.albums import Removal, album_delete, album_put_back, album_remove
 from gallery.exceptions import NothingToUndo
 from gallery.favourites import favourites_add, favourites_remove
 from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
+from gallery.permissions import MANAGE, album_role, is_at_least
 from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag, images_untag
 from gallery.trash import images_restore
@@ -158,7 +159,7 @@ def _back_into_album(person: User, values: dict[str, Any]) -> str:
     if album is None:
         return ""
     positions = dict(values["positions"])
-    if album.owner_id != person.pk:
+    if not is_at_least(album_role(viewer=person, album=album), MANAGE):
         own = set(_own(person, positions).values_list("pk", flat=True))
         positions = {pk: position for pk, position in positions.items() if pk in own}
     number = len(album_put_back(album=album, removal=Removal(positions, values["cover"])))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.contrib.auth.views import (
     LoginView,
     LogoutView,
@@ -132,6 +132,8 @@ class PasswordResetConfirm(PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
+        if self.request.user.is_authenticated:
+            logout(self.request)  # whose session may be one of those that end: it can't be saved any more
         password_changed(user=self.user, by=self.user)
         messages.success(self.request, _("Your password is set. Sign in with it."))
         return response

@@ -190,6 +190,14 @@ class TestForgottenPasswords:
         assert "holds no longer" in words(Client().get(link_in(message)))
         assert AuditEntry.objects.filter(action="account.password", actor=ada).exists()
 
+    def test_who_is_signed_in_meanwhile_is_signed_out(self, client: Client, ada: User) -> None:
+        client.force_login(ada)
+        page = client.get(accounts.password_link(user=ada, by=None), follow=True)
+        address = page.redirect_chain[-1][0]
+        done = client.post(address, {"new_password1": PASSWORD, "new_password2": PASSWORD}, follow=True)
+        assert done.status_code == 200
+        assert "Your password is set. Sign in with it." in words(done)
+
     def test_the_answer_is_the_same_for_addresses_that_nobody_has(
         self, ada: User, outbox: Callable[[], list[Any]]
     ) -> None:
@@ -310,6 +318,12 @@ class TestOnesOwnPage:
         assert User.objects.get().email == "ada@example.org"
         page = client.post(reverse("account-email"), {"email": "no address"}, follow=True)
         assert "Enter a valid email address" in words(page)
+
+    def test_ending_the_session_that_asks_for_it_signs_out(self, client: Client, user: User) -> None:
+        client.force_login(user)
+        client.get(reverse("account"))
+        done = client.post(reverse("account-sessions-end"), {"session": user.sessions.get().pk}, follow=True)
+        assert done.redirect_chain[-1][0].startswith(reverse("sign-in"))
 
 
 class TestDeletingOnesAccount:

@@ -11,7 +11,7 @@ from gallery import undo
 from gallery.albums import album_add, album_create, album_remove, album_set_cover
 from gallery.exceptions import NothingToUndo
 from gallery.favourites import favourites_add, favourites_remove
-from gallery.models import Album, AlbumImage, Favourite, Image, User, Visibility
+from gallery.models import Album, AlbumImage, AlbumMember, Favourite, Image, User, Visibility
 from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag
 from gallery.trash import images_trash
@@ -290,3 +290,29 @@ class TestWhoMay:
     def test_it_leads_nowhere_else(self, client: Client, images: list[Image], address: str) -> None:
         response = client.post(reverse("undo", args=["x"]), {"next": address})
         assert response["Location"] == "/"
+
+
+def test_what_was_shown_by_mistake_is_hidden_in_the_trash_too(user: User) -> None:
+    image = add(user)
+    session: dict[str, Any] = {}
+    name = undo.remember(session, undo.visibility_set(image, before="private", after="public"))
+    image_set_visibility(image=image, visibility="public")
+    images_trash(images=[image])
+    assert "as it was" in undo.undo(session, name=name, person=user)
+    assert Image.with_trash.get().visibility == Visibility.PRIVATE, "restored, it would be everybody's"
+
+
+@pytest.mark.parametrize("role", ["view", "add", "manage"])
+def test_who_manages_an_album_puts_back_what_others_added(user: User, other_user: User, role: str) -> None:
+    image = add(user)
+    album = album_create(owner=user, title="Iceland")
+    album_add(album=album, images=only(image))
+    AlbumMember.objects.create(album=album, person=other_user, role=role)
+    session: dict[str, Any] = {}
+    name = undo.remember(session, undo.taken_out_of_album(album, album_remove(album=album, images=only(image))))
+    if role == "manage":
+        assert "1 picture back in “Iceland”." in undo.undo(session, name=name, person=other_user)
+    else:
+        with pytest.raises(NothingToUndo):
+            undo.undo(session, name=name, person=other_user)
+    assert inside(album) == ([image.pk] if role == "manage" else [])
