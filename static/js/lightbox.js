@@ -17,6 +17,9 @@ let opener = null;
 let timer = null;
 let wanted = false; // the next page of the grid, to go on with
 
+// What was open before a reload isn't: its address is that of a page of its own now, to which closing comes back.
+if (history.state?.lightbox !== undefined) history.replaceState({ ...history.state, lightbox: undefined }, "");
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-preview]");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
@@ -47,24 +50,27 @@ function show(link) {
   part("caption").textContent = link.querySelector(".card-note.caption:not(.reading)")?.textContent.trim() ?? picture.alt;
   part("details").href = link.href;
   const all = links();
-  const at = all.indexOf(link);
+  const at = placeOf(link, all);
   part("place").textContent = all.length > 1 ? `${at + 1} / ${all.length}${canBringMore() ? "+" : ""}` : "";
   button("previous").disabled = at <= 0;
   button("next").disabled = at === all.length - 1 && !canBringMore();
   button("play").hidden = all.length < 2;
   button("still").hidden = !("animated" in link.dataset);
   button("still").setAttribute("aria-pressed", "false");
-  if ("animated" in link.dataset && stillness.matches) picture.decode().then(() => shown === link && hold(), () => {});
+  if ("animated" in link.dataset && stillness.matches) picture.decode().then(() => picture.isConnected && hold(), () => {});
   if (at >= all.length - 3) document.dispatchEvent(new Event("pictures-wanted"));
   for (const near of [all[at + 1], all[at - 1]]) if (near) new Image().src = near.dataset.preview;
   if (timer !== null) wait(picture);
 }
 
+// By the address: a card whose picture has become ready is another element.
+const placeOf = (link, all) => all.findIndex((each) => each.href === link?.href);
+
 const canBringMore = () => Boolean(document.querySelector(".older-pictures a[rel=next]"));
 
 function turn(step) {
   const all = links();
-  const next = all[all.indexOf(shown) + step];
+  const next = all[placeOf(shown, all) + step];
   if (next) {
     show(next);
     const state = { ...history.state, lightbox: next.closest("[data-image]")?.dataset.image ?? "" };
@@ -79,7 +85,7 @@ function turn(step) {
 
 document.addEventListener("pictures-added", () => {
   if (!dialog.open) return;
-  button("next").disabled = links().at(-1) === shown && !canBringMore();
+  button("next").disabled = links().at(-1)?.href === shown.href && !canBringMore();
   if (wanted) turn(1);
   wanted = false;
 });
@@ -95,7 +101,7 @@ function closed() {
   dialog.close();
   part("stage").replaceChildren();
   document.documentElement.classList.remove("looking");
-  const back = shown?.isConnected ? shown : opener;
+  const back = links()[placeOf(shown, links())] ?? opener;
   back?.focus({ preventScroll: true });
   back?.scrollIntoView({ block: "nearest", behavior: "instant" });
   shown = null;
@@ -123,7 +129,11 @@ dialog.addEventListener("click", (event) => {
   if (pressed) act(pressed.dataset.do);
 });
 
-dialog.addEventListener("keydown", (event) => {
+// On the document, since Tab leads out of the dialog, to the browser's own bar, and before what the page below listens to.
+document.addEventListener("keydown", onKey, true);
+
+function onKey(event) {
+  if (!dialog.open) return;
   event.stopPropagation(); // the page below has keys of its own
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const moved = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -135,7 +145,7 @@ dialog.addEventListener("keydown", (event) => {
   else if (event.key === " " && !event.target.closest("button, a")) act("play");
   else return;
   event.preventDefault();
-});
+}
 
 function act(deed) {
   if (deed === "next") turn(1);
@@ -171,6 +181,7 @@ function wait(picture) {
 
 // An animation held still is its first frame, drawn.
 function hold() {
+  if (part("stage").querySelector("canvas")) return;
   const picture = part("stage").querySelector("img");
   const still = document.createElement("canvas");
   [still.width, still.height] = [picture.naturalWidth, picture.naturalHeight];
@@ -217,6 +228,7 @@ async function loadLarger(scale) {
       return;
     }
     if (!response.ok) return;
+    await response.blob(); // whole, or the picture waits for it in the browser's cache
     const better = new Image();
     better.src = large; // from the browser's cache
     await better.decode();

@@ -44,7 +44,7 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
     assert not overflows(browser)
 
     browser.get(f"{site}/search/?q=%22marks+the+spot%22")
-    browser.find_element(By.CSS_SELECTOR, ".card > a").send_keys(Keys.ENTER)
+    browser.get(str(browser.find_element(By.CSS_SELECTOR, ".card > a").get_attribute("href")))
     edit = patiently(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, ".caption-edit summary"))
     edit.send_keys(Keys.ENTER)
     patiently(browser).until(lambda page: page.switch_to.active_element.tag_name == "textarea")

@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -92,7 +92,9 @@ def test_mark_hits_and_see_what_it_says(
     wait_for(browser, ["right", ""])
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
-    browser.find_element(By.CSS_SELECTOR, "a[href='/search/golden/']").click()
+    link = browser.find_element(By.CSS_SELECTOR, "a[href='/search/golden/']")
+    scroll_to(browser, link)
+    link.click()
     patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".figures"))
     rows = browser.find_elements(By.CSS_SELECTOR, ".figures tbody th")
     assert [row.text[:11] for row in rows] == ["Whole answe", "Looks alone"]

@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.e2e.viewing import library_of
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -66,7 +66,9 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
     assert browser.current_url == pages[1]
 
-    browser.find_element(By.CSS_SELECTOR, ".stage-tools a").click()  # the same from the picture's own page
+    closely = browser.find_element(By.CSS_SELECTOR, ".stage-tools a")
+    scroll_to(browser, closely)
+    closely.click()  # the same from the picture's own page
     patiently(browser).until(is_open)
     press(browser, Keys.ESCAPE)
     patiently(browser).until(lambda page: not is_open(page))

@@ -105,6 +105,7 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     delete_and_undo(browser)
     browser.get(f"{site}/search/?q=tag:beach")
     assert len(cards(browser)) == 3
+    browser.get(album)
     delete_and_restore(browser, site)
     browser.get(f"{site}/search/?q=tag:beach")
     assert len(cards(browser)) == 3

@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -134,5 +134,7 @@ def test_searches_are_saved_suggested_and_deleted(browser: Chrome, site: str, re
     browser.get(f"{site}/search/")
     assert browser.find_element(By.LINK_TEXT, "Doubtful frogs")
     assert not overflows(browser)
-    browser.find_element(By.CSS_SELECTOR, "[aria-label='Delete the saved search Doubtful frogs']").click()
+    delete = browser.find_element(By.CSS_SELECTOR, "[aria-label='Delete the saved search Doubtful frogs']")
+    scroll_to(browser, delete)
+    delete.click()
     patiently(browser).until(lambda page: not page.find_elements(By.LINK_TEXT, "Doubtful frogs"))

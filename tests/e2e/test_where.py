@@ -56,7 +56,7 @@ def test_where_a_hit_and_the_words_of_its_caption_are(
     press(browser, "[data-where]")
     assert not browser.find_elements(By.CSS_SELECTOR, ".heat")
 
-    browser.find_element(By.CSS_SELECTOR, ".card > a").send_keys(Keys.ENTER)
+    browser.get(str(browser.find_element(By.CSS_SELECTOR, ".card > a").get_attribute("href")))
     heading = patiently(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, "h1.description"))
     sentence = heading.text
     press(browser, "[data-looks]")
