@@ -22,13 +22,13 @@ from django.utils.translation import gettext as _
 from gallery import uploads
 from gallery.exceptions import OffsetMismatch, UploadBusy, UploadGone, UploadRefused
 from gallery.models import Upload, User, Visibility
+from gallery.numbers import whole
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"
 ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "md5": hashlib.md5}
 PIECE = 4 << 20  # bytes that are made durable at once
 MOST_CHECKED = 64 << 20  # a piece with a checksum is held until it is checked
-MOST_DIGITS = 18
 CHECKSUM_MISMATCH = 460  # the protocol's own
 
 Address = Callable[[Upload], str]
@@ -156,7 +156,7 @@ def _create(request: HttpRequest, owner: User, address: Address) -> HttpResponse
         file_name=metadata.get("filename") or metadata.get("name") or "",
         byte_size=_number(request, "Upload-Length"),
         visibility=visibility,
-        modified=int(modified) if _is_number(modified) else None,
+        modified=whole(modified),
     )
     response = HttpResponse(status=201)
     response["Location"] = address(upload)
@@ -236,15 +236,11 @@ def _metadata(header: str) -> dict[str, str]:
     return found
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
-
-
 def _number(request: HttpRequest, header: str) -> int:
-    text = request.headers.get(header, "")
-    if not _is_number(text):
+    number = whole(request.headers.get(header, ""))
+    if number is None:
         raise _Problem(400, f"{header} must be a number of bytes.")
-    return int(text)
+    return number
 
 
 def _expires(upload: Upload) -> str:

@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery.numbers import whole
 from gallery.views.access import SignedInRequest
 from search.exceptions import SearchNotSaved
 from search.saved import search_delete, search_save, searches_forget
 from search.suggest import suggestions
 
 # Digits of a key that surely fit a database's integer.
-MOST_DIGITS = 18
 
 
 def _signed_in(view: Callable[[SignedInRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -66,9 +66,9 @@ def save(request: SignedInRequest) -> HttpResponse:
 @_signed_in
 def unsave(request: SignedInRequest) -> HttpResponse:
     """Deletes the search with the key `search`, if it is the caller's."""
-    key = request.POST.get("search", "")
-    if key.isascii() and key.isdigit() and len(key) <= MOST_DIGITS:
-        search_delete(owner=request.user, pk=int(key))
+    key = whole(request.POST.get("search", ""))
+    if key is not None:
+        search_delete(owner=request.user, pk=key)
     return _back(request.POST.get("q", ""))
 
 

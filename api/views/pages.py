@@ -15,6 +15,7 @@ from api.exceptions import TokenRefused
 from api.forms import NewTokenForm
 from api.models import Token
 from gallery.models import User
+from gallery.numbers import whole
 from gallery.views.access import SignedInRequest
 
 
@@ -51,9 +52,7 @@ def token_revoke(request: HttpRequest) -> HttpResponse:
     """Revokes one of one's own tokens."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("tokens"))
-    number = request.POST.get("token", "")
-    is_number = number.isascii() and number.isdigit() and len(number) < 19  # noqa: PLR2004  # digits of a key
-    token = Token.objects.filter(owner=request.user, pk=int(number)).first() if is_number else None
+    token = Token.objects.filter(owner=request.user, pk=whole(request.POST.get("token", "")) or 0).first()
     if token is None:
         raise Http404
     services.token_revoke(token=token, actor=request.user)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from gallery.admin.base import ModelAdmin
+from gallery.numbers import whole
 
 PIECE = 500
 
@@ -60,4 +61,4 @@ def in_pieces(
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    return whole(text or "") or 0

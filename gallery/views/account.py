@@ -17,6 +17,7 @@ from gallery import accounts, invitations, mail, sessions
 from gallery.forms import mistakes
 from gallery.forms_accounts import HOUR, DeleteAccountForm, EmailForm, ProfileForm
 from gallery.models import Image, User
+from gallery.numbers import whole
 from gallery.quotas import room_of
 from gallery.views.access import SignedInRequest, sign_in_required
 
@@ -136,12 +137,13 @@ class PasswordChange(PasswordChangeView):
 def sessions_end(request: SignedInRequest) -> HttpResponse:
     """Ends one of one's sessions, by `session`, or without it all but this one."""
     given = request.POST.get("session", "")
+    session_id = whole(given)
     if not given:
         count = sessions.sessions_end_others(user=request.user, by=request.user, keep=request.session.session_key)
         messages.success(
             request, _("Everywhere else you are signed out.") if count else _("You are signed in here only.")
         )
-    elif given.isdecimal() and sessions.session_end(user=request.user, session_id=int(given)):
+    elif session_id is not None and sessions.session_end(user=request.user, session_id=session_id):
         messages.success(request, _("You are signed out there."))
     else:
         messages.info(request, _("You are signed out there already."))

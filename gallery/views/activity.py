@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gallery.models import AuditEntry
+from gallery.numbers import whole
 from gallery.views.access import SignedInRequest, sign_in_required
 
 PAGE_SIZE = 50
@@ -15,9 +16,9 @@ PAGE_SIZE = 50
 def activity(request: SignedInRequest) -> HttpResponse:
     """One's own entries, the newest first; with `?before=`, those before that one."""
     entries = AuditEntry.objects.filter(actor=request.user).order_by("-pk")
-    before = request.GET.get("before", "")
-    if before.isdecimal() and len(before) < len(str(2**63)):
-        entries = entries.filter(pk__lt=int(before))
+    before = whole(request.GET.get("before", ""))
+    if before is not None:
+        entries = entries.filter(pk__lt=before)
     found = list(entries[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     context = {"entries": shown, "before": shown[-1].pk if len(found) > PAGE_SIZE else None}

@@ -26,6 +26,7 @@ from gallery.albums import album_page as pictures_page
 from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.links import links_of
 from gallery.models import Album, Image
+from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
 from gallery.undo import added_to_album, taken_out_of_album
 from gallery.views.access import SignedInRequest, album_page, owner_page
@@ -160,5 +161,4 @@ def _page(request: HttpRequest, album: Album) -> dict[str, Any]:
 
 def position_after(request: HttpRequest) -> int:
     """The position behind which a page of an album begins, as `?after=…` says; 0 at its beginning."""
-    cursor = request.GET.get("after", "")
-    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS else 0
+    return whole(request.GET.get("after", ""), digits=MOST_DIGITS) or 0

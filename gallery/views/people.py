@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery import invitations, mail
 from gallery.forms_accounts import HOUR, InvitationForm
 from gallery.models import Image, User, Visibility
+from gallery.numbers import whole
 from gallery.selectors import images_page
 from gallery.views.access import SignedInRequest, sign_in_required
 from gallery.views.library import PAGE_SIZE
@@ -67,8 +68,8 @@ def invitation_withdraw(request: SignedInRequest) -> HttpResponse:
     """Makes the link of an invitation void."""
     if not invitations.may_invite(request.user):
         raise Http404
-    given = request.POST.get("invitation", "")
-    if given.isdecimal() and invitations.invitation_withdraw(user=request.user, invitation_id=int(given)):
+    number = whole(request.POST.get("invitation", ""))
+    if number is not None and invitations.invitation_withdraw(user=request.user, invitation_id=number):
         messages.success(request, _("The invitation is withdrawn."))
     else:
         messages.info(request, _("That invitation holds no longer anyway."))

@@ -12,6 +12,7 @@ from gallery.forms import mistakes
 from gallery.forms_sharing import LinkForm, MemberForm, RoleForm
 from gallery.links import link_create, link_revoke, links_of
 from gallery.models import Album, AlbumMember
+from gallery.numbers import whole
 from gallery.permissions import MANAGE, VIEW, album_role, is_at_least
 from gallery.sharing import member_add, member_remove, member_set_role, members_of
 from gallery.views.access import SignedInRequest, album_page
@@ -70,8 +71,8 @@ def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
 @album_page(at_least=MANAGE)
 def share_links(request: SignedInRequest, album: Album) -> HttpResponse:
     """Makes a link to the album, or revokes one, by its number in `revoke`."""
-    if number := request.POST.get("revoke", ""):
-        link = links_of(album).filter(pk=number).first() if number.isdecimal() else None
+    if given := request.POST.get("revoke", ""):
+        link = links_of(album).filter(pk=whole(given) or 0).first()
         if link is not None:
             link_revoke(link=link, by=request.user)
         messages.success(request, _("The link is revoked: nobody sees the album by it any more."))

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery.forms import TrashForm, mistakes
 from gallery.models import ImageQuerySet
+from gallery.numbers import whole
 from gallery.purge import trash_empty, trash_purge
 from gallery.trash import images_restore, purged_at, trash_of, trash_page
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
@@ -27,9 +28,8 @@ THUMBS = 60  # that a question shows at most
 @require_safe
 @login_required
 def trash(request: SignedInRequest) -> HttpResponse:
-    asked = request.GET.get("page", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS else 1
-    page = trash_page(owner=request.user, number=number, size=PAGE_SIZE)
+    number = whole(request.GET.get("page", ""), digits=MOST_DIGITS)
+    page = trash_page(owner=request.user, number=1 if number is None else number, size=PAGE_SIZE)
     context = {
         "page": page,
         "images": [(image, purged_at(image)) for image in page.images],
