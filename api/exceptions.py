@@ -6,20 +6,20 @@ from rest_framework.exceptions import APIException, ValidationError
 from api import problems
 
 
-class TokenRefused(Exception):
-    """A token can't be made so. `field` is what is wrong, `str()` of it a sentence for people."""
+class Refused(Exception):
+    """Something can't be so. `field` is what is wrong, `str()` of it a sentence for people."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
 
 
-class WebhookRefused(Exception):
-    """A webhook can't be so. `field` is what is wrong, `str()` of it a sentence for people."""
+class TokenRefused(Refused):
+    """A token can't be made so."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
+
+class WebhookRefused(Refused):
+    """A webhook can't be so."""
 
 
 class Changed(APIException):
