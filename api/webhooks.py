@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -45,6 +45,12 @@ class NewWebhook(NamedTuple):
 def webhooks_of(owner: User) -> QuerySet[Webhook]:
     """The owner's webhooks, the newest first."""
     return Webhook.objects.filter(owner=owner).order_by("-id")
+
+
+def webhooks_with_last(owner: User, number: int) -> QuerySet[Webhook]:
+    """The same, each with so many of its `last_deliveries`. Two SQL statements."""
+    last = WebhookDelivery.objects.order_by("-id")[:number]
+    return webhooks_of(owner).prefetch_related(Prefetch("deliveries", queryset=last, to_attr="last_deliveries"))
 
 
 def deliveries_of(webhook: Webhook) -> QuerySet[WebhookDelivery]:

@@ -92,10 +92,5 @@ def _page(
     made: services.NewWebhook | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """One statement for each of the few webhooks."""
-    found = [
-        {"webhook": webhook, "deliveries": list(services.deliveries_of(webhook)[:SHOWN])}
-        for webhook in services.webhooks_of(owner)
-    ]
-    context = {"form": form, "made": made, "webhooks": found}
+    context = {"form": form, "made": made, "webhooks": services.webhooks_with_last(owner, SHOWN)}
     return render(request, "api/webhooks.html", context, status=status)

@@ -338,6 +338,19 @@ class TestThePage:
         assert "Paused." not in self.do(client, webhook, "resume")
         assert "You have no webhooks yet" in self.do(client, webhook, "delete")
 
+    def test_each_shows_what_it_was_told_last_in_no_more_statements(
+        self, client: Client, user: User, webhook: Webhook, django_assert_max_num_queries: Any
+    ) -> None:
+        others = [
+            webhooks.webhook_create(owner=user, url=webhook.url, events=EVERYTHING).webhook
+            for _ in range(webhooks.MOST - 1)
+        ]
+        for each in [webhook, *others]:
+            webhooks.webhook_ping(webhook=each)
+        with django_assert_max_num_queries(6):
+            page = client.get("/account/webhooks/").content.decode()
+        assert page.count("<code>ping</code>") == webhooks.MOST
+
     def test_those_of_others_are_absent(self, client: Client, other_user: User) -> None:
         theirs = webhooks.webhook_create(owner=other_user, url="https://example.com/", events=["image.ready"]).webhook
         assert "example.com/</h2>" not in client.get("/account/webhooks/").content.decode()
