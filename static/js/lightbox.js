@@ -11,7 +11,7 @@ const part = (name) => dialog.querySelector(`[data-${name}]`);
 const button = (name) => dialog.querySelector(`[data-do=${name}]`);
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const links = () => [...document.querySelectorAll("a[data-preview]")];
-const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: loadLarger, most: mostUseful });
+const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: loadLarger, most: MOST });
 let shown = null; // the link of the picture that is shown
 let opener = null;
 let timer = null;
@@ -30,11 +30,15 @@ document.addEventListener("click", (event) => {
 
 function open(link) {
   opener = link;
-  dialog.showModal();
-  document.documentElement.classList.add("looking");
+  appear();
   const state = { ...history.state, lightbox: link.closest("[data-image]")?.dataset.image ?? "" };
   history.pushState(state, "", link.href);
   show(link);
+}
+
+function appear() {
+  dialog.showModal();
+  document.documentElement.classList.add("looking");
 }
 
 function show(link) {
@@ -113,8 +117,7 @@ addEventListener("popstate", () => {
   if (!again) location.reload(); // it isn't in the grid any more, or not yet
   else if (dialog.open) show(again);
   else {
-    dialog.showModal();
-    document.documentElement.classList.add("looking");
+    appear();
     show(again);
   }
 });
@@ -203,10 +206,6 @@ function go() {
   picture.dataset.zoomed = "";
   button("still").setAttribute("aria-pressed", "false");
   zoom.apply();
-}
-
-function mostUseful() {
-  return MOST;
 }
 
 // More pixels than the preview has, once they can be seen. The larger one takes the place of the same size.

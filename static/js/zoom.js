@@ -35,7 +35,7 @@ export class Zoom {
     const box = this.stage.getBoundingClientRect();
     const middle = [box.left + box.width / 2, box.top + box.height / 2];
     const [dx, dy] = [(clientX ?? middle[0]) - middle[0], (clientY ?? middle[1]) - middle[1]];
-    const next = Math.min(Math.max(scale, 1), this.most());
+    const next = Math.min(Math.max(scale, 1), this.most);
     const ratio = next / this.scale;
     this.x = dx - (dx - this.x) * ratio;
     this.y = dy - (dy - this.y) * ratio;
@@ -79,7 +79,7 @@ export class Zoom {
   }
 
   toggle(event) {
-    this.to(this.scale > 1 ? 1 : Math.min(2.5, this.most()), event.clientX, event.clientY);
+    this.to(this.scale > 1 ? 1 : Math.min(2.5, this.most), event.clientX, event.clientY);
   }
 
   down(event) {
