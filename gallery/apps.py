@@ -7,6 +7,6 @@ class GalleryConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 (apps must be ready)
 
-        from gallery import checks, sessions  # noqa: F401, PLC0415 (registers the system checks)
+        from gallery import checks, converters, sessions  # noqa: F401, PLC0415 (registers checks and parts of addresses)
 
         user_logged_in.connect(sessions.note_sign_in, dispatch_uid="gallery.sessions")

@@ -72,7 +72,7 @@ urlpatterns = [
     path("media/<uuid:uuid>/original", media.original, name="original"),
     path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),
     path("sign-up/", accounts.SignUp.as_view(), name="sign-up"),
-    path("sign-up/<str:key>/", accounts.SignUp.as_view(), name="sign-up-invited"),
+    path("sign-up/<slug:key>/", accounts.SignUp.as_view(), name="sign-up-invited"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign-out"),
     path("password/reset/", accounts.PasswordReset.as_view(), name="password-reset"),
     path("password/reset/sent/", accounts.PasswordResetSent.as_view(), name="password-reset-sent"),
@@ -88,7 +88,7 @@ urlpatterns = [
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
     path("account/sessions/end/", account.sessions_end, name="account-sessions-end"),
     path("account/delete/", account.delete, name="account-delete"),
-    path("people/<str:username>/", people.person, name="person"),
+    path("people/<username:username>/", people.person, name="person"),
     path("invitations/", people.invitation_list, name="invitations"),
     path("invitations/withdraw/", people.invitation_withdraw, name="invitation-withdraw"),
 ]

@@ -410,3 +410,9 @@ class TestTheAdmin:
         assert invitation.invited_by == root
         assert invitation.get_absolute_url() in words(page)
         assert Client().get(invitation.get_absolute_url()).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/people/%00/", "/people/a%00b/", "/sign-up/%00/"])
+def test_names_and_keys_that_no_database_can_hold(client: Client, user: User, address: str) -> None:
+    client.force_login(user)
+    assert client.get(address).status_code == 404
