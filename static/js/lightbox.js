@@ -4,6 +4,7 @@
 import { Zoom } from "./zoom.js";
 
 const SECONDS = 5;
+const [TRIES, AGAIN_SECONDS] = [5, 3];
 const MOST = 8; // times the size at which it fits, where it has no more pixels than that
 
 const dialog = document.querySelector("[data-lightbox]");
@@ -11,7 +12,7 @@ const part = (name) => dialog.querySelector(`[data-${name}]`);
 const button = (name) => dialog.querySelector(`[data-do=${name}]`);
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const links = () => [...document.querySelectorAll("a[data-preview]")];
-const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: loadLarger, most: MOST });
+const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: (scale) => loadLarger(scale), most: MOST });
 let shown = null; // the link of the picture that is shown
 let opener = null;
 let timer = null;
@@ -208,33 +209,25 @@ function go() {
   zoom.apply();
 }
 
-// More pixels than the preview has, once they can be seen. The larger one takes the place of the same size.
-async function loadLarger(scale) {
+// More pixels than the preview has, once they can be seen. The larger one takes the place of the same size. The server
+// makes one picture at a time: where it is busy, or out of reach, it is asked a few times more, and the preview stays.
+function loadLarger(scale, tries = TRIES) {
   const link = shown;
   const picture = part("stage").querySelector("img");
   const large = link?.dataset.large;
   if (!large || !picture || picture.dataset.larger || picture.offsetWidth * scale * devicePixelRatio <= picture.naturalWidth)
     return;
   picture.dataset.larger = "asked";
-  try {
-    const response = await fetch(large, { credentials: "same-origin" });
-    if (response.status === 503) {
-      const seconds = Number(response.headers.get("Retry-After")) || 3;
-      setTimeout(() => {
-        delete picture.dataset.larger;
-        if (shown === link) loadLarger(zoom.scale);
-      }, seconds * 1000);
-      return;
-    }
-    if (!response.ok) return;
-    await response.blob(); // whole, or the picture waits for it in the browser's cache
-    const better = new Image();
-    better.src = large; // from the browser's cache
-    await better.decode();
-    if (shown !== link) return;
-    picture.src = better.src;
-    picture.dataset.larger = "shown";
-  } catch {
-    // The preview stays.
-  }
+  const better = new Image();
+  better.addEventListener("load", () => {
+    if (shown === link) picture.src = large;
+  });
+  better.addEventListener("error", () => {
+    if (tries > 1) setTimeout(again, AGAIN_SECONDS * 1000);
+  });
+  const again = () => {
+    delete picture.dataset.larger;
+    if (shown === link) loadLarger(zoom.scale, tries - 1);
+  };
+  better.src = large;
 }

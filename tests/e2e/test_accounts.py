@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from bench import installation
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, send, sign_in
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -50,10 +50,6 @@ def newest_link(browser: Chrome, post: Path, subject: str) -> str:
 
 def press(browser: Chrome, words: str) -> None:
     browser.find_element(By.XPATH, f"//main//button[contains(., '{words}')]").click()
-
-
-def says(browser: Chrome, sentence: str) -> None:
-    patiently(browser, 10).until(lambda page: sentence in page.find_element(By.TAG_NAME, "main").text)
 
 
 def fill(browser: Chrome, **fields: str) -> None:

@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("
 def type_keys(browser: Chrome, keys: str, then: str) -> None:
     """Press keys wherever the focus is, and wait for what the page then says."""
     ActionChains(browser).send_keys(keys).perform()
-    patiently(browser).until(lambda page: then in page.find_element(By.TAG_NAME, "main").text)
+    says(browser, then)
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])

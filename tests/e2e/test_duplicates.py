@@ -11,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import PHONE
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -25,7 +25,7 @@ def groups(browser: Chrome) -> list[WebElement]:
 def press(browser: Chrome, button: WebElement, then: str) -> None:
     """Press a button by keyboard, and wait for what the next page says."""
     button.send_keys(Keys.ENTER)
-    patiently(browser, 10).until(lambda page: then in page.find_element(By.TAG_NAME, "main").text)
+    says(browser, then)
 
 
 @pytest.mark.parametrize("chrome", [PHONE], indirect=True, ids=["phone"])
@@ -33,7 +33,7 @@ def test_clean_up_copies(browser: Chrome, site: str, sample_photos: dict[str, Pa
     sign_up(browser, site, "tidy")
     browser.find_element(By.CSS_SELECTOR, ".menu summary").click()
     browser.find_element(By.LINK_TEXT, "Duplicates").click()
-    patiently(browser, 10).until(lambda page: "No duplicates" in page.find_element(By.TAG_NAME, "main").text)
+    says(browser, "No duplicates")
 
     photos = []
     for name in ("chelsea.png", "coffee.png"):

@@ -11,8 +11,7 @@ from selenium.webdriver.common.by import By
 from bench.browser import DESKTOP
 from bench.installation import ADMIN, MANAGE, PASSWORD, Installation
 from tests.e2e.test_main_job import overflows, send
-from tests.e2e.test_selection import says
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 

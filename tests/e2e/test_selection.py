@@ -11,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -20,11 +20,6 @@ READY_SECONDS = 60
 
 def cards(browser: Chrome) -> list[WebElement]:
     return browser.find_elements(By.CSS_SELECTOR, ".grid .card")
-
-
-def says(browser: Chrome, sentence: str) -> None:
-    # in one step: the page may go away meanwhile
-    patiently(browser, 10).until(lambda page: sentence in page.execute_script("return document.body.innerText"))
 
 
 def pick(browser: Chrome, *numbers: int) -> None:

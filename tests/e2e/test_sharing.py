@@ -10,8 +10,8 @@ from selenium.webdriver.common.keys import Keys
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_in, sign_up
-from tests.e2e.test_selection import READY_SECONDS, cards, pick, says
-from tests.e2e.waiting import patiently
+from tests.e2e.test_selection import READY_SECONDS, cards, pick
+from tests.e2e.waiting import patiently, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 

@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.waiting import patiently, says, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -121,9 +121,7 @@ def test_searches_are_saved_suggested_and_deleted(browser: Chrome, site: str, re
     assert not overflows(browser)
     browser.find_element(By.ID, "save-name").send_keys("Doubtful frogs")
     browser.find_element(By.CSS_SELECTOR, ".save-search button").click()
-    patiently(browser).until(
-        lambda page: "A saved search: Doubtful frogs" in page.find_element(By.TAG_NAME, "main").text
-    )
+    says(browser, "A saved search: Doubtful frogs")
 
     browser.get(f"{site}/public/")
     box_of(browser).send_keys("frog")
