@@ -1,13 +1,15 @@
 """How much one caller may ask. The counts are in Django's cache: with Redis for the whole site, else for each process.
 
 Windows are fixed: a count for each caller, rate and span of time, which one atomic increment keeps. A cache that
-doesn't answer lets everybody in, since a gallery without limits is worth more than none.
+doesn't answer lets everybody in, since a gallery without limits is worth more than none; and it is let alone for a
+while, since each caller who asks it waits for it.
 """
 
 import hashlib
 import logging
 import time
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +21,14 @@ from rest_framework.throttling import BaseThrottle
 from api.models import Token
 
 logger = logging.getLogger(__name__)
+
+SILENCE = 10.0  # seconds
+
+
+class _Cache:
+    """Of this process: until when it is let alone, by `monotonic`."""
+
+    silent_until = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,11 @@ def throttled(wait: float | None) -> Throttled:
     return error
 
 
+def count_again() -> None:
+    """Asks the cache again, whatever it did before; for tests."""
+    _Cache.silent_until = 0.0
+
+
 def _caller(request: Request, address: str) -> str:
     if not request.user.is_authenticated:
         return f"address {address}"
@@ -91,7 +106,7 @@ def _caller(request: Request, address: str) -> str:
 def _count(name: str, who: str) -> Count | None:
     """Counts one more; None where there is no such rate, or the cache doesn't answer."""
     rate = settings.API_RATES.get(name)
-    if rate is None:
+    if rate is None or monotonic() < _Cache.silent_until:
         return None
     limit, span = rate
     window, passed = divmod(time.time(), span)
@@ -102,6 +117,7 @@ def _count(name: str, who: str) -> Count | None:
     except ValueError:  # it expired between the two
         used = 1
     except Exception:
-        logger.warning("The cache doesn't answer: requests are not counted.", exc_info=True)
+        _Cache.silent_until = monotonic() + SILENCE
+        logger.warning("The cache doesn't answer: for %.0f s, requests are not counted.", SILENCE, exc_info=True)
         return None
     return Count(limit=limit, used=used, reset=max(int(span - passed), 1))

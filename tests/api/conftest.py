@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from PIL import Image as PILImage
 
+from api import throttles
 from api.models import Token
 from api.tokens import token_create
 from api.webhooks import webhook_create, webhook_ping
@@ -33,6 +34,7 @@ Call = Callable[..., Any]
 def _fresh_counts() -> None:
     """No test pays for the requests of another."""
     cache.clear()
+    throttles.count_again()
 
 
 @pytest.fixture(autouse=True)

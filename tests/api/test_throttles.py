@@ -1,5 +1,6 @@
 """How much one caller may ask."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.api.conftest import Api
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     now = [6_000.0]
     monkeypatch.setattr(throttles.time, "time", lambda: now[0])
+    monkeypatch.setattr(throttles, "monotonic", lambda: now[0])
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
@@ -55,17 +57,43 @@ def test_without_rates_nothing_is_counted(settings: Any, api: Api) -> None:
     assert "RateLimit-Limit" not in api.get("me/")
 
 
-def test_a_cache_that_does_not_answer_lets_in(
-    settings: Any, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: Any
+def test_a_cache_that_does_not_answer_lets_in(settings: Any, api: Api, caplog: Any) -> None:
+    """It is asked once, since each who asks waits; and later again."""
+    settings.API_RATES = {"burst": (1, 60), "user": (1, 60)}
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nobody listens
+        port = closed.getsockname()[1]
+        there = settings.CACHES
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": f"redis://127.0.0.1:{port}/0",
+            }
+        }
+        answers = [api.get("me/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert "RateLimit-Limit" not in answers[0]
+    assert caplog.text.count("not counted") == 1
+    settings.CACHES = there
+    throttles.count_again()
+    assert [api.get("me/").status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_silent_cache_is_asked_again(
+    settings: Any, api: Api, monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
 ) -> None:
     settings.API_RATES = {"user": (1, 60)}
+    tries = []
 
     def fails(*args: Any, **kwargs: Any) -> None:
+        tries.append(args)
         raise ConnectionError("no Redis")
 
     monkeypatch.setattr(throttles.cache, "add", fails)
-    assert [api.get("me/").status_code for _ in range(3)] == [200, 200, 200]
-    assert "not counted" in caplog.text
+    for passed in (0, throttles.SILENCE - 1, 2):
+        clock(passed)
+        api.get("me/")
+    assert len(tries) == 2
 
 
 def test_those_who_are_not_let_in_are_counted_too(db: None, settings: Any, nobody: Api) -> None:
