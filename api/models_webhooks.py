@@ -2,6 +2,7 @@
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
@@ -37,7 +38,14 @@ class Webhook(models.Model):
         indexes: ClassVar = [models.Index(fields=["owner", "-id"], name="webhook_newest")]
 
     def __str__(self) -> str:
-        return self.url
+        """For staff and logs: see `shown`."""
+        return shown(self.url)
+
+
+def shown(url: str) -> str:
+    """An address as others than its owner may read it: scheme and host, since what follows may open what is there."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
 
 
 class WebhookDelivery(models.Model):

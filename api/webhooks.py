@@ -30,6 +30,7 @@ from ml.datasets.collect.dropped import Dropped
 MOST = 20
 SECRET_BYTES = 32
 SECRET_MARK = "whsec_"  # noqa: S105  # by which people know one
+SWITCHED_OFF = "It was switched off by those who run this site."
 KEPT = timedelta(days=30)  # how long deliveries are, and how old a picture may be that is told of as new
 
 Event = Webhook.Event
@@ -69,7 +70,7 @@ def webhook_create(*, owner: User, url: str, events: Iterable[str]) -> NewWebhoo
                 "url", _("You have %(most)s webhooks. Delete one that you don't use first.") % {"most": MOST}
             )
         webhook = Webhook.objects.create(owner=owner, url=url, events=wanted, secret=secret)
-        record(owner, "webhook.create", url, events=wanted)
+        record(owner, "webhook.create", webhook, events=wanted)
     return NewWebhook(webhook, secret)
 
 
@@ -94,7 +95,18 @@ def webhook_delete(*, webhook: Webhook, actor: User) -> None:
     """Deletes a webhook, with what it was and would have been told."""
     with transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk).delete()
-        record(actor, "webhook.delete", webhook.url)
+        record(actor, "webhook.delete", webhook)
+
+
+def webhooks_switch_off(*, webhooks: QuerySet[Webhook], by: User) -> int:
+    """Pauses other people's webhooks, and says so to their owners, who may let them go on; how many were on."""
+    on = Webhook.objects.filter(pk__in=webhooks.order_by().values("pk"), is_active=True).select_related("owner")
+    with transaction.atomic():
+        found = list(on.select_for_update(of=("self",)).order_by("pk"))
+        Webhook.objects.filter(pk__in=[webhook.pk for webhook in found]).update(is_active=False, note=SWITCHED_OFF)
+        for webhook in found:
+            record(by, "webhook.pause", webhook, owner=webhook.owner.username)
+    return len(found)
 
 
 def webhook_ping(*, webhook: Webhook) -> WebhookDelivery:

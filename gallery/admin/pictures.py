@@ -19,6 +19,7 @@ from gallery.admin.base import (
     ModelAdmin,
     PicturesGoAlongMixin,
     ReadOnlyAdmin,
+    ShownFiltersMixin,
     ThumbnailMixin,
     thumbnail_of,
 )
@@ -41,7 +42,7 @@ VISIBLE = {
 
 
 @admin.register(Image)
-class ImageAdmin(PicturesGoAlongMixin, AuditedMixin, ModelAdmin):
+class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdmin):
     list_display = (
         "thumbnail",
         "file_name",

@@ -38,6 +38,7 @@ WORDS = {
     "url.import": _("Pictures were fetched from the web"),
     "webhook.create": _("A webhook was made"),
     "webhook.delete": _("A webhook was deleted"),
+    "webhook.pause": _("A webhook was switched off"),
     "work.again": _("Work was begun anew"),
     "work.pause": _("Work was paused"),
     "work.resume": _("Work was resumed"),

@@ -7,8 +7,9 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image as PILImage
 
-from api.models import IdempotencyKey
+from api.models import IdempotencyKey, Webhook
 from api.tokens import token_create
+from api.webhooks import webhook_create, webhook_ping
 from captioning import services as captioning_services
 from gallery import audit, services
 from gallery.albums import album_create
@@ -61,6 +62,9 @@ def image(make_image: Callable[..., Image], version: ModelVersion) -> Image:
     IndexCursor.objects.create(model_version=version, location="a server")
     Reading.objects.create(image=image, model="fake", lines=[{"text": "OPEN"}])
     token_create(owner=image.owner, name="the sun's own", scopes=["read"])
+    secret = "https://hooks.example.com/services/B0A/the-path?key=the-query"
+    webhook = webhook_create(owner=image.owner, url=secret, events=[Webhook.Event.READY]).webhook
+    webhook_ping(webhook=webhook)
     IdempotencyKey.objects.create(owner=image.owner, key="sun-1", fingerprint="0" * 64)
     Judgement.objects.create(owner=image.owner, text="a sunset", image=image, is_right=True)
     return image

@@ -62,6 +62,8 @@ MODELS = [
     Reading,
     Token,
     IdempotencyKey,
+    Webhook,
+    WebhookDelivery,
     Invitation,
     AlbumMember,
     AlbumLink,
@@ -78,8 +80,6 @@ NOT_LISTED = {
     SavedSearch,
     Look,
     NearDuplicate,
-    Webhook,
-    WebhookDelivery,
 }
 ADDABLE = [User, Caption, ModelVersion, Invitation]
 

@@ -47,6 +47,7 @@ def test_where_a_picture_was_taken_stays_the_owners(admin_client: Client, image:
     page = admin_client.get(address(Image, "change", image.pk)).content.decode()
     assert "12.345" not in page
     assert "98.765" not in page
+    assert admin_client.get(address(Image, "changelist"), {"latitude__gte": "12"}).status_code == 400
 
 
 def test_visibility_is_changed_through_the_service(admin_client: Client, image: Image, version: ModelVersion) -> None:
