@@ -147,24 +147,3 @@ class AlbumLink(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"link to {self.album_id}"
-
-
-class DeletedAlbum(models.Model):
-    """An album in the trash. All that others saw it by is gone, as if it had been deleted for good; here is what it
-    takes to bring it back. See gallery.albums_deleted."""
-
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="deleted_albums")
-    uuid = models.UUIDField(unique=True, editable=False)
-    title = models.CharField(max_length=Album.LONGEST_TITLE)
-    pictures = models.PositiveIntegerField(default=0, help_text="Places of pictures, be they in the trash.")
-    contents = models.JSONField(default=dict, help_text="Its pictures, members and links, by their keys.")
-    deleted_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["owner", "-deleted_at", "-id"], name="album_trash"),
-            models.Index(fields=["deleted_at"], name="album_deleted"),
-        ]
-
-    def __str__(self) -> str:
-        return self.title
