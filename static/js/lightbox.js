@@ -49,6 +49,7 @@ function show(link) {
   picture.alt = thumbnail?.alt ?? link.dataset.alt ?? "";
   picture.dataset.zoomed = "";
   picture.draggable = false;
+  picture.addEventListener("load", () => zoom.to(zoom.scale)); // made larger before it came, when its size was 0
   picture.src = link.dataset.preview;
   part("stage").replaceChildren(picture);
   zoom.reset();

@@ -14,6 +14,13 @@ from tests.e2e.waiting import patiently, scroll_to
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
 
+# Opens the first picture and makes it larger while the browser has nothing of it.
+LARGER_AT_ONCE = """
+document.querySelector("a[data-preview]").click();
+for (let times = 0; times < 5; times++) document.dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
+"""
+
+
 def press(browser: Chrome, *keys: str) -> None:
     ActionChains(browser).send_keys(*keys).perform()
 
@@ -31,6 +38,11 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     library_of(browser, site, name, tmp_path, [datetime(2023, month, 1, tzinfo=UTC) for month in (7, 6, 5)])
     links = browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")
     pages = [str(link.get_attribute("href")) for link in links]
+
+    browser.execute_script(LARGER_AT_ONCE)
+    patiently(browser).until(lambda page: "/large.jpg" in shown(page))
+    press(browser, Keys.ESCAPE)
+    patiently(browser).until(lambda page: not is_open(page))
 
     links[0].click()
     patiently(browser).until(is_open)
