@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +15,23 @@ from rest_framework.utils.encoders import JSONEncoder
 from api.exceptions import Changed
 
 
-def etag_of(data: Any) -> str:
-    """A strong tag of what is answered, whole: `?fields=` leaves it as it is, since `If-Match` is about the thing."""
+def etag_of(data: Any, fields: Iterable[str] | None = None) -> str:
+    """A strong tag of a thing, of which these `fields` alone are answered: the tag of the whole, and which part it is.
+
+    So a part is not taken for another one, while `If-Match` is about the thing, whatever the caller has seen of it.
+    """
+    part = "" if fields is None else f"-{_digest(sorted(set(fields)))[:8]}"
+    return f'"{_digest(data)[:32]}{part}"'
+
+
+def _digest(data: Any) -> str:
     text = json.dumps(data, cls=JSONEncoder, sort_keys=True, separators=(",", ":"))
-    return f'"{hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _of_whole(etag: str) -> str:
+    tag, _, part = etag.partition("-")
+    return f'{tag}"' if part else tag
 
 
 def is_unchanged(request: Request, etag: str) -> bool:
@@ -37,6 +50,6 @@ def if_match(request: Request, row: Model, represent: Callable[[], Any]) -> Iter
         return
     with transaction.atomic():
         list(type(row)._base_manager.filter(pk=row.pk).select_for_update().values_list("pk"))
-        if etag_of(represent()) not in given:
+        if etag_of(represent()) not in map(_of_whole, given):
             raise Changed
         yield

@@ -8,11 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import ApiView, person_of
+from api.etags import etag_of, if_match
 from api.fields import read_body
 from api.models import Token
+from api.schema import IF_MATCH
 from api.serializers.me import MeChangeSerializer, MeSerializer
 from gallery.accounts import profile_set
-from gallery.models import Image
+from gallery.models import Image, User
 
 
 class Me(ApiView):
@@ -21,24 +23,30 @@ class Me(ApiView):
     @extend_schema(operation_id="me_retrieve", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """You, the scopes of your token, and what you use of the site."""
-        return Response(MeSerializer(_me(request)).data)
+        return _answer(request)
 
-    @extend_schema(operation_id="me_update", request=MeChangeSerializer, responses=MeSerializer)
+    @extend_schema(operation_id="me_update", parameters=[IF_MATCH], request=MeChangeSerializer, responses=MeSerializer)
     def patch(self, request: Request) -> Response:
         """Changes what you say of yourself to people whom you share with; what isn't named stays."""
         person, said = person_of(request), read_body(request, MeChangeSerializer)
-        profile_set(
-            user=person,
-            display_name=said.get("display_name", person.display_name),
-            about=said.get("about", person.about),
-        )
-        return Response(MeSerializer(_me(request)).data)
+        with if_match(request, person, lambda: _me(request)):
+            profile_set(
+                user=person,
+                display_name=said.get("display_name", person.display_name),
+                about=said.get("about", person.about),
+            )
+        return _answer(request)
+
+
+def _answer(request: Request) -> Response:
+    data = _me(request)
+    return Response(data, headers={"ETag": etag_of(data)})
 
 
 def _me(request: Request) -> dict[str, Any]:
-    person = person_of(request)
+    person = User.objects.get(pk=person_of(request).pk)  # as it is now, whatever another request did meanwhile
     used = Image.with_trash.filter(owner=person).aggregate(pictures=Count("pk"), bytes=Sum("byte_size", default=0))
-    return {
+    said = {
         "username": person.username,
         "display_name": person.display_name,
         "about": person.about,
@@ -48,3 +56,4 @@ def _me(request: Request) -> dict[str, Any]:
         "scopes": request.auth.scopes if isinstance(request.auth, Token) else None,
         "usage": {**used, "quota_bytes": person.quota_bytes},
     }
+    return dict(MeSerializer(said).data)

@@ -11,10 +11,11 @@ from rest_framework.response import Response
 
 from api import pagination, webhooks
 from api.base import ApiView, person_of
+from api.etags import etag_of, if_match
 from api.exceptions import Senseless, WebhookRefused
 from api.fields import PageQuery, read_body, read_query
 from api.models_webhooks import Webhook
-from api.schema import PageSchema
+from api.schema import IF_MATCH, PageSchema
 from api.serializers.webhooks import (
     DeliverySerializer,
     NewWebhookSerializer,
@@ -56,23 +57,31 @@ class OneWebhook(ApiView):
     @extend_schema(operation_id="webhooks_retrieve", responses=WebhookSerializer)
     def get(self, request: Request, uuid: UUID) -> Response:
         """A webhook of yours."""
-        return Response(WebhookSerializer(_own(request, uuid)).data)
+        return _answer(_own(request, uuid))
 
-    @extend_schema(operation_id="webhooks_change", request=WebhookChangeSerializer, responses=WebhookSerializer)
+    @extend_schema(
+        operation_id="webhooks_change",
+        parameters=[IF_MATCH],
+        request=WebhookChangeSerializer,
+        responses=WebhookSerializer,
+    )
     def patch(self, request: Request, uuid: UUID) -> Response:
         """Changes a webhook of yours, pauses it, or lets it go on."""
         webhook = _own(request, uuid)
         change = read_body(request, WebhookChangeSerializer)
         try:
-            webhooks.webhook_change(webhook=webhook, **change)
+            with if_match(request, webhook, lambda: _represent(_own(request, uuid))):
+                webhooks.webhook_change(webhook=webhook, **change)
         except WebhookRefused as refusal:
             raise Senseless({refusal.field: [str(refusal)]}) from refusal
-        return Response(WebhookSerializer(webhook).data)
+        return _answer(webhook)
 
-    @extend_schema(operation_id="webhooks_delete", responses={204: None})
+    @extend_schema(operation_id="webhooks_delete", parameters=[IF_MATCH], responses={204: None})
     def delete(self, request: Request, uuid: UUID) -> Response:
         """Deletes a webhook of yours, with what it was told and would have been told."""
-        webhooks.webhook_delete(webhook=_own(request, uuid), actor=person_of(request))
+        webhook = _own(request, uuid)
+        with if_match(request, webhook, lambda: _represent(_own(request, uuid))):
+            webhooks.webhook_delete(webhook=webhook, actor=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -125,3 +134,12 @@ def _own(request: Request, uuid: UUID) -> Webhook:
     if webhook is None:
         raise Http404
     return webhook
+
+
+def _represent(webhook: Webhook) -> dict[str, object]:
+    return dict(WebhookSerializer(webhook).data)
+
+
+def _answer(webhook: Webhook) -> Response:
+    data = _represent(webhook)
+    return Response(data, headers={"ETag": etag_of(data)})

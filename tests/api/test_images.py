@@ -286,6 +286,24 @@ def test_nobody_overwrites_what_they_have_not_seen(api: Api, make_image: MakeIma
     assert api.patch(path, {"title": "Free"}, headers={"If-Match": "*"}).status_code == 200
 
 
+def test_a_part_has_a_tag_of_its_own_that_stands_for_the_whole(api: Api, make_image: MakeImage) -> None:
+    image = make_image()
+    path = f"images/{image.uuid}/"
+    title, both = f"{path}?fields=title", f"{path}?fields=title,notes"
+    tags = {each: api.get(each)["ETag"] for each in (path, title, both)}
+    assert len(set(tags.values())) == 3
+    assert api.get(f"{path}?fields=notes,title")["ETag"] == tags[both]
+    for asked in tags:
+        for of, tag in tags.items():
+            again = api.get(asked, headers={"If-None-Match": tag})
+            assert again.status_code == (304 if of == asked else 200)
+    changed = api.patch(path, {"notes": "Mine"}, headers={"If-Match": tags[title]})  # of what it doesn't show
+    assert changed.status_code == 200
+    for tag in tags.values():
+        assert api.patch(path, {"notes": "Theirs"}, headers={"If-Match": tag}).status_code == 412
+    assert api.get(title)["ETag"] != tags[title]
+
+
 def test_what_the_owner_says(api: Api, make_image: MakeImage) -> None:
     image = make_image()
     said = {

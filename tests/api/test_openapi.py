@@ -106,8 +106,11 @@ MAY_REFUSE = {
         "albums_update",
         "images_delete",
         "images_update",
+        "me_update",
         "tags_delete",
         "tags_rename",
+        "webhooks_change",
+        "webhooks_delete",
     ],
     "413": ["uploads_create", "uploads_append"],  # past what the site takes, or what was announced
 }

@@ -244,3 +244,12 @@ def test_what_one_says_of_oneself(api: Api, user: User) -> None:
     assert api.patch("me/", {"about": "x" * 301}).status_code == 400
     user.refresh_from_db()
     assert (user.display_name, user.about) == ("Ada L.", "Boats")
+
+
+def test_nobody_overwrites_what_one_said_meanwhile(api: Api, user: User) -> None:
+    seen = {"If-Match": api.get("me/")["ETag"]}
+    changed = api.patch("me/", {"about": "Boats"}, headers=seen)
+    assert (changed.status_code, changed["ETag"]) == (200, api.get("me/")["ETag"])
+    assert api.patch("me/", {"about": "Trains"}, headers=seen).status_code == 412
+    user.refresh_from_db()
+    assert user.about == "Boats"

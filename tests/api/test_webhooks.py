@@ -85,6 +85,16 @@ class TestTheApi:
         assert api.get(where).status_code == 404
         assert AuditEntry.objects.filter(action="webhook.delete").count() == 1
 
+    def test_nobody_overwrites_one_that_they_have_not_seen(self, api: Api, webhook: Webhook) -> None:
+        where = f"webhooks/{webhook.uuid}/"
+        seen = {"If-Match": api.get(where)["ETag"]}
+        changed = api.patch(where, {"is_active": False}, headers=seen)
+        assert (changed.status_code, changed["ETag"]) == (200, api.get(where)["ETag"])
+        assert api.patch(where, {"is_active": True}, headers=seen).status_code == 412
+        assert api.delete(where, headers=seen).status_code == 412
+        assert api.get(where).json()["is_active"] is False
+        assert api.delete(where, headers={"If-Match": changed["ETag"]}).status_code == 204
+
     def test_nobody_sees_those_of_others(self, nobody: Api, others_api: Api, webhook: Webhook) -> None:
         delivery = webhooks.webhook_ping(webhook=webhook)
         for path in ("", "deliveries/"):
