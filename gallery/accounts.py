@@ -81,17 +81,34 @@ def password_link(*, user: User, by: Viewer | None) -> str:
     return reverse("password-reset-confirm", args=[uid, default_token_generator.make_token(user)])
 
 
+def administrators_check(*, without: Iterable[User], by: Viewer | None = None) -> None:
+    """Raises OnlyAdministrator where nobody could run the site without these people. In a transaction, until whose end
+    no other administrator is lost."""
+    going = {user.pk for user in without}
+    active = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    there = list(active.select_for_update(no_key=True))
+    if not going.intersection(user.pk for user in there) or any(user.pk not in going for user in there):
+        return
+    if len(there) > 1:
+        raise OnlyAdministrator(_("Nobody would be left to run this site. Keep one of its administrators."))
+    if by == there[0]:
+        raise OnlyAdministrator(_("You are the only administrator. Make somebody else one first, in the admin."))
+    raise OnlyAdministrator(
+        _("%(username)s is the only administrator. Make somebody else one first.") % {"username": there[0].username}
+    )
+
+
+@transaction.atomic
 def account_check_deletable(*, user: User) -> None:
     """Raises OnlyAdministrator for the last one who could run the site."""
-    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
-    if user.is_superuser and not others.exists():
-        raise OnlyAdministrator(_("You are the only administrator. Make somebody else one first, in the admin."))
+    administrators_check(without=[user], by=user)
 
 
 def accounts_delete(*, users: Iterable[User], by: User) -> None:
-    """Deletes people with all of their pictures, and ends their sessions."""
+    """Deletes people with all of their pictures, and ends their sessions. Raises OnlyAdministrator."""
     users = list(users)
     with transaction.atomic():
+        administrators_check(without=users, by=by)
         for user in users:
             sessions.sessions_end_others(user=user, by=by)
             audit.record(by, "account.delete", user.username)

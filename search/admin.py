@@ -1,6 +1,6 @@
 """The vectors and the models that made them, for those who run the place."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -10,13 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gallery import audit
-from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
+from gallery.admin import ReadOnlyAdmin, ThumbnailMixin, page_asking
 from gallery.models import User
 from ml.errors import ModelError
 from search import versions
@@ -150,7 +149,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                     f"Searches will use {version.key} from now on.",
                     _what_is_missing(version) or "Every picture has its vector.",
                 ]
-                return self._confirm(request, "Activate it?", sentences, queryset, action="activate_anyway")
+                return page_asking(
+                    self,
+                    request,
+                    title="Activate it?",
+                    sentences=sentences,
+                    fields={"action": "activate_anyway"},
+                    selected=[version.pk],
+                )
             versions.model_version_activate(version=version, force=True)
             _record(request, "activate", version)
             self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
@@ -169,7 +175,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 "To have it again, every picture must be embedded again."
                 for version in selected
             ]
-            return self._confirm(request, "Remove?", sentences, selected, action="remove")
+            return page_asking(
+                self,
+                request,
+                title="Remove?",
+                sentences=sentences,
+                fields={"action": "remove"},
+                selected=[version.pk for version in selected],
+            )
         for version in selected:
             with self._refusals_told(request):
                 versions.model_version_remove(version=version)
@@ -196,7 +209,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"Searches use {active.key} again.", messages.SUCCESS)
             return redirect("admin:search_modelversion_changelist")
         sentences = [f"Searches will use {previous.key} again, at once.", _what_is_missing(previous)]
-        return self._confirm(request, "Roll back?", sentences, to=previous.pk)
+        return page_asking(self, request, title="Roll back?", sentences=sentences, fields={"to": previous.pk})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         can_roll_back = self.has_operate_permission(request) and versions.previous_version() is not None
@@ -208,25 +221,6 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             yield
         except (SearchError, ModelError) as error:
             self.message_user(request, str(error), messages.ERROR)
-
-    def _confirm(
-        self,
-        request: HttpRequest,
-        title: str,
-        sentences: Iterable[str],
-        queryset: Iterable[ModelVersion] = (),
-        **fields: object,
-    ) -> TemplateResponse:
-        """The page that asks before something is done, and then posts `fields` and what was selected."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.model._meta,
-            "title": title,
-            "sentences": [sentence for sentence in sentences if sentence],
-            "fields": {"confirmed": "yes", **fields},
-            "selected": [version.pk for version in queryset],
-        }
-        return TemplateResponse(request, "admin/search/modelversion/confirm.html", context)
 
 
 def _record(request: HttpRequest, verb: str, version: ModelVersion) -> None:

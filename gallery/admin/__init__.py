@@ -1,11 +1,11 @@
 """Pictures, people and the work, for those who run the place."""
 
 from gallery.admin import albums, audit, people, pictures, work
+from gallery.admin.asks import page_asking
 from gallery.admin.base import (
     AuditedMixin,
     ModelAdmin,
     PicturesCountedMixin,
-    PicturesGoAlongMixin,
     ReadOnlyAdmin,
     ThumbnailMixin,
 )
@@ -15,12 +15,12 @@ __all__ = [
     "AuditedMixin",
     "ModelAdmin",
     "PicturesCountedMixin",
-    "PicturesGoAlongMixin",
     "ReadOnlyAdmin",
     "ThumbnailMixin",
     "albums",
     "audit",
     "do_again",
+    "page_asking",
     "people",
     "pictures",
     "work",

@@ -1,6 +1,6 @@
 """What the pages of the admin share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from gallery import audit
 from gallery.models import User
@@ -47,7 +48,7 @@ def thumbnail_of(image_id: int) -> SafeString:
 class ThumbnailMixin:
     """A `thumbnail` column for whatever has an `image`."""
 
-    @admin.display(description="picture")
+    @admin.display(description=_("picture"))
     def thumbnail(self, obj: Any) -> SafeString:
         return thumbnail_of(obj.image_id)
 
@@ -60,7 +61,7 @@ class PicturesCountedMixin:
         counted: QuerySet[Any] = rows.annotate(number=Count("images", filter=Q(images__trashed_at=None)))
         return counted
 
-    @admin.display(ordering="number")
+    @admin.display(description=_("pictures"), ordering="number")
     def pictures(self, row: Any) -> int:
         return int(row.number)
 
@@ -86,20 +87,6 @@ class ReadOnlyAdmin(ShownFiltersMixin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class PicturesGoAlongMixin:
-    """What belongs to a picture goes with it, so that deleting the picture needs no permission for each part."""
-
-    def get_deleted_objects(
-        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        found: Any = super().get_deleted_objects(objs, request)  # type: ignore[misc]  # a mixin of ModelAdmin
-        to_delete, counts, _, images = found
-        # A person's pictures are protected from everything but services.users_delete, which is what comes next.
-        if images:
-            to_delete, counts = [*to_delete, images], {**counts, "images": len(images)}
-        return to_delete, counts, set(), []
 
 
 def _record(request: HttpRequest, verb: str, objects: Iterable[Model], **details: object) -> None:

@@ -1,37 +1,93 @@
 """People, and who may join them, for those who run the place."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import QuerySet
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from gallery import accounts, invitations
-from gallery.admin.base import ModelAdmin, PicturesCountedMixin, PicturesGoAlongMixin
-from gallery.models import Invitation, User
+from gallery.admin.base import ModelAdmin, PicturesCountedMixin
+from gallery.models import Image, Invitation, User
 
 if TYPE_CHECKING:  # generic for the type checker alone
     _UserAdmin = DjangoUserAdmin[User]
+    _UserChangeForm = UserChangeForm[User]
+    _PasswordForm = AdminPasswordChangeForm[User]
 else:
     _UserAdmin = DjangoUserAdmin
+    _UserChangeForm = UserChangeForm
+    _PasswordForm = AdminPasswordChangeForm
 
 
 def _staff(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+class PersonForm(_UserChangeForm):
+    """Leaves the site its last administrator."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        lost = [name for name in ("is_active", "is_superuser") if cleaned.get(name) is False]
+        try:
+            if lost:
+                accounts.administrators_check(without=[self.instance])
+        except accounts.OnlyAdministrator as only:
+            self.add_error(lost[0], str(only))
+        return cleaned
+
+
+class PasswordForm(_PasswordForm):
+    """Likewise: whoever has no password doesn't sign in here."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        try:
+            if not cleaned.get("set_usable_password", True):
+                with transaction.atomic():
+                    accounts.administrators_check(without=[self.user])
+        except accounts.OnlyAdministrator as only:
+            self.add_error("usable_password", str(only))
+        return cleaned
+
+
 @admin.register(User)
-class UserAdmin(PicturesGoAlongMixin, PicturesCountedMixin, _UserAdmin):
+class UserAdmin(PicturesCountedMixin, _UserAdmin):
     list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
-        ("In the gallery", {"fields": ("display_name", "about", "quota_bytes")}),
+        (_lazy("In the gallery"), {"fields": ("display_name", "about", "quota_bytes")}),
     )
     actions = ("make_password_link",)
+    form = PersonForm
+    change_password_form = PasswordForm
+    delete_confirmation_template = "admin/gallery/user/delete_confirmation.html"
+    delete_selected_confirmation_template = "admin/gallery/user/delete_selected_confirmation.html"
+
+    def get_deleted_objects(
+        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """What belongs to people goes with them, without a permission for each part of it; their pictures too, which
+        are protected from everything but services.users_delete. What forbids it instead is a sentence."""
+        found: Any = super().get_deleted_objects(objs, request)
+        to_delete, counts, _lacking, images = found
+        if images:
+            to_delete, counts = [*to_delete, images], {**counts, Image._meta.verbose_name_plural: len(images)}
+        try:
+            with transaction.atomic():
+                accounts.administrators_check(without=cast("Sequence[User]", objs), by=_staff(request))
+        except accounts.OnlyAdministrator as only:
+            return to_delete, counts, set(), [str(only)]
+        return to_delete, counts, set(), []
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -51,15 +107,17 @@ class UserAdmin(PicturesGoAlongMixin, PicturesCountedMixin, _UserAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         accounts.accounts_delete(users=queryset, by=_staff(request))
 
-    @admin.action(description="Make a link for a new password", permissions=["change"])
+    @admin.action(description=_lazy("Make a link for a new password"), permissions=["change"])
     def make_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """To pass on where the site sends no mail."""
         for user in queryset[:20]:
             if user.is_superuser and not _staff(request).is_superuser:
-                self.message_user(request, f"Only an administrator may do that for {user}.", messages.ERROR)
+                told = _("Only an administrator may do that for %(username)s.") % {"username": user}
+                self.message_user(request, told, messages.ERROR)
                 continue
             link = request.build_absolute_uri(accounts.password_link(user=user, by=_staff(request)))
-            self.message_user(request, format_html("For {}, once and within a day: {}", user, link), messages.SUCCESS)
+            told = _("For %(username)s, once and within a day: %(link)s") % {"username": user, "link": link}
+            self.message_user(request, told, messages.SUCCESS)
 
 
 @admin.register(Invitation)
@@ -72,7 +130,7 @@ class InvitationAdmin(ModelAdmin):
     fields = ("email", "expires_at")
     readonly_fields = ("link",)
 
-    @admin.display(description="link")
+    @admin.display(description=_lazy("link"))
     def link(self, invitation: Invitation) -> str:
         """The path of the page where it is used."""
         return invitation.get_absolute_url()
@@ -90,7 +148,8 @@ class InvitationAdmin(ModelAdmin):
         made = invitations.invitation_create(by=_staff(request), expires_at=obj.expires_at, email=obj.email)
         obj.pk, obj.key = made.pk, made.key
         link = request.build_absolute_uri(made.get_absolute_url())
-        self.message_user(request, f"Pass the link on, it is not sent: {link}", messages.INFO)
+        told = _("Pass the link on, it is not sent: %(link)s") % {"link": link}
+        self.message_user(request, told, messages.INFO)
 
     def delete_model(self, request: HttpRequest, obj: Invitation) -> None:
         invitations.invitations_delete(invitations=[obj], by=_staff(request))

@@ -6,18 +6,22 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 
 from gallery import audit, services, stages
+from gallery.admin.asks import page_asking
 from gallery.admin.base import (
     AuditedMixin,
     ModelAdmin,
-    PicturesGoAlongMixin,
     ReadOnlyAdmin,
     ShownFiltersMixin,
     ThumbnailMixin,
@@ -27,22 +31,23 @@ from gallery.admin.pieces import in_pieces
 from gallery.models import Image, Rendition, User, Visibility
 from gallery.pipeline import get_pipeline
 from gallery.trash import images_trash
+from gallery.wording import grouped
 
 AGAIN = {
-    "renditions": "Make thumbnails again",
-    "caption": "Caption again",
-    "embedding": "Embed again",
-    "text": "Read again",
+    "renditions": _lazy("Make thumbnails again"),
+    "caption": _lazy("Caption again"),
+    "embedding": _lazy("Embed again"),
+    "text": _lazy("Read again"),
 }
 VISIBLE = {
-    Visibility.PRIVATE: "Make private…",
-    Visibility.LINK: "Show to anyone with the link…",
-    Visibility.PUBLIC: "Make public…",
+    Visibility.PRIVATE: _lazy("Make private…"),
+    Visibility.LINK: _lazy("Show to anyone with the link…"),
+    Visibility.PUBLIC: _lazy("Make public…"),
 }
 
 
 @admin.register(Image)
-class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdmin):
+class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
     list_display = (
         "thumbnail",
         "file_name",
@@ -65,7 +70,8 @@ class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdm
     list_select_related = ("owner",)
     search_fields = ("file_name", "description", "owner__username", "uuid", "sha256")
     date_hierarchy = "uploaded_at"
-    actions = ("move_to_trash",)
+    actions = ("move_to_trash", "delete_for_good")
+    change_form_template = "admin/gallery/image/change_form.html"
     ordering = ("-uploaded_at", "-pk")
     # The original and the place where it was taken are the owner's alone.
     readonly_fields = (
@@ -95,15 +101,15 @@ class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdm
         """The trash too: whoever runs the place has to know what lies on the disk."""
         return Image.with_trash.order_by(*self.ordering)
 
-    @admin.display(description="in trash", boolean=True, ordering="trashed_at")
+    @admin.display(description=_lazy("in trash"), boolean=True, ordering="trashed_at")
     def is_in_trash(self, image: Image) -> bool:
         return image.trashed_at is not None
 
-    @admin.display(description="picture")
+    @admin.display(description=_lazy("picture"))
     def thumbnail(self, image: Image) -> SafeString:
         return thumbnail_of(image.pk)
 
-    @admin.display(description="size in pixels")
+    @admin.display(description=_lazy("size in pixels"))
     def size(self, image: Image) -> str:
         return f"{image.width} × {image.height}"
 
@@ -113,7 +119,12 @@ class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdm
             self.admin_site.admin_view(self.thumbnail_view, cacheable=True),
             name="gallery_image_thumbnail",
         )
-        return [thumbnail, *super().get_urls()]
+        for_good = path(
+            "<int:image_id>/delete-for-good/",
+            self.admin_site.admin_view(self.delete_for_good_view),
+            name="gallery_image_delete_for_good",
+        )
+        return [thumbnail, for_good, *super().get_urls()]
 
     def thumbnail_view(self, request: HttpRequest, image_id: int) -> FileResponse:
         """Any picture's thumbnail, for staff that may look at pictures; the public rule stays as simple as it is."""
@@ -130,12 +141,49 @@ class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdm
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
         services.image_set_visibility(image=obj, visibility=obj.visibility)
 
-    def delete_model(self, request: HttpRequest, obj: Image) -> None:
-        services.images_delete(images=[obj])
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Without Django's button to delete: its template has two."""
+        return super().change_view(request, object_id, form_url, {"show_delete": False, **(extra_context or {})})
 
-    def has_trash_permission(self, request: HttpRequest) -> bool:
-        """Whoever may delete a picture for good may also put many where their owners find them again."""
-        return self.has_delete_permission(request)
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """To the trash, where all go that people delete."""
+        image = self._deletable(request, object_id)
+        if image.trashed_at is not None:
+            self.message_user(request, _("It lies in the trash already."), messages.INFO)
+        elif request.method != "POST":
+            sentences = [image.file_name, _("Its owner can take it back from the trash, until that is emptied.")]
+            return page_asking(self, request, title=_("Move to the trash?"), sentences=sentences)
+        else:
+            images_trash(images=[image], by=cast(User, request.user))
+            self.message_user(request, _moved(1), messages.SUCCESS)
+        return redirect("admin:gallery_image_changelist")
+
+    def delete_for_good_view(self, request: HttpRequest, image_id: int) -> HttpResponse:
+        """For what mustn't stay: asks, and deletes a picture with all that belongs to it."""
+        image = self._deletable(request, str(image_id))
+        if request.method != "POST":
+            sentences = [image.file_name, _for_good()]
+            return page_asking(self, request, title=_("Delete for good?"), sentences=sentences)
+        self._delete_for_good(request, [image])
+        self.message_user(request, _deleted(1), messages.SUCCESS)
+        return redirect("admin:gallery_image_changelist")
+
+    def _deletable(self, request: HttpRequest, object_id: str) -> Image:
+        image: Image | None = self.get_object(request, object_id)
+        if not self.has_delete_permission(request, image):
+            raise PermissionDenied
+        if image is None:
+            raise Http404
+        return image
+
+    def _delete_for_good(self, request: HttpRequest, images: list[Image]) -> None:
+        with transaction.atomic():
+            self.log_deletions(request, Image.with_trash.filter(pk__in=[image.pk for image in images]))
+            services.images_delete(images=images)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """One for each kind of step that pictures go through, and for who may see them; and instead of deleting many
@@ -144,23 +192,48 @@ class ImageAdmin(ShownFiltersMixin, PicturesGoAlongMixin, AuditedMixin, ModelAdm
         actions.pop("delete_selected", None)
         if self.has_change_permission(request):
             for step in dict.fromkeys(step.name for step in get_pipeline().steps()):
-                label = AGAIN.get(step, f"Do {step} again")
+                label = AGAIN.get(step) or _("Do %(step)s again") % {"step": step}
                 actions[f"{step}_again"] = (partial(do_again, step=step), f"{step}_again", label)
             for visibility in Visibility:
                 name = f"make_{visibility}"
                 actions[name] = (partial(_make, visibility=visibility), name, VISIBLE[visibility])
         return actions
 
-    @admin.action(description="Move to the trash…", permissions=["trash"])
+    @admin.action(description=_lazy("Move to the trash…"), permissions=["delete"])
     def move_to_trash(self, request: HttpRequest, images: QuerySet[Image]) -> HttpResponse | None:
         return in_pieces(
             self,
             request,
             images.filter(trashed_at=None),
             do=lambda piece: images_trash(images=piece, by=cast(User, request.user)),
-            question="Their owners can take them back from the trash, until it is emptied.",
-            done="moved to the trash",
+            question=_("Their owners can take them back from the trash, until it is emptied."),
+            done=_moved,
         )
+
+    @admin.action(description=_lazy("Delete for good…"), permissions=["delete"])
+    def delete_for_good(self, request: HttpRequest, images: QuerySet[Image]) -> HttpResponse | None:
+        return in_pieces(
+            self,
+            request,
+            images,
+            do=partial(self._delete_for_good, request),
+            question=_for_good(),
+            done=_deleted,
+        )
+
+
+def _moved(number: int) -> str:
+    told = ngettext("%(number)s picture moved to the trash.", "%(number)s pictures moved to the trash.", number)
+    return told % {"number": grouped(number)}
+
+
+def _deleted(number: int) -> str:
+    told = ngettext("%(number)s picture deleted for good.", "%(number)s pictures deleted for good.", number)
+    return told % {"number": grouped(number)}
+
+
+def _for_good() -> str:
+    return _("The files and all that is known of them go at once, and nobody can bring them back.")
 
 
 def do_again(
@@ -170,7 +243,8 @@ def do_again(
     since = timezone.now()
     opened = stages.requeue_all(images=images.filter(trashed_at=None), step=step)
     audit.record(cast(User, request.user), "work.again", step, number=opened)
-    model_admin.message_user(request, f"{AGAIN.get(step, step)}: {opened:,} to do.", messages.SUCCESS)
+    told = _("%(what)s: %(number)s to do.") % {"what": AGAIN.get(step, step), "number": grouped(opened)}
+    model_admin.message_user(request, told, messages.SUCCESS)
     query = urlencode({"whose": "everyone", "step": step, "since": since.isoformat()})
     return HttpResponseRedirect(f"{reverse('jobs')}?{query}")
 
@@ -188,8 +262,10 @@ def _make(
         request,
         images.filter(trashed_at=None).exclude(visibility=visibility),
         do=do,
-        question=f"From then on: {visibility.label}.",
-        done=f"changed to “{visibility.label}”",
+        question=_("From then on: %(visibility)s.") % {"visibility": visibility.label},
+        done=lambda number: (
+            _("Changed to “%(visibility)s”: %(number)s.") % {"visibility": visibility.label, "number": grouped(number)}
+        ),
     )
 
 

@@ -160,13 +160,13 @@ def delete(request: SignedInRequest) -> HttpResponse:
     obstacle = ""
     try:
         accounts.account_check_deletable(user=user)
+        if request.method == "POST" and form.is_valid():
+            accounts.accounts_delete(users=[user], by=user)
+            logout(request)
+            messages.success(request, _("Your account and your pictures are deleted."))
+            return redirect("library")
     except accounts.OnlyAdministrator as only:
         obstacle = str(only)
-    if request.method == "POST" and not obstacle and form.is_valid():
-        accounts.accounts_delete(users=[user], by=user)
-        logout(request)
-        messages.success(request, _("Your account and your pictures are deleted."))
-        return redirect("library")
     context = {
         "form": form,
         "obstacle": obstacle,

@@ -10,6 +10,7 @@ from django.test import Client
 
 from gallery.admin import pieces
 from gallery.models import AuditEntry, Image, User, Visibility
+from gallery.trash import images_trash
 from search.models import Embedding, ModelVersion
 from tests.gallery.admin.asking import act, address
 
@@ -58,17 +59,56 @@ def test_visibility_is_changed_through_the_service(admin_client: Client, image: 
     assert Embedding.objects.get(image=image).seq > before  # so that every index hears of it
 
 
-def test_deleting_a_picture_takes_its_files_and_leaves_tombstones(
-    admin_client: Client, image: Image, django_capture_on_commit_callbacks: Any
+def test_deleting_a_picture_moves_it_to_the_trash(admin_client: Client, admin: User, image: Image) -> None:
+    where = address(Image, "delete", image.pk)
+    assert where in admin_client.get(address(Image, "change", image.pk)).content.decode()
+    assert image.file_name in admin_client.get(where).content.decode()
+    assert Image.objects.exists(), "it asks"
+    done = admin_client.post(where, {"confirmed": "yes"}, follow=True)
+    assert "1 picture moved to the trash." in done.content.decode()
+    assert Image.with_trash.get().trashed_at is not None
+    assert default_storage.exists(image.original.name)
+    assert AuditEntry.objects.get(action="image.trash").actor == admin
+    again = admin_client.get(where, follow=True)
+    assert "It lies in the trash already." in again.content.decode()
+    assert where not in admin_client.get(address(Image, "change", image.pk)).content.decode()
+
+
+@pytest.mark.parametrize(("at_once", "is_in_trash"), [(True, True), (True, False), (False, True), (False, False)])
+def test_deleting_for_good_asks_takes_files_and_leaves_tombstones(
+    admin_client: Client,
+    image: Image,
+    django_capture_on_commit_callbacks: Any,
+    at_once: bool,
+    is_in_trash: bool,
 ) -> None:
+    if is_in_trash:
+        images_trash(images=[image])
     names = [image.original.name, *image.renditions.values_list("file", flat=True)]
+
+    def delete(**more: str) -> str:
+        if at_once:
+            return str(act(admin_client, Image, "delete_for_good", image, **more).content.decode())
+        where = address(Image, "delete_for_good", image.pk)
+        assert where in admin_client.get(address(Image, "change", image.pk)).content.decode()
+        page = admin_client.post(where, more, follow=True) if more else admin_client.get(where)
+        return str(page.content.decode())
+
+    assert "nobody can bring them back" in delete()
+    assert Image.with_trash.exists()
     with django_capture_on_commit_callbacks(execute=True):
-        admin_client.post(address(Image, "delete", image.pk), {"post": "yes"})
-    assert not Image.objects.exists()
+        assert "1 picture deleted for good." in delete(confirmed="yes")
+    assert not Image.with_trash.exists()
     assert not any(default_storage.exists(name) for name in names)
+    assert AuditEntry.objects.get(action="image.delete").actor_name == "root"
     assert Embedding.objects.get(image_id=image.pk).vector is None
     assert admin_client.get(address(Embedding, "changelist")).status_code == 200
     assert admin_client.get(address(Embedding, "change", Embedding.objects.get().pk)).status_code == 200
+
+
+def test_pictures_that_are_not_there_are_not_deleted(admin_client: Client) -> None:
+    for page, key in (("delete", "7"), ("delete", "x"), ("delete_for_good", "7")):
+        assert admin_client.get(address(Image, page, key)).status_code == 404
 
 
 def test_many_pictures_go_to_the_trash_after_being_asked(admin_client: Client, image: Image) -> None:
@@ -76,7 +116,7 @@ def test_many_pictures_go_to_the_trash_after_being_asked(admin_client: Client, i
     assert "1 image?" in asked
     assert Image.objects.exists()
     done = act(admin_client, Image, "move_to_trash", image, confirmed="yes", total="1").content.decode()
-    assert "1 moved to the trash." in done
+    assert "1 picture moved to the trash." in done
     assert not Image.objects.exists()
     assert "sunset.jpg" in admin_client.get(address(Image, "changelist")).content.decode(), "staff see the trash"
     assert default_storage.exists(image.original.name)
@@ -92,10 +132,11 @@ def test_thousands_are_done_a_piece_with_each_request(
         make_image(color)
     asked = {"action": "make_public", "select_across": "1", "index": "0", "confirmed": "yes", "_selected_action": "1"}
     found = admin_client.post(address(Image, "changelist"), asked)
-    assert "2 of 5 changed to" in found.content.decode()
+    assert "2 of 5" in found.content.decode()
     asked["total"] = "5"
-    assert "4 of 5 changed to" in admin_client.post(address(Image, "changelist"), asked).content.decode()
-    assert "5 changed to" in admin_client.post(address(Image, "changelist"), asked, follow=True).content.decode()
+    assert "4 of 5" in admin_client.post(address(Image, "changelist"), asked).content.decode()
+    done = admin_client.post(address(Image, "changelist"), asked, follow=True).content.decode()
+    assert "Changed to “Public: everyone here”: 5." in done
     assert not Image.objects.exclude(visibility="public").exists()
     assert sum(entry.details["number"] for entry in AuditEntry.objects.filter(action="image.visibility")) == 5
 
@@ -105,7 +146,10 @@ def test_bulk_actions_are_for_those_who_may_change_pictures(image: Image, other_
     other_user.user_permissions.add(Permission.objects.get(codename="view_image"))
     client = Client()
     client.force_login(other_user)
-    for action in ("move_to_trash", "make_public", "caption_again"):
+    for action in ("move_to_trash", "delete_for_good", "make_public", "caption_again"):
         act(client, Image, action, image, confirmed="yes")
+    for page in ("delete", "delete_for_good"):
+        assert client.post(address(Image, page, image.pk), {"confirmed": "yes"}).status_code == 403
+    assert "for-good" not in client.get(address(Image, "change", image.pk)).content.decode()
     assert Image.objects.get().visibility == Visibility.PRIVATE
     assert not AuditEntry.objects.filter(actor=other_user).exists()
