@@ -44,6 +44,13 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class InTheWorks(Conflict):
+    """Raised for a request that is being answered already, at another time or in another place."""
+
+    default_detail = "The first request with this key is still being answered. Try again in a moment."
+    wait = 2  # REST framework's Retry-After
+
+
 class Unprocessable(APIException):
     """Raised for what is well-formed but can't be taken: a file that is no picture, a key used for something else."""
 

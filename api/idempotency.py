@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import person_of
-from api.exceptions import Conflict, Unprocessable
+from api.exceptions import InTheWorks, Unprocessable
 from api.models import IdempotencyKey
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def once(request: Request, said: Iterable[Any], do: Callable[[], Response]) -> R
     """Does what was asked, unless a request with the same key did: then its answer, with Idempotent-Replay.
 
     `said` is what makes two requests the same: texts, and files, whose bytes count. An error is no answer: the same key
-    may be tried again. Raises ValidationError for no such key, Conflict where the first is still being answered,
+    may be tried again. Raises ValidationError for no such key, InTheWorks where the first is still being answered,
     Unprocessable where the key was used for something else.
     """
     key = request.headers.get(HEADER)
@@ -65,7 +65,7 @@ def _begin(request: Request, key: str, fingerprint: str) -> tuple[IdempotencyKey
     except IntegrityError:
         row = IdempotencyKey.objects.filter(owner=owner, key=key).first()
         if row is None:  # the first failed just now
-            raise Conflict("A request with this key failed just now. Try again.") from None
+            raise InTheWorks("A request with this key failed just now. Try again.") from None
         return row, False
 
 
@@ -73,7 +73,7 @@ def _replay(row: IdempotencyKey, fingerprint: str) -> Response:
     if row.fingerprint != fingerprint:
         raise Unprocessable("This Idempotency-Key was used for another request.", code="key_reused")
     if row.status is None:
-        raise Conflict("The first request with this key is still being answered. Try again in a moment.")
+        raise InTheWorks
     headers = {**row.answer["headers"], "Idempotent-Replay": "true"}
     return Response(row.answer["data"], status=row.status, headers=headers)
 
