@@ -17,10 +17,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from api.models_webhooks import Webhook, WebhookDelivery
-from api.webhooks import KEPT, read_address
-from ml.datasets.collect.dropped import Dropped
-from ml.datasets.collect.limits import Limits
-from ml.datasets.collect.request import post
+from api.webhooks import KEPT
+from outbound import Kind, NoAnswer, ask, parse
 
 # Seconds after each attempt until the next: about seven hours and a half in all.
 WAITS = (60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600)
@@ -38,16 +36,16 @@ State = WebhookDelivery.State
 logger = logging.getLogger(__name__)
 
 _WORDS = {
-    "private address": "The address leads to a private network, which this site doesn't send to.",
-    "unusual port": "This site sends to the ports 80, 443, 8080 and 8443 alone.",
-    "no such host": "There is no host of that name.",
-    "no connection": "The host doesn't take the connection.",
-    "unsafe connection": "The host's certificate is not valid for it.",
-    "timeout": "The host didn't answer in time.",
-    "too slow": "The host didn't answer in time.",
-    "connection broke": "The connection broke before there was an answer.",
-    "bad answer": "The host doesn't speak proper HTTP.",
-    "bad address": "The address can't be asked.",
+    Kind.PRIVATE_ADDRESS: "The address leads to a private network, which this site doesn't send to.",
+    Kind.UNUSUAL_PORT: "This site sends to the ports 80, 443, 8080 and 8443 alone.",
+    Kind.NO_SUCH_HOST: "There is no host of that name.",
+    Kind.NO_CONNECTION: "The host doesn't take the connection.",
+    Kind.UNSAFE_CONNECTION: "The host's certificate is not valid for it.",
+    Kind.TIMEOUT: "The host didn't answer in time.",
+    Kind.TOO_SLOW: "The host didn't answer in time.",
+    Kind.CONNECTION_BROKE: "The connection broke before there was an answer.",
+    Kind.BAD_ANSWER: "The host doesn't speak proper HTTP.",
+    Kind.BAD_ADDRESS: "The address can't be asked.",
 }
 
 
@@ -113,9 +111,6 @@ def _claim() -> list[WebhookDelivery]:
 
 def _send(delivery: WebhookDelivery) -> _Outcome:
     """One attempt. In a thread: without the database."""
-    address = read_address(delivery.webhook.url)
-    if address is None:
-        return _Outcome(None, _WORDS["bad address"])
     body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
     message_id, timestamp = str(delivery.uuid), int(timezone.now().timestamp())
     signed = signature(delivery.webhook.secret, message_id=message_id, timestamp=timestamp, body=body)
@@ -126,11 +121,15 @@ def _send(delivery: WebhookDelivery) -> _Outcome:
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signed,
     }
-    limits = Limits(timeout=SECONDS, total_time=SECONDS, allow_private=settings.WEBHOOKS_PRIVATE)
+    private = settings.WEBHOOKS_PRIVATE
     try:
-        status = post(address, limits, body=body, headers=headers)
-    except Dropped as reason:
-        return _Outcome(None, _WORDS.get(reason.reason, "It could not be sent."))
+        address = parse(delivery.webhook.url)
+        with ask(
+            address, method="POST", headers=headers, body=body, within=SECONDS, patience=SECONDS, allow_private=private
+        ) as answer:
+            status = answer.status
+    except NoAnswer as none:
+        return _Outcome(None, _WORDS[none.kind])
     except Exception:  # a boundary: one receiver must not stop the others
         logger.exception("Delivery %s could not be sent", delivery.uuid)
         return _Outcome(None, "It could not be sent.")

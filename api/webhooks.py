@@ -24,8 +24,7 @@ from gallery.audit import record
 from gallery.models import Image, Stage, User
 from gallery.pipeline import get_pipeline
 from gallery.selectors import image_work
-from ml.datasets.collect.addresses import Address, parse
-from ml.datasets.collect.dropped import Dropped
+from outbound import NoAnswer, parse
 
 MOST = 20
 SECRET_BYTES = 32
@@ -235,17 +234,10 @@ def _checked_url(url: str) -> str:
     """The address, normalised. Where it leads is checked again each time that something is sent there."""
     if len(url) > Webhook.LONGEST_URL:
         raise WebhookRefused("url", _("The address has more than %(most)s characters.") % {"most": Webhook.LONGEST_URL})
-    address = read_address(url)
-    if address is None:
-        raise WebhookRefused("url", _("This is no address such as https://example.com/hook."))
+    try:
+        address = parse(url)
+    except NoAnswer:
+        raise WebhookRefused("url", _("This is no address such as https://example.com/hook.")) from None
     if address.scheme != "https" and not settings.WEBHOOKS_PRIVATE:
         raise WebhookRefused("url", _("The address must begin with https://, so that nobody reads along."))
     return str(address)
-
-
-def read_address(url: str) -> Address | None:
-    """What an address says; None where it says nothing that can be asked."""
-    try:
-        return parse(url)
-    except Dropped:
-        return None

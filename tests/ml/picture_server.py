@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Semaphore, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -62,20 +62,18 @@ class PictureServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler or Handler)
         _zeros()  # takes a moment, so not when it is asked for
         self.asked: Counter[str] = Counter()  #: how often each path was asked for
-        self.ended: list[tuple[float, float]] = []
         self.headers: list[dict[str, str]] = []
         self.robots: str | None = None
         self.delay = 0.0  #: seconds before a good picture
+        self.hold: Semaphore | None = None  #: what releases the good pictures, one by one
+        self.held = self.most_held = 0  #: how many requests wait for that, and the most that ever did
         self.over = Event()
         self.lock = Condition()
 
-    @property
-    def times(self) -> list[tuple[float, float]]:
-        """When each request began and ended, in order. Whoever asked has its answer before the last one has ended
-        here, so this waits for that."""
+    def wait_for_held(self, number: int) -> None:
+        """Wait until so many requests are held."""
         with self.lock:
-            self.lock.wait_for(lambda: len(self.ended) == self.asked.total(), timeout=10)
-            return sorted(self.ended)
+            assert self.lock.wait_for(lambda: self.held == number, timeout=20), f"{self.held} are held"
 
     @property
     def url(self) -> str:
@@ -97,16 +95,12 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.asked[url.path] += 1
             self.server.headers.append(dict(self.headers))
-        began = time.monotonic()
         name = url.path.strip("/").replace("-", "_").replace(".", "_").partition("/")[0]
         misbehave = getattr(self, f"do_{name}", None)
         if misbehave is not None:
             misbehave(parse_qs(url.query))
         else:
             self._picture(url.path)
-        with self.server.lock:
-            self.server.ended.append((began, time.monotonic()))
-            self.server.lock.notify_all()
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -115,9 +109,23 @@ class Handler(BaseHTTPRequestHandler):
         number, _, kind = path.rpartition("/")[2].partition(".")
         if kind in FORMATS and number.isdigit():
             time.sleep(self.server.delay)
+            if self.server.hold is not None:
+                self._wait(self.server.hold)
             self._answer(picture(int(number), kind), type=f"image/{FORMATS[kind].lower()}")
         else:
             self._answer(b"no such thing", 404, type="text/plain")
+
+    def _wait(self, hold: Semaphore) -> None:
+        """Whoever asked may ask again once it has its answer, so this is over before."""
+        server = self.server
+        with server.lock:
+            server.held += 1
+            server.most_held = max(server.held, server.most_held)
+            server.lock.notify_all()
+        hold.acquire(timeout=20)
+        with server.lock:
+            server.held -= 1
+            server.lock.notify_all()
 
     def do_robots_txt(self, _: Any) -> None:
         if self.server.robots is None:
@@ -147,6 +155,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_drip_headers(self, _: Any) -> None:
         self._drip(b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 1000)
+
+    def do_drip_without_length(self, _: Any) -> None:
+        self._head(200, {})
+        self._drip(bytes(1000))
 
     def _drip(self, content: bytes) -> None:
         for byte in content:

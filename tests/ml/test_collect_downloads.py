@@ -2,26 +2,23 @@
 
 import base64
 import math
-import shutil
 import socket
-import ssl
-import subprocess
-import tracemalloc
 from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import Path
+from queue import SimpleQueue
+from threading import Condition, Semaphore
 from typing import Any
 
 import pytest
 
-from ml.datasets.collect import addresses, request
-from ml.datasets.collect.addresses import is_public, parse
+from ml.datasets.collect import request, turns
 from ml.datasets.collect.downloads import Downloads, Outcome, Wish
 from ml.datasets.collect.dropped import Dropped
 from ml.datasets.collect.limits import Limits
 from ml.datasets.collect.pictures import Picture
 from ml.datasets.collect.robots import Robots
+from ml.datasets.collect.turns import Turns
 from ml.errors import UsageError
+from outbound import resolving
 from tests.ml.picture_server import PictureServer, picture, serve
 
 QUICK: dict[str, Any] = {
@@ -130,15 +127,6 @@ def test_each_way_to_be_slow(server: PictureServer, path: str, limits: dict[str,
     assert server.asked[path] == asked
 
 
-def test_a_bomb_is_not_unpacked_first(server: PictureServer) -> None:
-    tracemalloc.start()
-    try:
-        assert reason(f"{server.url}/gzip-bomb") == "too many bytes"
-        assert tracemalloc.get_traced_memory()[1] < 5_000_000  # of 100 MB
-    finally:
-        tracemalloc.stop()
-
-
 def test_nobody_listens_or_has_that_name() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -154,33 +142,9 @@ def test_what_is_no_address(url: str) -> None:
     assert reason(url) == "bad address"
 
 
-def test_addresses_are_normalised() -> None:
-    address = parse(" HTTPS://user:secret@Example.ORG:443/a b/é?q=1#part ")
-    assert str(address) == "https://example.org/a%20b/%C3%A9?q=1"
-    assert str(parse("http://[2606:4700::1111]:8080")) == "http://[2606:4700::1111]:8080/"
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        *("127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-        *("0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.0.1", "198.18.0.1"),
-        *("::", "::1", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
-        *("64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "::127.0.0.1"),
-    ],
-)  # fmt: skip
-def test_private_addresses(number: str) -> None:
-    assert not is_public(number)
-
-
-@pytest.mark.parametrize("number", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
-def test_public_addresses(number: str) -> None:
-    assert is_public(number)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "017700000001", "[::1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1"])
 def test_this_machine_is_not_asked_unless_told(server: PictureServer, host: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(addresses, "_USUAL_PORTS", {server.server_port})
+    monkeypatch.setattr(resolving, "USUAL_PORTS", {server.server_port})
     assert reason(f"http://{host}:{server.server_port}/1.jpg", allow_private=False) == "private address"
     assert not server.asked
 
@@ -191,104 +155,91 @@ def test_an_unusual_port_is_not_asked_unless_told() -> None:
 
 
 def test_a_redirect_to_a_private_address_is_not_followed(server: PictureServer, monkeypatch: Any) -> None:
-    monkeypatch.setattr(addresses, "_USUAL_PORTS", {server.server_port})
-    monkeypatch.setattr(addresses, "is_public", lambda number: number == "127.0.0.1")  # this server counts as public
+    monkeypatch.setattr(resolving, "USUAL_PORTS", {server.server_port})
+    monkeypatch.setattr(resolving, "is_public", lambda number: number == "127.0.0.1")  # this server counts as public
     target = f"http://127.0.0.2:{server.server_port}/1.jpg"
     assert reason(f"{server.url}/to?address={target}", allow_private=False) == "private address"
     assert server.asked["/1.jpg"] == 0
 
 
-def test_a_name_is_resolved_once_and_that_very_number_is_asked(server: PictureServer, monkeypatch: Any) -> None:
-    """A name that changes its number between the check and the connection gains nothing."""
-    numbers = iter(["127.0.0.1", "169.254.169.254"])
-    resolved = socket.getaddrinfo
-
-    def rebinding(host: Any, port: Any, *more: Any, **named: Any) -> Any:
-        return resolved(next(numbers) if host == "pictures.test" else host, port, *more, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    assert reason(f"http://pictures.test:{server.server_port}/1.jpg") == "kept"
-    assert next(numbers) == "169.254.169.254"
-    assert server.headers[0]["Host"] == f"pictures.test:{server.server_port}"
+def test_a_host_is_asked_only_so_often_at_once(server: PictureServer) -> None:
+    server.hold = Semaphore(0)
+    with Downloads(Limits(**QUICK | {"per_host": 2}), None) as downloads:
+        for number in range(12):
+            downloads.begin(Wish(str(number), f"{server.url}/{number}.jpg", ("x",), ""))
+        for left in range(12, 0, -1):
+            server.wait_for_held(min(left, 2))
+            server.hold.release()
+            downloads.next_result()
+    assert server.most_held == 2
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Iterator[tuple[PictureServer, Path]]:
-    """A server that speaks TLS, and the certificate for pictures.test that it shows."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the certificate, is not installed here")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    names = ["-subj", "/CN=pictures.test", "-addext", "subjectAltName=DNS:pictures.test"]
-    subprocess.run([*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server = PictureServer()
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    with serve(server):
-        yield server, certificate
+def pauses(monkeypatch: pytest.MonkeyPatch) -> "SimpleQueue[float]":
+    """For how long the host was to be left alone after each request; it isn't."""
+    told: SimpleQueue[float] = SimpleQueue()
+    release = Turns.release
+
+    def remember(these: Turns[Any], host: str, pause: float) -> None:
+        told.put(pause)
+        release(these, host, 0.0)
+
+    monkeypatch.setattr(Turns, "release", remember)
+    return told
 
 
-def test_certificates_are_checked_against_the_name(secure: tuple[PictureServer, Path], monkeypatch: Any) -> None:
-    server, certificate = secure
-    resolved = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *more, **named: resolved(host and "127.0.0.1", *more, **named)
-    )
-    good, other = (f"https://{name}:{server.server_port}/1.jpg" for name in ("pictures.test", "other.test"))
-    assert reason(good) == "unsafe connection"  # nobody vouches for the certificate yet
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert reason(good) == "kept"
-    assert reason(other) == "unsafe connection"
+def test_a_host_is_left_alone_between_requests(server: PictureServer, pauses: "SimpleQueue[float]") -> None:
+    fetch(*(f"{server.url}/{n}.jpg" for n in range(4)), pause=7.0)
+    assert [pauses.get(timeout=20) for _ in range(4)] == [7.0] * 4
 
 
-def test_a_host_is_asked_only_so_often_at_once(server: PictureServer) -> None:
-    server.delay = 0.02
-    fetch(*(f"{server.url}/{n}.jpg" for n in range(12)), per_host=2)
-    times = server.times
-    events = sorted([(began, 1) for began, _ in times] + [(ended, -1) for _, ended in times])
-    most = busy = 0
-    for _, change in events:
-        busy += change
-        most = max(most, busy)
-    assert (len(times), most) == (12, 2)
+def test_a_host_that_asks_for_patience_gets_it(server: PictureServer, pauses: "SimpleQueue[float]") -> None:
+    assert reason(f"{server.url}/status?code=503&Retry-After=20", retries=0) == "status 503"
+    assert pauses.get(timeout=20) == 20.0
 
 
-def test_a_host_is_left_alone_between_requests(server: PictureServer) -> None:
-    fetch(*(f"{server.url}/{n}.jpg" for n in range(4)), per_host=1, pause=0.05)
-    gaps = [later - earlier for (_, earlier), (later, _) in pairwise(server.times)]
-    assert len(gaps) == 3
-    assert min(gaps) > 0.04
+class _Time:
+    """A clock that goes on as soon as somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def condition(self) -> Condition:
+        condition = Condition()
+
+        def wait(seconds: float | None = None) -> bool:
+            assert seconds is not None, "it would wait for ever"
+            self.now += seconds
+            return True
+
+        condition.wait = wait  # type: ignore[method-assign]
+        return condition
 
 
-def test_a_host_that_asks_for_patience_gets_it_for_every_picture(server: PictureServer) -> None:
-    outcomes = fetch(f"{server.url}/first?code=429&Retry-After=1", f"{server.url}/2.jpg", per_host=1)
-    assert [isinstance(outcome, Picture) for outcome in outcomes] == [True, True]
-    (_, refused), (again, _), *_ = server.times
-    assert again - refused > 0.9
+def test_a_pause_holds_for_every_job_of_a_host_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = _Time()
+    monkeypatch.setattr(turns, "time", time)
+    monkeypatch.setattr(turns, "Condition", time.condition)
+    jobs: Turns[str] = Turns(per_host=2)
+    for job, host, wait in (("a", "sea", 0.0), ("b", "sea", 0.0), ("c", "sun", 3.0), ("d", "sea", 0.0)):
+        jobs.put(job, host, wait)
+    assert [jobs.take(), jobs.take()] == [("a", "sea"), ("b", "sea")]
+    assert (jobs.take(), time.now) == (("c", "sun"), 3.0), "d waits for its host"
+    jobs.release("sea", 10.0)
+    assert (jobs.take(), time.now) == (("d", "sea"), 13.0)
 
 
 def test_slow_hosts_hold_up_nobody_else(server: PictureServer) -> None:
     """More pictures of a host that hangs than there are threads; those of another come in the meantime."""
     hanging = [f"http://127.0.0.3:{server.server_port}/hang?{n}" for n in range(6)]
-    done: list[str] = []
-    limits = Limits(**QUICK | {"workers": 3, "per_host": 2, "retries": 0, "timeout": 0.2})
+    limits = Limits(**QUICK | {"workers": 3, "per_host": 2, "retries": 0})
     with serve(_on("127.0.0.3", server.server_port)), Downloads(limits, None) as downloads:
         wishes = [Wish(str(n), url, ("x",), url) for n, url in enumerate([*hanging, f"{server.url}/1.jpg"])]
-        for wish, _ in downloads.fetch(wishes):
-            done.append(wish.address)
-    assert done[0] == f"{server.url}/1.jpg"
+        wish, _ = next(downloads.fetch(wishes))
+    assert wish.address == f"{server.url}/1.jpg"
 
 
 def _on(host: str, port: int) -> PictureServer:
@@ -300,16 +251,15 @@ def _on(host: str, port: int) -> PictureServer:
     return Elsewhere()
 
 
-def test_robots_txt_is_obeyed(server: PictureServer) -> None:
-    server.robots = "User-agent: *\nDisallow: /2\n\nUser-agent: mmsite-workshop\nDisallow: /3\nCrawl-delay: 0.1\n"
+def test_robots_txt_is_obeyed(server: PictureServer, pauses: "SimpleQueue[float]") -> None:
+    server.robots = "User-agent: *\nDisallow: /2\n\nUser-agent: mmsite-workshop\nDisallow: /3\nCrawl-delay: 30\n"
     outcomes = fetch(*(f"{server.url}/{n}.jpg" for n in (1, 2, 3)), robots=True, per_host=1)
     assert [outcome.reason if isinstance(outcome, Dropped) else "kept" for outcome in outcomes] == [
         *("kept", "kept", "robots.txt")
     ]
     assert server.asked["/robots.txt"] == 1
     assert server.asked["/3.jpg"] == 0
-    times = server.times
-    assert times[2][0] - times[1][1] > 0.09
+    assert sorted(pauses.get(timeout=20) for _ in range(3)) == [0.0, 30.0, 30.0]
 
 
 @pytest.mark.parametrize(("robots", "why"), [(None, "kept"), ("User-agent: *\nCrawl-delay: 3600", "robots.txt")])
@@ -329,7 +279,7 @@ def test_an_error_that_nobody_foresaw_costs_one_picture(server: PictureServer, m
     def failing(*_: Any, **__: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(request, "_body", failing)
+    monkeypatch.setattr(request.outbound, "ask", failing)
     assert reason(f"{server.url}/1.jpg") == "unforeseen"
     assert "RuntimeError: a bug" in caplog.text
 

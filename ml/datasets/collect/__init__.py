@@ -6,8 +6,7 @@ in the journal and the report. A run may be killed at any moment and started aga
 | module | its part |
 |---|---|
 | limits | how large, how slow, how often, how many at once |
-| addresses | what an address says, and whether the machine behind it may be asked |
-| request | one HTTP request, under a deadline |
+| request | one HTTP request (see `outbound`), and why nothing came of it |
 | pictures | whether what came is a picture, whole and of a fit size |
 | turns | which host may be asked when |
 | robots | what a host's robots.txt allows |

@@ -17,8 +17,8 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from urllib3.exceptions import HTTPError
 
-from ml.datasets.collect.addresses import parse
 from ml.datasets.collect.dropped import Dropped
+from ml.datasets.collect.request import parse
 from ml.datasets.collect.robots import Robots
 from ml.datasets.collect.sites import Site
 from ml.errors import DatasetError

@@ -16,16 +16,16 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 from ml.datasets.collect import pictures, request
-from ml.datasets.collect.addresses import Address, parse
 from ml.datasets.collect.dropped import Dropped
 from ml.datasets.collect.limits import Limits
 from ml.datasets.collect.pictures import Picture
+from ml.datasets.collect.request import parse
 from ml.datasets.collect.robots import Robots
 from ml.datasets.collect.turns import Turns
+from outbound import Address
 
 log = logging.getLogger(__name__)
 
-_REDIRECTS = {301, 302, 303, 307, 308}
 _MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may turn into a 200
 _LONGEST_WAIT = 120.0  # seconds; a host that asks for more is not asked again
 _WAITING_PER_WORKER = 16  # how far ahead the wishes are read, so that slow hosts hold up nobody
@@ -125,8 +125,8 @@ class Downloads:
         answer = request.get(job.address, self._limits, max_bytes=self._limits.max_bytes)
         if answer.status == 200:
             self._results.put((job.wish, pictures.check(answer.body, self._limits)))
-        elif answer.status in _REDIRECTS and answer.headers.get("Location"):
-            self._follow(job, answer.headers["Location"])
+        elif answer.leads_to:
+            self._follow(job, parse(answer.leads_to))
         else:
             raise Dropped(
                 f"status {answer.status}",
@@ -136,9 +136,8 @@ class Downloads:
             )
         return delay
 
-    def _follow(self, job: _Job, location: str) -> None:
+    def _follow(self, job: _Job, target: Address) -> None:
         """Ask where a redirect leads, once that host is ready."""
-        target = parse(job.address.join(location))
         if str(target) in job.visited:
             raise Dropped("redirect loop", f"{job.address} leads back to {target}")
         if len(job.visited) > self._limits.redirects:

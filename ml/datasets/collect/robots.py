@@ -6,9 +6,9 @@ from threading import Lock
 from protego import Protego
 
 from ml.datasets.collect import request
-from ml.datasets.collect.addresses import Address, parse
 from ml.datasets.collect.dropped import Dropped
 from ml.datasets.collect.limits import AGENT, Limits
+from outbound import Address
 
 _MAX_BYTES = 512 * 1024
 _LONGEST_DELAY = 60.0  # seconds
@@ -58,12 +58,11 @@ class Robots:
         return rules.parsed
 
     def _fetch(self, address: Address) -> str:
-        where = parse(address.origin + "/robots.txt")
+        where = request.parse(address.origin + "/robots.txt")
         for _ in range(_REDIRECTS + 1):
             answer = request.get(where, self._limits, max_bytes=_MAX_BYTES)
-            location = answer.headers.get("Location")
-            if 300 <= answer.status < 400 and location:
-                where = parse(where.join(location))
+            if answer.leads_to:
+                where = request.parse(answer.leads_to)
             elif answer.status == 200:
                 return answer.body.decode("utf-8", "replace")
             elif 400 <= answer.status < 500 and answer.status != 429:
