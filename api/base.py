@@ -5,7 +5,6 @@ from typing import Any, ClassVar, NoReturn, cast
 from django.utils.cache import patch_vary_headers
 from rest_framework import status
 from rest_framework.exceptions import APIException, Throttled
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -46,7 +45,7 @@ class ApiView(APIView):
         patch_vary_headers(answer, ["Authorization", "Cookie"])
         if isinstance(answer, Response) and answer.status_code == status.HTTP_200_OK:
             answer.headers.setdefault("Cache-Control", "private, no-cache")
-            if request.method in SAFE_METHODS:
+            if request.method in ("GET", "HEAD"):
                 answer.headers.setdefault("ETag", etags.etag_of(answer.data))
                 if etags.is_unchanged(request, answer["ETag"]):
                     _empty(answer)

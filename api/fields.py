@@ -20,14 +20,22 @@ _HIDDEN = (
 )
 
 
-class Text(serializers.CharField):
-    """Lines of text, in Unicode NFC and without what can't be printed but line breaks."""
-
+class _Words(serializers.CharField):
     pattern = f"[^{_HIDDEN}]"  # if it may not be blank
 
-    def to_internal_value(self, data: Any) -> str:
+    def check(self, data: Any) -> None:
+        """Raises ValidationError for what is no text, or too long a one."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:  # as it was sent, which is what callers count
+            raise serializers.ValidationError(f"At most {self.max_length} characters.")
+
+
+class Text(_Words):
+    """Lines of text, in Unicode NFC and without what can't be printed but line breaks."""
+
+    def to_internal_value(self, data: Any) -> str:
+        self.check(data)
         lines = super().to_internal_value(data).replace("\r\n", "\n").split("\n")
         text = "\n".join(printable(line) for line in lines)
         if not self.allow_blank and not text.strip():
@@ -41,16 +49,11 @@ class WebAddress(Text):
     pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\s]"
 
 
-class Name(serializers.CharField):
+class Name(_Words):
     """A name that people give, as it is kept: see gallery.names.tidy."""
 
-    pattern = f"[^{_HIDDEN}]"  # if it may not be blank
-
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        if self.max_length is not None and len(data) > self.max_length:  # as it was sent, which is what callers count
-            raise serializers.ValidationError(f"At most {self.max_length} characters.")
+        self.check(data)
         name = tidy(super().to_internal_value(data))
         if not name and not self.allow_blank:
             self.fail("blank")
@@ -137,6 +140,11 @@ class Query(serializers.Serializer[Any]):
             if name in data and isinstance(field, serializers.ListField | serializers.MultipleChoiceField)
         }
         return super().to_internal_value({**single, **many})
+
+
+class Form(Query):
+    """What the parts of a form say: text as well, but for files. An empty one says nothing, which is not the same as
+    to be absent."""
 
 
 class PageQuery(Query):

@@ -102,6 +102,8 @@ def _answer(request: HttpRequest, owner: User, uuid: UUID | None, address: Addre
         method = request.headers.get("X-HTTP-Method-Override", method).upper()
     if method == "OPTIONS":
         return _options()
+    if method == "HEAD" and uuid is None:
+        method = "GET"
     if method != "GET" and request.headers.get("Tus-Resumable") != VERSION:
         raise _Problem(412, f"This site speaks tus {VERSION}.", Tus_Version=VERSION)
     if uuid is None:
@@ -151,10 +153,13 @@ def _create(request: HttpRequest, owner: User, address: Address) -> HttpResponse
     if "Upload-Defer-Length" in request.headers:
         raise _Problem(400, "Say how long the file is: Upload-Length.")
     modified = metadata.get("modified", "")
+    byte_size = _number(request, "Upload-Length")
+    if not byte_size:
+        raise _Problem(400, _("This file is empty."))
     upload = uploads.upload_create(
         owner=owner,
         file_name=metadata.get("filename") or metadata.get("name") or "",
-        byte_size=_number(request, "Upload-Length"),
+        byte_size=byte_size,
         visibility=visibility,
         modified=whole(modified),
     )

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Query, Text
+from api.fields import Form, Query, Text
 from captioning.models import Caption
 
 BEFORE = "What you saw as the current caption, “” for none. Where it is another by now, the answer is 409."
@@ -94,7 +94,7 @@ class RequeuedSerializer(serializers.Serializer[Any]):
     captions = serializers.URLField(help_text="Where its caption will be among those of the picture.")
 
 
-class PictureSerializer(serializers.Serializer[Any]):
+class PictureSerializer(Form):
     """A picture, which is not kept."""
 
     picture = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF.", allow_empty_file=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import FieldChoice, Flag, Id, Moment, Name, PageQuery, Query, TagName, Text
+from api.fields import FieldChoice, Flag, Form, Id, Moment, Name, PageQuery, Query, TagName, Text
 from api.pagination import Order
 from api.serializers.images import ImageSerializer
 from gallery.formats import FORMATS
@@ -50,7 +50,7 @@ class DeleteQuery(Query):
     )
 
 
-class NewImageSerializer(serializers.Serializer[Any]):
+class NewImageSerializer(Form):
     """A file, and who may see the picture that it becomes."""
 
     file = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF.")

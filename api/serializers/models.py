@@ -70,7 +70,7 @@ class JudgementWishSerializer(serializers.Serializer[Any]):
 class JudgementQuery(PageQuery):
     """Which judgements."""
 
-    query = serializers.CharField(required=False, max_length=Judgement.LONGEST_TEXT, help_text="Of this search alone.")
+    query = Text(required=False, max_length=Judgement.LONGEST_TEXT, help_text="Of this search alone.")
 
 
 class FigureSerializer(serializers.Serializer[Any]):

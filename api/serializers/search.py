@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Decimal, FieldChoice, Flag, Id, Number, Query
+from api.fields import Decimal, FieldChoice, Flag, Form, Id, Number, Query
 from api.fields import Text as TextField
 from api.serializers.images import ImagePartSerializer, ImageSerializer
 from search.query.legs import LEGS
@@ -29,21 +29,19 @@ class SearchParameters(Query):
 class SearchByBox(SearchParameters):
     """A search as one types it."""
 
-    q = serializers.CharField(
-        max_length=LONGEST_TEXT, help_text="All that the search box understands: see docs/search.md."
-    )
+    q = TextField(max_length=LONGEST_TEXT, help_text="All that the search box understands: see docs/search.md.")
 
 
 class SuggestQuery(Query):
     """What stands before the cursor."""
 
-    q = serializers.CharField(allow_blank=True, default="", max_length=LONGEST_TEXT, trim_whitespace=False)
+    q = TextField(allow_blank=True, default="", max_length=LONGEST_TEXT, trim_whitespace=False)
 
 
 class HeatQuery(Query):
     """What to look for in the picture."""
 
-    q = serializers.CharField(max_length=LONGEST_TEXT, help_text="As in the search box.")
+    q = TextField(max_length=LONGEST_TEXT, help_text="As in the search box.")
 
 
 class WordsSerializer(serializers.Serializer[Any]):
@@ -93,18 +91,18 @@ class SearchWishSerializer(serializers.Serializer[Any]):
     explain = Flag(default=False, help_text="Say of each hit why it was found.")
 
 
-class SearchByPictureSerializer(serializers.Serializer[Any]):
+class SearchByPictureSerializer(Form):
     """A picture to search by, which is not kept, and perhaps words beside it."""
 
     picture = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF.", allow_empty_file=True)
-    q = serializers.CharField(
+    q = TextField(
         required=False, allow_blank=True, default="", max_length=LONGEST_TEXT, help_text="As in the search box."
     )
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS)
+    limit = Number(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS)
     cursor = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="`next_cursor`, with the picture again."
     )
-    explain = serializers.BooleanField(required=False, default=False)
+    explain = Flag(required=False, default=False)
 
 
 class HintSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """Whatever goes wrong below /api/ is a problem (RFC 9457)."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from django.test import Client
 
 from api.views import me
 from gallery.albums import album_create
-from gallery.models import User
+from gallery.models import Image, User
 from gallery.storage import StoreUnavailable
+from search.versions import model_version_ensure
 from tests.api.conftest import Api
 
 
@@ -84,6 +86,19 @@ def test_a_number_that_no_row_has(api: Api, kind: str, pk: int) -> None:
 def test_a_name_that_no_database_can_hold(api: Api, user: User) -> None:
     album = album_create(owner=user, title="Iceland")
     assert is_problem(api.delete(f"albums/{album.uuid}/members/%00/"), 404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["judgements/?query=", "search/?q=", "search/suggestions/?q="])
+def test_words_in_an_address_that_no_database_can_hold(api: Api, path: str) -> None:
+    model_version_ensure()
+    assert api.get(f"{path}sea%00%0Bboat").status_code == 200
+
+
+def test_a_text_is_as_long_as_it_was_sent(api: Api, make_image: Callable[..., Image]) -> None:
+    """However much of it can't be kept."""
+    path = f"images/{make_image().uuid}/"
+    assert api.patch(path, {"notes": "x" * 10_000}).status_code == 200
+    assert api.patch(path, {"notes": "x" * 9_999 + "\0\0"}).status_code == 400
 
 
 def test_mistakes_by_field(user: User) -> None:

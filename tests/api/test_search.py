@@ -120,6 +120,31 @@ def test_a_picture_that_is_sent_finds_its_like_and_is_not_kept(
     assert api.client.post("/api/v1/search/picture/", headers=api.headers).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("search/picture/", {"explain": "0"}),
+        ("search/picture/", {"explain": ""}),
+        ("search/picture/", {"limit": "24.5"}),
+        ("search/picture/", {"limit": ""}),
+        ("embed/picture/", {"encoding": ""}),
+    ],
+)
+def test_the_parts_of_a_form_are_taken_for_what_they_say(
+    api: Api, ready: MakeImage, make_jpeg: MakeJpeg, path: str, said: dict[str, str]
+) -> None:
+    ready("red")
+    answer = send(api, path, make_jpeg("red"), **said)
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, set(said))
+
+
+def test_a_form_that_says_everything(api: Api, ready: MakeImage, make_jpeg: MakeJpeg) -> None:
+    red, _ = ready("red"), ready("blue")
+    answer = send(api, "search/picture/", make_jpeg("red"), explain="true", limit="1", q="", cursor="")
+    assert uuids(answer) == [str(red.uuid)]
+    assert answer.json()["results"][0]["why"]
+
+
 def test_whoever_comes_when_models_are_busy_is_told_when_to_come_again(
     api: Api, ready: MakeImage, make_jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
