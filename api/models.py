@@ -24,12 +24,12 @@ class Token(models.Model):
         ADMIN = "admin", _("Run the site; for staff")
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=LONGEST_NAME, help_text="What it is for; the owner's own note.")
+    name = models.CharField(max_length=LONGEST_NAME, help_text=_("What it is for; the owner's own note."))
     scopes = models.JSONField(default=list)
-    prefix = models.CharField(max_length=16, help_text="How the secret begins, to tell tokens apart.")
-    digest = models.CharField("SHA-256", max_length=64, unique=True, help_text="Of the secret, which is not kept.")
+    prefix = models.CharField(max_length=16, help_text=_("How the secret begins, to tell tokens apart."))
+    digest = models.CharField("SHA-256", max_length=64, unique=True, help_text=_("Of the secret, which is not kept."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text=_("To the minute."))
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -52,8 +52,8 @@ class IdempotencyKey(models.Model):
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=LONGEST_KEY)
-    fingerprint = models.CharField("SHA-256", max_length=64, help_text="Of what was asked.")
-    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: not answered yet.")
+    fingerprint = models.CharField("SHA-256", max_length=64, help_text=_("Of what was asked."))
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("Empty: not answered yet."))
     answer = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -28,10 +28,11 @@ class Webhook(models.Model):
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=LONGEST_URL)
     events = models.JSONField(default=list)
-    secret = models.CharField(max_length=100, help_text="What deliveries are signed with: whsec_ and base64.")
+    secret = models.CharField(max_length=100, help_text=_("What deliveries are signed with: whsec_ and base64."))
     is_active = models.BooleanField(default=True)
-    failures = models.PositiveIntegerField(default=0, help_text="Deliveries that were given up, in a row.")
-    note = models.CharField(max_length=300, blank=True, help_text="Why it was paused, where it wasn't its owner.")
+    failures = models.PositiveIntegerField(default=0, help_text=_("Deliveries that were given up, in a row."))
+    note = models.CharField(max_length=300, blank=True, help_text=_("Why it was paused, where it wasn't its owner."))
+    rests_until = models.DateTimeField(null=True, blank=True, help_text=_("Not to be asked before: it didn't answer."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -63,17 +64,17 @@ class WebhookDelivery(models.Model):
     LONGEST_KEY = 100
 
     uuid = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False, help_text="webhook-id: the same each time."
+        default=uuid.uuid4, unique=True, editable=False, help_text=_("webhook-id: the same each time.")
     )
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=20)
-    key = models.CharField(max_length=LONGEST_KEY, help_text="What is told once: see api.webhooks.")
+    key = models.CharField(max_length=LONGEST_KEY, help_text=_("What is told once: see api.webhooks."))
     payload = models.JSONField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before each.")
-    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
-    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of the last answer.")
-    error = models.CharField(max_length=300, blank=True, help_text="Why the last attempt failed, for people.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Counted before each."))
+    due_at = models.DateTimeField(default=timezone.now, help_text=_("Not to be tried before."))
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("Of the last answer."))
+    error = models.CharField(max_length=300, blank=True, help_text=_("Why the last attempt failed, for people."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from captioning import services
 from captioning.again import STEP as CAPTION_STEP
@@ -21,6 +23,7 @@ from captioning.selectors import caption_coverages
 from gallery import audit
 from gallery.admin import AuditedMixin, ModelAdmin, ReadOnlyAdmin, ThumbnailMixin, do_again
 from gallery.models import Image, User
+from gallery.wording import grouped
 
 
 @admin.register(Caption)
@@ -59,7 +62,9 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         "created_at",
     )
 
-    @admin.action(description="Caption their pictures again, by today's captioner", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Caption their pictures again, by today's captioner"), permissions=["change"]
+    )
     def caption_again(self, request: HttpRequest, queryset: QuerySet[Caption]) -> HttpResponse:
         """Filtered by another model, all of what that one captioned. What a person wrote or approved stays current."""
         images = Image.objects.filter(pk__in=queryset.order_by().values("image_id"))
@@ -81,14 +86,16 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         if request.method != "POST" or not self.has_change_permission(request):
             raise PermissionDenied
         if settings.CAPTIONER not in known_keys():
-            self.message_user(
-                request, f"No worker has used {settings.CAPTIONER} yet. Start one, and try again.", messages.ERROR
-            )
+            told = _("No worker has used %(captioner)s yet. Start one, and try again.") % {
+                "captioner": settings.CAPTIONER
+            }
+            self.message_user(request, told, messages.ERROR)
             return redirect("admin:captioning_caption_changelist")
         since = timezone.now()
         opened = captions_ask_outdated()
         audit.record(cast(User, request.user), "work.again", CAPTION_STEP, number=opened)
-        self.message_user(request, f"Caption again: {opened:,} to do.", messages.SUCCESS)
+        told = _("%(what)s: %(number)s to do.") % {"what": _("Caption again"), "number": grouped(opened)}
+        self.message_user(request, told, messages.SUCCESS)
         query = urlencode({"whose": "everyone", "step": CAPTION_STEP, "since": since.isoformat()})
         return redirect(f"{reverse('jobs')}?{query}")
 

@@ -39,10 +39,14 @@ class Caption(models.Model):
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="captions")
     text = models.TextField()
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.MODEL)
-    model = models.CharField(max_length=300, blank=True, help_text="ml.ModelInfo.key of the captioner that wrote it.")
+    model = models.CharField(
+        max_length=300, blank=True, help_text=_("ml.ModelInfo.key of the captioner that wrote it.")
+    )
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
-    confidence = models.FloatField(default=1.0, help_text="How sure the model was, 0 to 1.")
-    unsure = models.BooleanField(default=False, help_text="Below the model's own threshold: not to be stated as fact.")
+    confidence = models.FloatField(default=1.0, help_text=_("How sure the model was, 0 to 1."))
+    unsure = models.BooleanField(
+        default=False, help_text=_("Below the model's own threshold: not to be stated as fact.")
+    )
     is_current = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     review = models.CharField(max_length=10, choices=Review.choices, default=Review.OPEN)
@@ -83,9 +87,9 @@ class Caption(models.Model):
 class CaptionerVersion(models.Model):
     """Which model stood behind a captioner's name when a worker last used it: what the settings name may change."""
 
-    name = models.CharField(max_length=300, unique=True, help_text="As the settings name it.")
-    key = models.CharField(max_length=300, help_text="Its ml.ModelInfo.key, as captions have it.")
-    seen_at = models.DateTimeField(default=timezone.now, help_text="When a worker first used this one.")
+    name = models.CharField(max_length=300, unique=True, help_text=_("As the settings name it."))
+    key = models.CharField(max_length=300, help_text=_("Its ml.ModelInfo.key, as captions have it."))
+    seen_at = models.DateTimeField(default=timezone.now, help_text=_("When a worker first used this one."))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.key}"

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from mmsite.overview import overview
 
@@ -14,7 +15,7 @@ class Site(admin.AdminSite):
 
     site_header = "mmsite"
     site_title = "mmsite"
-    index_title = "Running the place"
+    index_title = _("Running the place")
     index_template = "admin/overview.html"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

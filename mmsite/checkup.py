@@ -13,13 +13,18 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_q.brokers import get_broker
 
 from captioning import engine as captioning_engine
 from captioning.describers import others
 from gallery import stages
 from gallery.pauses import pauses
+from gallery.quotas import in_words
 from gallery.storage import base_of, is_local
+from gallery.templatetags.work import step_name
+from gallery.wording import grouped
 from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
 from reading import engine as reading_engine
@@ -71,10 +76,12 @@ def check_database() -> Finding:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
-        return Finding("database", f"does not answer: {error}", "Check MMSITE_DATABASE_URL and that the server runs.")
+        sentence = _("does not answer: %(error)s") % {"error": error}
+        return Finding(_("database"), sentence, _("Check MMSITE_DATABASE_URL and that the server runs."))
     if missing:
-        return Finding("database", f"lacks {len(missing)} migrations", "Run `manage.py setup`.")
-    return Finding("database", f"{connection.vendor}, up to date")
+        sentence = ngettext("lacks %(number)s migration", "lacks %(number)s migrations", len(missing))
+        return Finding(_("database"), sentence % {"number": len(missing)}, _("Run `manage.py setup`."))
+    return Finding(_("database"), _("%(kind)s, up to date") % {"kind": connection.vendor})
 
 
 def check_broker() -> Finding:
@@ -92,12 +99,13 @@ def check_media_folder() -> Finding:
     folder = Path(settings.MEDIA_ROOT)
     existing, is_writable = base_of(folder)
     if not is_writable:
-        return Finding(
-            "pictures", f"{existing} is not writable", "Give its owner the right to write, or set MMSITE_MEDIA_DIR."
-        )
+        sentence = _("%(folder)s is not writable") % {"folder": existing}
+        return Finding(_("pictures"), sentence, _("Give its owner the right to write, or set MMSITE_MEDIA_DIR."))
     free = shutil.disk_usage(existing).free
-    sentence = f"{folder}, {free / 1e9:,.1f} GB free"
-    return Finding("pictures", sentence, "Make room: uploads will soon be refused." if free < SCARCE_BYTES else "")
+    sentence = _("%(folder)s, %(size)s free") % {"folder": folder, "size": in_words(free)}
+    return Finding(
+        _("pictures"), sentence, _("Make room: uploads will soon be refused.") if free < SCARCE_BYTES else ""
+    )
 
 
 def check_bucket() -> Finding:
@@ -126,27 +134,37 @@ def check_worker() -> Finding:
     """The proof of life is a sweep that it finished; django-q2's heartbeat is none."""
     last = queues.last_sweep()
     if last is None:
-        return Finding("worker", "has never finished a sweep", "Start it with `manage.py run`, or wait two minutes.")
+        advice = _("Start it with `manage.py run`, or wait two minutes.")
+        return Finding(_("worker"), _("has never finished a sweep"), advice)
     age = timezone.now() - last
-    sentence = f"last swept {age.total_seconds():,.0f} seconds ago"
-    return Finding("worker", sentence, "Start it with `manage.py run`." if age > SWEEP_OVERDUE else "")
+    seconds = round(age.total_seconds())
+    sentence = ngettext("last swept %(number)s second ago", "last swept %(number)s seconds ago", seconds)
+    advice = _("Start it with `manage.py run`.") if age > SWEEP_OVERDUE else ""
+    return Finding(_("worker"), sentence % {"number": grouped(seconds)}, advice)
 
 
 def check_work() -> Finding:
     """Work moves, and none of it has failed."""
     counts = stages.counts()
-    sentence = f"{counts.waiting:,} steps wait, {counts.running:,} run, {counts.failed:,} failed"
+    sentence = _("%(waiting)s steps wait, %(running)s run, %(failed)s failed") % {
+        "waiting": grouped(counts.waiting),
+        "running": grouped(counts.running),
+        "failed": grouped(counts.failed),
+    }
     if paused := pauses():
-        sentence += f"; paused on purpose: {', '.join(str(pause) for pause in paused)}"
+        steps = ", ".join(step_name(pause.step) if pause.step else _("everything") for pause in paused)
+        sentence = _("%(sentence)s; paused on purpose: %(steps)s") % {"sentence": sentence, "steps": steps}
     for queue in queues.names():
         if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=pipeline.steps_of(queue)):
-            where = f" in the queue {queue}" if settings.GPU_QUEUE else ""
-            advice = "Restart the worker: `manage.py run` does it by itself."
-            return Finding("work", f"{sentence}, and nothing moves{where}", advice)
+            stalled = _("%(sentence)s, and nothing moves in the queue %(queue)s")
+            if not settings.GPU_QUEUE:
+                stalled = _("%(sentence)s, and nothing moves")
+            advice = _("Restart the worker: `manage.py run` does it by itself.")
+            return Finding(_("work"), stalled % {"sentence": sentence, "queue": queue}, advice)
     if counts.failed:
-        advice = "The pictures say why; `manage.py process_images --failed` tries them again."
-        return Finding("work", sentence, advice)
-    return Finding("work", sentence)
+        advice = _("The pictures say why; `manage.py process_images --failed` tries them again.")
+        return Finding(_("work"), sentence, advice)
+    return Finding(_("work"), sentence)
 
 
 def check_index() -> Finding:
@@ -155,36 +173,39 @@ def check_index() -> Finding:
         live = index.get_indexes()
         found = live.pictures.count() if live else 0
     except DatabaseError as error:
-        return Finding("index", f"cannot be read: {error}", "Check the database.")
+        return Finding(_("index"), _("cannot be read: %(error)s") % {"error": error}, _("Check the database."))
     except IndexUnavailable as error:
-        return Finding("index", f"does not answer: {error}", "Check the vector server.")
+        return Finding(_("index"), _("does not answer: %(error)s") % {"error": error}, _("Check the vector server."))
     if live is None:
-        return Finding("index", "no encoder is active yet", "Run `manage.py setup`.")
+        return Finding(_("index"), _("no encoder is active yet"), _("Run `manage.py setup`."))
     coverage = selectors.coverage(version=live.version)
-    sentence = f"{found:,} of {coverage.pictures:,} pictures can be found, by {live.version.key}"
+    sentence = _("%(found)s of %(pictures)s pictures can be found, by %(model)s") % {
+        "found": grouped(found),
+        "pictures": grouped(coverage.pictures),
+        "model": live.version.key,
+    }
     if live.version.awaits_captions:
-        sentence += "; captions by people wait to be embedded"
-    if found != coverage.embedded:
-        return Finding("index", sentence, "Run `manage.py fsck --index`, which repairs it, and restart.")
-    return Finding("index", sentence)
+        sentence = _("%(sentence)s; captions by people wait to be embedded") % {"sentence": sentence}
+    repair = _("Run `manage.py fsck --index`, which repairs it, and restart.")
+    return Finding(_("index"), sentence, repair if found != coverage.embedded else "")
 
 
 def check_vector_server() -> Finding:
     """It answers, and is not far behind the database."""
-    subject, advice = "vector server", ""
+    subject, advice = _("vector server"), ""
     told = []
     try:
         for version, lag in pushing.lags().items():
             server = pushing.server_of(version)
-            told.append(f"{server.count():,} points at {server.location}")
+            points = {"number": grouped(server.count()), "place": server.location}
+            told.append(_("%(number)s points at %(place)s") % points)
             if cursors.is_far_behind(version):
-                told.append(f"{lag:,} changes behind")
-                advice = "Wait: the worker sends them. If the number doesn't fall, its log says why."
+                told.append(_("%(number)s changes behind") % {"number": grouped(lag)})
+                advice = _("Wait: the worker sends them. If the number doesn't fall, its log says why.")
     except IndexUnavailable as error:
-        return Finding(
-            subject, f"does not serve: {error}", "Check MMSITE_QDRANT_URL, its key and that the server runs."
-        )
-    return Finding(subject, ", ".join(told) or "has nothing to hold yet", advice)
+        sentence = _("does not serve: %(error)s") % {"error": error}
+        return Finding(subject, sentence, _("Check MMSITE_QDRANT_URL, its key and that the server runs."))
+    return Finding(subject, ", ".join(told) or _("has nothing to hold yet"), advice)
 
 
 def check_other_captioner(name: str) -> Finding:

@@ -10,17 +10,22 @@ from django.conf import settings
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from captioning.models import Caption
 from gallery.jobs import Jobs, Scope, jobs
 from gallery.models import Album, Image, Rendition, Stage, User
+from gallery.quotas import in_words
 from gallery.storage import base_of, is_local
+from gallery.wording import grouped
 from mmsite import checkup, pipeline
 from mmsite.checkup import Finding
 from reading import engine as reading_engine
 from reading.models import Reading
 from search import factory, selectors
 from search.models import ModelVersion
+from search.wording import state_word
 
 UPLOAD_DAYS = 7
 
@@ -70,11 +75,11 @@ def overview() -> Overview:
     )
     captions = dict(Caption.objects.filter(is_current=True).order_by().values_list("source").annotate(Count("pk")))
     counts = [
-        Figure("Pictures", f"{pictures['kept']:,}"),
-        Figure("In the trash", f"{pictures['trashed']:,}"),
-        Figure("People", f"{User.objects.count():,}"),
-        Figure("Albums", f"{Album.objects.count():,}"),
-        *(Figure(name, f"{captions.get(source, 0):,}") for source, name in CAPTIONS.items()),
+        Figure(_("Pictures"), grouped(pictures["kept"])),
+        Figure(_("In the trash"), grouped(pictures["trashed"])),
+        Figure(_("People"), grouped(User.objects.count())),
+        Figure(_("Albums"), grouped(Album.objects.count())),
+        *(Figure(str(name), grouped(captions.get(source, 0))) for source, name in CAPTIONS.items()),
     ]
     return Overview(
         counts=counts,
@@ -87,9 +92,9 @@ def overview() -> Overview:
 
 
 CAPTIONS = {
-    Caption.Source.MODEL: "Captions by a model",
-    Caption.Source.PERSON: "Captions by people",
-    Caption.Source.FILE: "Captions from the files",
+    Caption.Source.MODEL: gettext_lazy("Captions by a model"),
+    Caption.Source.PERSON: gettext_lazy("Captions by people"),
+    Caption.Source.FILE: gettext_lazy("Captions from the files"),
 }
 
 
@@ -102,22 +107,14 @@ def _uploads() -> list[tuple[date, int]]:
 
 
 def _storage(originals: int) -> Iterator[Figure]:
-    yield Figure("Originals", _size(originals))
-    yield Figure("Smaller versions", _size(Rendition.objects.aggregate(size=Sum("byte_size"))["size"] or 0))
+    yield Figure(_("Originals"), in_words(originals))
+    yield Figure(_("Smaller versions"), in_words(Rendition.objects.aggregate(size=Sum("byte_size"))["size"] or 0))
     folder = Path(settings.INDEX_DIR)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    yield Figure("Index for searches, saved", _size(size))
+    yield Figure(_("Index for searches, saved"), in_words(size))
     if is_local():
         free = shutil.disk_usage(base_of(Path(settings.MEDIA_ROOT))[0]).free
-        yield Figure("Free on the disk", _size(free))
-
-
-def _size(number: int) -> str:
-    """In units of a thousand, as doctor and disks' makers count."""
-    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB")):
-        if number >= 10**power:
-            return f"{number / 10**power:,.1f} {unit}"
-    return f"{number / 1_000:,.0f} KB"
+        yield Figure(_("Free on the disk"), in_words(free))
 
 
 def _models(pictures: int) -> Iterator[Model]:
@@ -126,17 +123,17 @@ def _models(pictures: int) -> Iterator[Model]:
     by_model = captioned.order_by().values_list("model").annotate(number=Count("pk")).order_by("-number")[:5]
     waits = problems.get(pipeline.CAPTION, "")
     for model, done in by_model or [("", 0)]:
-        yield Model("Captioner", model or settings.CAPTIONER, done, pictures, waits)
+        yield Model(_("Captioner"), model or settings.CAPTIONER, done, pictures, waits)
         waits = ""
     for version in ModelVersion.objects.filter(state__in=ModelVersion.IN_USE).order_by("pk"):
         covered = selectors.coverage(version=version)
-        name = f"{version.key} ({version.state})"
-        yield Model("Encoder", name, covered.embedded, covered.pictures, problems.get(pipeline.EMBEDDING, ""))
+        name = f"{version.key} ({state_word(version)})"
+        yield Model(_("Encoder"), name, covered.embedded, covered.pictures, problems.get(pipeline.EMBEDDING, ""))
     if reading_engine.is_on():
         read = Reading.objects.filter(image__trashed_at=None).count()
-        yield Model("Text reader", settings.TEXT_READER, read, pictures, problems.get(pipeline.TEXT, ""))
+        yield Model(_("Text reader"), settings.TEXT_READER, read, pictures, problems.get(pipeline.TEXT, ""))
     else:
-        yield Model("Text reader", "none", 0, 0, "No text is read in pictures: MMSITE_TEXT_READER is “none”.")
+        yield Model(_("Text reader"), _("none"), 0, 0, _("No text is read in pictures: MMSITE_TEXT_READER is “none”."))
 
 
 def _problems() -> dict[str, str]:

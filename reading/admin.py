@@ -1,6 +1,7 @@
 """What was read in pictures, for those who run the place."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from gallery.admin import ReadOnlyAdmin, ThumbnailMixin
 from reading.models import Reading
@@ -18,6 +19,6 @@ class ReadingAdmin(ThumbnailMixin, ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = ("thumbnail", "image", "text", "lines", "model", "created_at")
 
-    @admin.display(ordering="image__text_in_picture")
+    @admin.display(description=_("text"), ordering="image__text_in_picture")
     def text(self, reading: Reading) -> str:
         return reading.image.text_in_picture

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Image
 
@@ -11,9 +12,9 @@ class Reading(models.Model):
 
     image = models.OneToOneField(Image, on_delete=models.CASCADE, related_name="reading")
     lines = models.JSONField(
-        default=list, help_text="ml.TextLine as objects: text, confidence, corners in shares of the picture."
+        default=list, help_text=_("ml.TextLine as objects: text, confidence, corners in shares of the picture.")
     )
-    model = models.CharField(max_length=300, help_text="ml.ModelInfo.key of the reader.")
+    model = models.CharField(max_length=300, help_text=_("ml.ModelInfo.key of the reader."))
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -13,15 +13,19 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from gallery import audit
 from gallery.admin import ReadOnlyAdmin, ThumbnailMixin, page_asking
 from gallery.models import User
+from gallery.wording import grouped
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
 from search.models import CaptionEmbedding, Embedding, IndexCursor, Judgement, ModelVersion
 from search.progress import Progress, progress_of
+from search.wording import state_word
 
 
 class AddForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -30,7 +34,9 @@ class AddForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run 
     class Meta:
         model = ModelVersion
         fields = ("name",)
-        help_texts: ClassVar = {"name": "A hub id, a folder or “builtin”. Nothing is embedded with it yet."}
+        help_texts: ClassVar = {
+            "name": gettext_lazy("A hub id, a folder or “builtin”. Nothing is embedded with it yet.")
+        }
 
     def clean_name(self) -> str:
         try:
@@ -72,24 +78,30 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     actions = ("build", "build_and_activate", "activate", "activate_anyway", "remove")
     change_list_template = "admin/search/modelversion/change_list.html"
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=gettext_lazy("state"), ordering="state")
     def status(self, version: ModelVersion) -> str:
         is_built = version.state == ModelVersion.State.BUILDING and _progress(version).coverage.is_complete
-        state = "built" if is_built else version.state
-        return f"{state}, then active" if version.activates_itself else state
+        state = _("built") if is_built else state_word(version)
+        return _("%(state)s, then active") % {"state": state} if version.activates_itself else state
 
-    @admin.display(description="vectors")
+    @admin.display(description=gettext_lazy("vectors"))
     def with_vectors(self, version: ModelVersion) -> SafeString:
         coverage = _progress(version).coverage
-        numbers = f"{coverage.embedded:,} of {coverage.pictures:,}"
+        numbers = _("%(done)s of %(total)s") % {
+            "done": grouped(coverage.embedded),
+            "total": grouped(coverage.pictures),
+        }
+        if coverage.given_up:
+            failed = {"numbers": numbers, "failed": grouped(coverage.given_up)}
+            numbers = _("%(numbers)s; %(failed)s failed") % failed
         return format_html(
             '<progress max="{}" value="{}" aria-hidden="true"></progress><br>{}',
             max(1, coverage.pictures),
             coverage.embedded,
-            f"{numbers}; {coverage.given_up:,} failed" if coverage.given_up else numbers,
+            numbers,
         )
 
-    @admin.display(description="time left")
+    @admin.display(description=gettext_lazy("time left"))
     def time_left(self, version: ModelVersion) -> str:
         return _progress(version).time_left if version.state == ModelVersion.State.BUILDING else ""
 
@@ -118,51 +130,57 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def has_remove_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.delete_modelversion")
 
-    @admin.action(description="Build: embed every picture with it", permissions=["operate"])
+    @admin.action(description=gettext_lazy("Build: embed every picture with it"), permissions=["operate"])
     def build(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         for version in queryset.order_by("pk"):
             with self._refusals_told(request):
                 versions.model_version_build(version=version)
                 _record(request, "build", version)
-                self.message_user(request, f"Version {version.key} is being built.", messages.SUCCESS)
+                self.message_user(
+                    request, _("Version %(version)s is being built.") % {"version": version.key}, messages.SUCCESS
+                )
 
-    @admin.action(description="Build, then activate", permissions=["operate"])
+    @admin.action(description=gettext_lazy("Build, then activate"), permissions=["operate"])
     def build_and_activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         with self._refusals_told(request):
             version = versions.model_version_build(version=_one_of(queryset), activates_itself=True)
             _record(request, "build", version)
-            self.message_user(request, f"Version {version.key} is being built; then searches use it.", messages.SUCCESS)
+            self.message_user(
+                request,
+                _("Version %(version)s is being built; then searches use it.") % {"version": version.key},
+                messages.SUCCESS,
+            )
 
-    @admin.action(description="Activate: let searches use it", permissions=["operate"])
+    @admin.action(description=gettext_lazy("Activate: let searches use it"), permissions=["operate"])
     def activate(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         with self._refusals_told(request):
             version = versions.model_version_activate(version=_one_of(queryset))
             _record(request, "activate", version)
-            self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
+            self.message_user(request, _("Searches use %(version)s now.") % {"version": version.key}, messages.SUCCESS)
 
-    @admin.action(description="Activate, even where pictures lack its vectors…", permissions=["operate"])
+    @admin.action(description=gettext_lazy("Activate, even where pictures lack its vectors…"), permissions=["operate"])
     def activate_anyway(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
         with self._refusals_told(request):
             version = _one_of(queryset)
             if "confirmed" not in request.POST:
                 sentences = [
-                    f"Searches will use {version.key} from now on.",
-                    _what_is_missing(version) or "Every picture has its vector.",
+                    _("Searches will use %(version)s from now on.") % {"version": version.key},
+                    _what_is_missing(version) or _("Every picture has its vector."),
                 ]
                 return page_asking(
                     self,
                     request,
-                    title="Activate it?",
+                    title=_("Activate it?"),
                     sentences=sentences,
                     fields={"action": "activate_anyway"},
                     selected=[version.pk],
                 )
             versions.model_version_activate(version=version, force=True)
             _record(request, "activate", version)
-            self.message_user(request, f"Searches use {version.key} now.", messages.SUCCESS)
+            self.message_user(request, _("Searches use %(version)s now.") % {"version": version.key}, messages.SUCCESS)
         return None
 
-    @admin.action(description="Remove it and its vectors…", permissions=["remove"])
+    @admin.action(description=gettext_lazy("Remove it and its vectors…"), permissions=["remove"])
     def remove(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
         selected = list(queryset.order_by("pk"))
         if "confirmed" not in request.POST:
@@ -170,15 +188,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             if any(refusals):
                 self.message_user(request, " ".join(refusals), messages.ERROR)
                 return None
-            sentences = [
-                f"Version {version.key} goes, with {_progress(version).coverage.embedded:,} vectors. "
-                "To have it again, every picture must be embedded again."
-                for version in selected
-            ]
+            sentences = [_what_goes(version) for version in selected]
             return page_asking(
                 self,
                 request,
-                title="Remove?",
+                title=_("Remove?"),
                 sentences=sentences,
                 fields={"action": "remove"},
                 selected=[version.pk for version in selected],
@@ -187,7 +201,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             with self._refusals_told(request):
                 versions.model_version_remove(version=version)
                 _record(request, "remove", version)
-                self.message_user(request, f"Version {version.key} and its vectors are gone.", messages.SUCCESS)
+                self.message_user(
+                    request,
+                    _("Version %(version)s and its vectors are gone.") % {"version": version.key},
+                    messages.SUCCESS,
+                )
         return None
 
     def get_urls(self) -> list[URLPattern]:
@@ -203,13 +221,18 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             with self._refusals_told(request):
                 # A button that is pressed twice must not lead forth again.
                 if previous is not None and request.POST.get("to") != str(previous.pk):
-                    raise VersionRefused("Somebody else was faster: look again where it would lead to now.")
+                    raise VersionRefused(_("Somebody else was faster: look again where it would lead to now."))
                 active = versions.model_version_roll_back()
                 _record(request, "activate", active)
-                self.message_user(request, f"Searches use {active.key} again.", messages.SUCCESS)
+                self.message_user(
+                    request, _("Searches use %(version)s again.") % {"version": active.key}, messages.SUCCESS
+                )
             return redirect("admin:search_modelversion_changelist")
-        sentences = [f"Searches will use {previous.key} again, at once.", _what_is_missing(previous)]
-        return page_asking(self, request, title="Roll back?", sentences=sentences, fields={"to": previous.pk})
+        sentences = [
+            _("Searches will use %(version)s again, at once.") % {"version": previous.key},
+            _what_is_missing(previous),
+        ]
+        return page_asking(self, request, title=_("Roll back?"), sentences=sentences, fields={"to": previous.pk})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         can_roll_back = self.has_operate_permission(request) and versions.previous_version() is not None
@@ -221,6 +244,16 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             yield
         except (SearchError, ModelError) as error:
             self.message_user(request, str(error), messages.ERROR)
+
+
+def _what_goes(version: ModelVersion) -> str:
+    embedded = _progress(version).coverage.embedded
+    told = ngettext(
+        "Version %(version)s goes, with %(number)s vector. To have it again, every picture must be embedded again.",
+        "Version %(version)s goes, with %(number)s vectors. To have it again, every picture must be embedded again.",
+        embedded,
+    )
+    return told % {"version": version.key, "number": grouped(embedded)}
 
 
 def _record(request: HttpRequest, verb: str, version: ModelVersion) -> None:
@@ -238,7 +271,7 @@ def _progress(version: Any) -> Progress:
 def _one_of(queryset: QuerySet[ModelVersion]) -> ModelVersion:
     selected = list(queryset[:2])
     if len(selected) != 1:
-        raise VersionRefused("Searches use one version at a time: select one.")
+        raise VersionRefused(_("Searches use one version at a time: select one."))
     return selected[0]
 
 
@@ -247,7 +280,10 @@ def _what_is_missing(version: ModelVersion) -> str:
     missing = coverage.pictures - coverage.embedded
     if not missing:
         return ""
-    return f"{missing:,} of {coverage.pictures:,} pictures have no vector of it: no search finds them until they have."
+    numbers = {"missing": grouped(missing), "pictures": grouped(coverage.pictures)}
+    return (
+        _("%(missing)s of %(pictures)s pictures have no vector of it: no search finds them until they have.") % numbers
+    )
 
 
 @admin.register(IndexCursor)
@@ -274,7 +310,7 @@ class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
         queryset: QuerySet[Embedding] = super().get_queryset(request)
         return queryset.defer("vector").annotate(has_vector=Q(vector__isnull=False))
 
-    @admin.display(description="deleted", boolean=True)
+    @admin.display(description=gettext_lazy("deleted"), boolean=True)
     def is_tombstone(self, embedding: Any) -> bool:
         return not embedding.has_vector
 

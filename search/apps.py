@@ -3,10 +3,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class SearchConfig(AppConfig):
     name = "search"
+    verbose_name = _("Search")
 
     def ready(self) -> None:
         from search import checks  # noqa: F401, PLC0415 (registers the system checks)
@@ -14,7 +16,7 @@ class SearchConfig(AppConfig):
         post_migrate.connect(_keep_fulltext, sender=self)
 
 
-def _keep_fulltext(*, using: str, **_: Any) -> None:
+def _keep_fulltext(*, using: str, **_given: Any) -> None:
     """Migrations that make SQLite's table of pictures anew drop the triggers on it."""
     from search.query import fulltext_schema  # noqa: PLC0415  pictures' models are not loaded before
 

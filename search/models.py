@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Image, User
 
@@ -20,22 +21,24 @@ class ModelVersion(models.Model):
 
     IN_USE = (State.ACTIVE, State.BUILDING)
 
-    key = models.CharField(max_length=300, unique=True, help_text="ml.ModelInfo.key")
-    name = models.CharField(max_length=255, help_text="The name by which ml.load_encoder finds it.")
+    key = models.CharField(max_length=300, unique=True, help_text=_("ml.ModelInfo.key"))
+    name = models.CharField(max_length=255, help_text=_("The name by which ml.load_encoder finds it."))
     revision = models.CharField(max_length=50)
     weights_hash = models.CharField(max_length=64)
     preprocessing = models.CharField(max_length=100)
     dimension = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
-    activates_itself = models.BooleanField(default=False, help_text="Searches use it as soon as it is covered.")
-    last_seq = models.PositiveBigIntegerField(default=0, help_text="The newest change of its embeddings.")
-    captions_said = models.PositiveBigIntegerField(default=0, help_text="How often people said what pictures show.")
+    activates_itself = models.BooleanField(default=False, help_text=_("Searches use it as soon as it is covered."))
+    last_seq = models.PositiveBigIntegerField(default=0, help_text=_("The newest change of its embeddings."))
+    captions_said = models.PositiveBigIntegerField(default=0, help_text=_("How often people said what pictures show."))
     captions_seen = models.PositiveBigIntegerField(
-        default=0, null=True, help_text="Of these, all up to this one are embedded; null: of older ones some are not."
+        default=0,
+        null=True,
+        help_text=_("Of these, all up to this one are embedded; null: of older ones some are not."),
     )
     created_at = models.DateTimeField(default=timezone.now)
-    configured_at = models.DateTimeField(null=True, help_text="When the setting last came to name it.")
-    activated_at = models.DateTimeField(null=True, help_text="When searches last began to use it.")
+    configured_at = models.DateTimeField(null=True, help_text=_("When the setting last came to name it."))
+    activated_at = models.DateTimeField(null=True, help_text=_("When searches last began to use it."))
 
     class Meta:
         constraints: ClassVar = [
@@ -61,7 +64,7 @@ class VersionedVector(models.Model):
 
     image = models.ForeignKey(Image, on_delete=models.DO_NOTHING, db_constraint=False, related_name="%(class)ss")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="%(class)ss")
-    vector = models.BinaryField(null=True, help_text="float16, L2-normalised; null marks a tombstone.")
+    vector = models.BinaryField(null=True, help_text=_("float16, L2-normalised; null marks a tombstone."))
     seq = models.PositiveBigIntegerField()
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -90,7 +93,7 @@ class CaptionEmbedding(VersionedVector):
 
     CONTENT = ("vector", "text")
 
-    text = models.TextField(blank=True, help_text="The caption that the vector is of.")
+    text = models.TextField(blank=True, help_text=_("The caption that the vector is of."))
 
 
 # Of one version, both take their `seq` from the same counter, so that one number tells how far both have changed.
@@ -104,10 +107,10 @@ class IndexCursor(models.Model):
     """
 
     model_version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="cursor")
-    location = models.CharField(max_length=300, help_text="The server and collection that it is about.")
-    seq = models.PositiveBigIntegerField(default=0, help_text="Every change up to this one is in the index.")
-    checked_key = models.BigIntegerField(default=-1, help_text="The sweep has compared the points up to this one.")
-    checked_at = models.DateTimeField(null=True, help_text="When it last came to the end.")
+    location = models.CharField(max_length=300, help_text=_("The server and collection that it is about."))
+    seq = models.PositiveBigIntegerField(default=0, help_text=_("Every change up to this one is in the index."))
+    checked_key = models.BigIntegerField(default=-1, help_text=_("The sweep has compared the points up to this one."))
+    checked_at = models.DateTimeField(null=True, help_text=_("When it last came to the end."))
     held_by = models.CharField(max_length=100, blank=True)
     held_until = models.DateTimeField(null=True)
 
@@ -124,7 +127,7 @@ class Judgement(models.Model):
     LONGEST_TEXT: ClassVar = 500  # PostgreSQL keeps no more than 2,700 bytes of a row in an index
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="judgements")
-    text = models.CharField(max_length=LONGEST_TEXT, help_text="Of the query, as search.query.terms writes it.")
+    text = models.CharField(max_length=LONGEST_TEXT, help_text=_("Of the query, as search.query.terms writes it."))
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="judgements")
     is_right = models.BooleanField()
     created_at = models.DateTimeField(default=timezone.now)
@@ -148,11 +151,13 @@ class SavedSearch(models.Model):
     LONGEST_TEXT = 500
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="searches")
-    text = models.CharField(max_length=LONGEST_TEXT, help_text="In canonical form: search.query.terms.Query.text")
-    name = models.CharField(max_length=100, blank=True, help_text="What its owner calls it; else its text says it all.")
+    text = models.CharField(max_length=LONGEST_TEXT, help_text=_("In canonical form: search.query.terms.Query.text"))
+    name = models.CharField(
+        max_length=100, blank=True, help_text=_("What its owner calls it; else its text says it all.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(default=timezone.now)
-    is_saved = models.BooleanField(default=False, help_text="Kept until its owner deletes it.")
+    is_saved = models.BooleanField(default=False, help_text=_("Kept until its owner deletes it."))
 
     class Meta:
         verbose_name_plural = "saved searches"
@@ -169,7 +174,7 @@ class Look(models.Model):
 
     image = models.OneToOneField(Image, on_delete=models.CASCADE, primary_key=True)
     greys = models.BinaryField(
-        null=True, help_text="As search.likeness takes them; null: there is no thumbnail to read."
+        null=True, help_text=_("As search.likeness takes them; null: there is no thumbnail to read.")
     )
     is_compared = models.BooleanField(default=False)
 
@@ -190,7 +195,9 @@ class NearDuplicate(models.Model):
     first = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="near_duplicates_after")
     second = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="near_duplicates_before")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    is_dismissed = models.BooleanField(default=False, help_text="Their owner keeps both, and doesn't want to be asked.")
+    is_dismissed = models.BooleanField(
+        default=False, help_text=_("Their owner keeps both, and doesn't want to be asked.")
+    )
     found_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from gallery.admin.base import PicturesCountedMixin, ReadOnlyAdmin, thumbnail_of
 from gallery.models import Album, AlbumLink, AlbumMember, Tag
@@ -29,7 +30,7 @@ class AlbumAdmin(PicturesCountedMixin, ReadOnlyAdmin):
     fields = ("title", "owner", "pictures", "uuid", "created_at", "updated_at")
     readonly_fields = ("pictures",)
 
-    @admin.display(description="cover")
+    @admin.display(description=_("cover"))
     def thumbnail(self, album: Album) -> SafeString | str:
         return thumbnail_of(album.cover_id) if album.cover_id else ""
 
@@ -58,6 +59,6 @@ class AlbumLinkAdmin(ReadOnlyAdmin):
     fields = (*list_display, "created_at")
     readonly_fields = ("has_password",)
 
-    @admin.display(boolean=True)
+    @admin.display(description=_("has password"), boolean=True)
     def has_password(self, link: Any) -> bool:
         return bool(link.password)

@@ -92,5 +92,5 @@ class ReadOnlyAdmin(ShownFiltersMixin, ModelAdmin):
 def _record(request: HttpRequest, verb: str, objects: Iterable[Model], **details: object) -> None:
     """By number: what it says may be private."""
     for each in objects:
-        name = str(each._meta.verbose_name)
+        name = str(each._meta.verbose_name_raw)  # in the log's language
         audit.record(cast(User, request.user), f"{name}.{verb}", f"{name} {each.pk}", **details)

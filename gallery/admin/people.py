@@ -8,11 +8,11 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from gallery import accounts, invitations
 from gallery.admin.base import ModelAdmin, PicturesCountedMixin
@@ -65,7 +65,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
     list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
-        (_lazy("In the gallery"), {"fields": ("display_name", "about", "quota_bytes")}),
+        (gettext_lazy("In the gallery"), {"fields": ("display_name", "about", "quota_bytes")}),
     )
     actions = ("make_password_link",)
     form = PersonForm
@@ -74,7 +74,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
     delete_selected_confirmation_template = "admin/gallery/user/delete_selected_confirmation.html"
 
     def get_deleted_objects(
-        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+        self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What belongs to people goes with them, without a permission for each part of it; their pictures too, which
         are protected from everything but services.users_delete. What forbids it instead is a sentence."""
@@ -84,7 +84,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
             to_delete, counts = [*to_delete, images], {**counts, Image._meta.verbose_name_plural: len(images)}
         try:
             with transaction.atomic():
-                accounts.administrators_check(without=cast("Sequence[User]", objs), by=_staff(request))
+                accounts.administrators_check(without=objs, by=_staff(request))
         except accounts.OnlyAdministrator as only:
             return to_delete, counts, set(), [str(only)]
         return to_delete, counts, set(), []
@@ -107,7 +107,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         accounts.accounts_delete(users=queryset, by=_staff(request))
 
-    @admin.action(description=_lazy("Make a link for a new password"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Make a link for a new password"), permissions=["change"])
     def make_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """To pass on where the site sends no mail."""
         for user in queryset[:20]:
@@ -130,7 +130,7 @@ class InvitationAdmin(ModelAdmin):
     fields = ("email", "expires_at")
     readonly_fields = ("link",)
 
-    @admin.display(description=_lazy("link"))
+    @admin.display(description=gettext_lazy("link"))
     def link(self, invitation: Invitation) -> str:
         """The path of the page where it is used."""
         return invitation.get_absolute_url()

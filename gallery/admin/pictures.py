@@ -14,8 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from gallery import audit, services, stages
 from gallery.admin.asks import page_asking
@@ -34,15 +33,15 @@ from gallery.trash import images_trash
 from gallery.wording import grouped
 
 AGAIN = {
-    "renditions": _lazy("Make thumbnails again"),
-    "caption": _lazy("Caption again"),
-    "embedding": _lazy("Embed again"),
-    "text": _lazy("Read again"),
+    "renditions": gettext_lazy("Make thumbnails again"),
+    "caption": gettext_lazy("Caption again"),
+    "embedding": gettext_lazy("Embed again"),
+    "text": gettext_lazy("Read again"),
 }
 VISIBLE = {
-    Visibility.PRIVATE: _lazy("Make private…"),
-    Visibility.LINK: _lazy("Show to anyone with the link…"),
-    Visibility.PUBLIC: _lazy("Make public…"),
+    Visibility.PRIVATE: gettext_lazy("Make private…"),
+    Visibility.LINK: gettext_lazy("Show to anyone with the link…"),
+    Visibility.PUBLIC: gettext_lazy("Make public…"),
 }
 
 
@@ -101,15 +100,15 @@ class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
         """The trash too: whoever runs the place has to know what lies on the disk."""
         return Image.with_trash.order_by(*self.ordering)
 
-    @admin.display(description=_lazy("in trash"), boolean=True, ordering="trashed_at")
+    @admin.display(description=gettext_lazy("in trash"), boolean=True, ordering="trashed_at")
     def is_in_trash(self, image: Image) -> bool:
         return image.trashed_at is not None
 
-    @admin.display(description=_lazy("picture"))
+    @admin.display(description=gettext_lazy("picture"))
     def thumbnail(self, image: Image) -> SafeString:
         return thumbnail_of(image.pk)
 
-    @admin.display(description=_lazy("size in pixels"))
+    @admin.display(description=gettext_lazy("size in pixels"))
     def size(self, image: Image) -> str:
         return f"{image.width} × {image.height}"
 
@@ -199,7 +198,7 @@ class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
                 actions[name] = (partial(_make, visibility=visibility), name, VISIBLE[visibility])
         return actions
 
-    @admin.action(description=_lazy("Move to the trash…"), permissions=["delete"])
+    @admin.action(description=gettext_lazy("Move to the trash…"), permissions=["delete"])
     def move_to_trash(self, request: HttpRequest, images: QuerySet[Image]) -> HttpResponse | None:
         return in_pieces(
             self,
@@ -210,7 +209,7 @@ class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
             done=_moved,
         )
 
-    @admin.action(description=_lazy("Delete for good…"), permissions=["delete"])
+    @admin.action(description=gettext_lazy("Delete for good…"), permissions=["delete"])
     def delete_for_good(self, request: HttpRequest, images: QuerySet[Image]) -> HttpResponse | None:
         return in_pieces(
             self,

@@ -6,10 +6,14 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery import audit, stages
 from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin, thumbnail_of
 from gallery.models import Pause, Stage, Upload, User
+from gallery.templatetags.work import step_name
+from gallery.wording import grouped
 
 
 @admin.register(Stage)
@@ -26,11 +30,11 @@ class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
         """Stages are not changed by hand, but whoever might may have them tried again."""
         return request.user.has_perm("gallery.change_stage")
 
-    @admin.action(description="Retry failed work", permissions=["retry"])
+    @admin.action(description=gettext_lazy("Retry failed work"), permissions=["retry"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Stage]) -> None:
         opened = stages.retry_these(stages=Stage.objects.filter(pk__in=queryset.order_by().values("pk")))
         audit.record(cast(User, request.user), "work.retry", "selected", number=opened)
-        self.message_user(request, f"{opened:,} to try again.", messages.SUCCESS)
+        self.message_user(request, _("%(number)s to try again.") % {"number": grouped(opened)}, messages.SUCCESS)
 
 
 @admin.register(Pause)
@@ -43,9 +47,9 @@ class PauseAdmin(ReadOnlyAdmin):
     ordering = ("step",)
     fields = readonly_fields = ("what", "paused_by", "paused_at")
 
-    @admin.display(description="step", ordering="step")
+    @admin.display(description=gettext_lazy("step"), ordering="step")
     def what(self, pause: Pause) -> str:
-        return str(pause)
+        return step_name(pause.step) if pause.step else _("everything")
 
 
 @admin.register(Upload)
@@ -61,6 +65,6 @@ class UploadAdmin(ReadOnlyAdmin):
     fields = (*list_display, "visibility", "uuid", "created_at")
     readonly_fields = ("thumbnail",)
 
-    @admin.display(description="picture")
+    @admin.display(description=gettext_lazy("picture"))
     def thumbnail(self, upload: Upload) -> SafeString | str:
         return thumbnail_of(upload.image_id) if upload.image_id else ""

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models.people import User
 
@@ -13,9 +14,9 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(default=timezone.now, editable=False)
     actor = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    actor_name = models.CharField(max_length=150, blank=True, help_text="As it was then; empty: nobody signed in.")
-    action = models.CharField(max_length=50, help_text="Such as album.share; see gallery.audit.")
-    target = models.CharField(max_length=200, blank=True, help_text="What it was done to, in words.")
+    actor_name = models.CharField(max_length=150, blank=True, help_text=_("As it was then; empty: nobody signed in."))
+    action = models.CharField(max_length=50, help_text=_("Such as album.share; see gallery.audit."))
+    target = models.CharField(max_length=200, blank=True, help_text=_("What it was done to, in words."))
     details = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -104,34 +104,37 @@ class Image(models.Model):
     original = models.FileField(max_length=200, editable=False)
     sha256 = models.CharField("SHA-256", max_length=64, editable=False)
     byte_size = models.PositiveBigIntegerField(editable=False)
-    format = models.CharField(max_length=10, editable=False, help_text="Pillow's name of it: JPEG, PNG, …")
-    file_name = models.CharField(max_length=255, help_text="As the person's machine named it.")
-    width = models.PositiveIntegerField(editable=False, help_text="Pixels, as shown (orientation applied).")
+    format = models.CharField(max_length=10, editable=False, help_text=_("Pillow's name of it: JPEG, PNG, …"))
+    file_name = models.CharField(max_length=255, help_text=_("As the person's machine named it."))
+    width = models.PositiveIntegerField(editable=False, help_text=_("Pixels, as shown (orientation applied)."))
     height = models.PositiveIntegerField(editable=False)
-    frames = models.PositiveIntegerField(default=1, editable=False, help_text="Above 1 the picture is animated.")
+    frames = models.PositiveIntegerField(default=1, editable=False, help_text=_("Above 1 the picture is animated."))
 
     uploaded_at = models.DateTimeField(default=timezone.now, editable=False)
     taken_at = models.DateTimeField(null=True, blank=True)
-    sort_date = models.DateTimeField(editable=False, help_text="Taken at, else uploaded at.")
+    sort_date = models.DateTimeField(editable=False, help_text=_("Taken at, else uploaded at."))
     camera_make = models.CharField(max_length=100, blank=True)
     camera_model = models.CharField(max_length=100, blank=True)
-    orientation = models.PositiveSmallIntegerField(default=1, editable=False, help_text="EXIF value, 1 to 8.")
-    latitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
-    longitude = models.FloatField(null=True, blank=True, help_text="Degrees; shown to the owner alone.")
+    orientation = models.PositiveSmallIntegerField(default=1, editable=False, help_text=_("EXIF value, 1 to 8."))
+    latitude = models.FloatField(null=True, blank=True, help_text=_("Degrees; shown to the owner alone."))
+    longitude = models.FloatField(null=True, blank=True, help_text=_("Degrees; shown to the owner alone."))
 
-    title = models.CharField(max_length=200, blank=True, help_text="The owner's; whoever sees the picture sees it.")
-    notes = models.TextField(blank=True, help_text="The owner's; whoever sees the picture sees them.")
-    description = models.TextField(blank=True, help_text="The current caption: the alt text (see captioning).")
-    description_unsure = models.BooleanField(default=False, help_text="The captioner was not sure of it.")
-    description_by_person = models.BooleanField(default=False, help_text="A person wrote or approved it.")
-    tag_words = models.TextField(blank=True, editable=False, help_text="The names of its tags, for searches by words.")
-    text_in_picture = models.TextField(blank=True, help_text="What can be read in it, line by line (see reading).")
-
-    place = models.CharField(max_length=200, blank=True, help_text="Where it was taken, in words.")
-    place_by_person = models.BooleanField(
-        default=False, help_text="The owner wrote the place: all may read it. One found by coordinates is the owner's."
+    title = models.CharField(max_length=200, blank=True, help_text=_("The owner's; whoever sees the picture sees it."))
+    notes = models.TextField(blank=True, help_text=_("The owner's; whoever sees the picture sees them."))
+    description = models.TextField(blank=True, help_text=_("The current caption: the alt text (see captioning)."))
+    description_unsure = models.BooleanField(default=False, help_text=_("The captioner was not sure of it."))
+    description_by_person = models.BooleanField(default=False, help_text=_("A person wrote or approved it."))
+    tag_words = models.TextField(
+        blank=True, editable=False, help_text=_("The names of its tags, for searches by words.")
     )
-    trashed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="In the trash since.")
+    text_in_picture = models.TextField(blank=True, help_text=_("What can be read in it, line by line (see reading)."))
+
+    place = models.CharField(max_length=200, blank=True, help_text=_("Where it was taken, in words."))
+    place_by_person = models.BooleanField(
+        default=False,
+        help_text=_("The owner wrote the place: all may read it. One found by coordinates is the owner's."),
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("In the trash since."))
 
     objects = KeptManager()
     with_trash = ImageQuerySet.as_manager()

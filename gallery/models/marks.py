@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models.images import Image
 from gallery.models.people import User
@@ -15,7 +16,7 @@ class Tag(models.Model):
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tags")
     name = models.CharField(max_length=LONGEST_NAME)
-    key = models.CharField(max_length=3 * LONGEST_NAME, editable=False, help_text="The name as it is compared.")
+    key = models.CharField(max_length=3 * LONGEST_NAME, editable=False, help_text=_("The name as it is compared."))
     images = models.ManyToManyField(Image, through="ImageTag", related_name="tags")
 
     class Meta:

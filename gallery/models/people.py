@@ -8,15 +8,16 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
     """Somebody who signs in. Our own from the start, since Django cannot swap the user model later."""
 
-    display_name = models.CharField("name to show", max_length=100, blank=True, help_text="Empty: the user name.")
-    about = models.CharField(max_length=300, blank=True, help_text="A line about you, for people you share with.")
+    display_name = models.CharField("name to show", max_length=100, blank=True, help_text=_("Empty: the user name."))
+    about = models.CharField(max_length=300, blank=True, help_text=_("A line about you, for people you share with."))
     quota_bytes = models.PositiveBigIntegerField(
-        "quota", null=True, blank=True, help_text="Bytes of originals; 0: no limit; empty: the site's own limit."
+        "quota", null=True, blank=True, help_text=_("Bytes of originals; 0: no limit; empty: the site's own limit.")
     )
 
     class Meta(AbstractUser.Meta):
@@ -49,9 +50,9 @@ class Invitation(models.Model):
         unique=True,
         default=_invitation_key,
         editable=False,
-        help_text="The part of the address that can't be guessed.",
+        help_text=_("The part of the address that can't be guessed."),
     )
-    email = models.EmailField("e-mail address", blank=True, help_text="Whom it was sent to; empty: nobody.")
+    email = models.EmailField("e-mail address", blank=True, help_text=_("Whom it was sent to; empty: nobody."))
     invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="invitations")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -84,9 +85,9 @@ class PersonSession(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     session_key = models.CharField(max_length=40, unique=True)
-    user_agent = models.CharField(max_length=300, blank=True, help_text="What the browser calls itself.")
+    user_agent = models.CharField(max_length=300, blank=True, help_text=_("What the browser calls itself."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_seen_at = models.DateTimeField(default=timezone.now, help_text="To some minutes.")
+    last_seen_at = models.DateTimeField(default=timezone.now, help_text=_("To some minutes."))
 
     objects = PersonSessionQuerySet.as_manager()
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gallery.models.images import Image
 from gallery.models.people import User
@@ -31,14 +32,16 @@ class Stage(models.Model):
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="stages")
     step = models.CharField(max_length=20)
-    model = models.CharField(max_length=300, blank=True, help_text="The model (version) that does it, where one does.")
+    model = models.CharField(
+        max_length=300, blank=True, help_text=_("The model (version) that does it, where one does.")
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.INTERACTIVE)
-    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before the work.")
+    due_at = models.DateTimeField(default=timezone.now, help_text=_("Not to be tried before."))
+    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Counted before the work."))
     claimed_by = models.CharField(max_length=100, blank=True)
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="The claim is void after this.")
-    error = models.TextField(blank=True, help_text="Why the last attempt failed, for people.")
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text=_("The claim is void after this."))
+    error = models.TextField(blank=True, help_text=_("Why the last attempt failed, for people."))
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 
