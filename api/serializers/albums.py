@@ -6,10 +6,16 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from api.base import viewer_of
-from api.fields import Id, Name, TagName
+from api.fields import Id, Name, PageQuery, TagName
+from api.pagination import Order
 from gallery.models import Album, Tag
 
 MOST_AT_ONCE = 500
+ALBUM_ORDERS = {
+    "changed": Order("updated_at"),
+    "newest": Order("pk"),
+    "oldest": Order("pk", descending=False),
+}
 
 
 class TagSerializer(serializers.Serializer[Any]):
@@ -30,6 +36,18 @@ class TagMergeSerializer(serializers.Serializer[Any]):
     """The tag that takes over another's pictures."""
 
     into = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class AlbumsQuery(PageQuery):
+    """Which page of one's albums."""
+
+    order = serializers.ChoiceField(
+        choices=list(ALBUM_ORDERS),
+        required=False,
+        default="changed",
+        help_text="`changed`: the last changed first, so one that changes meanwhile moves to the front, where who is "
+        "past it doesn't see it; `newest` and `oldest`: by when they were made, which stays.",
+    )
 
 
 class AlbumSerializer(serializers.Serializer[Any]):

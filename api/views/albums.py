@@ -16,9 +16,11 @@ from api.fields import PageQuery, read_body, read_query
 from api.schema import IF_MATCH, PageSchema
 from api.selectors import album_places, albums_counted
 from api.serializers.albums import (
+    ALBUM_ORDERS,
     AddedSerializer,
     AlbumChangeSerializer,
     AlbumSerializer,
+    AlbumsQuery,
     AlbumTitleSerializer,
     MoveSerializer,
     PicturesSerializer,
@@ -40,14 +42,14 @@ from gallery.permissions import ADD, MANAGE, album_for, album_role, is_at_least,
 class Albums(ApiView):
     """Albums that one may see."""
 
-    @extend_schema(operation_id="albums_list", parameters=[PageQuery], responses=PageSchema.of(AlbumSerializer))
+    @extend_schema(operation_id="albums_list", parameters=[AlbumsQuery], responses=PageSchema.of(AlbumSerializer))
     def get(self, request: Request) -> Response:
-        """Your albums and those shared with you, the last changed first."""
-        query = read_query(request, PageQuery)
+        """Your albums and those shared with you, the last changed first unless told otherwise."""
+        query = read_query(request, AlbumsQuery)
         return pagination.page(
             request,
             albums_counted(viewer=viewer_of(request)),
-            order=pagination.Order("updated_at"),
+            order=ALBUM_ORDERS[query["order"]],
             size=query["limit"],
             represent=lambda albums: AlbumSerializer(albums, many=True, context={"request": request}).data,
         )

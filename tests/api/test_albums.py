@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pytest
+from django.utils import timezone
+
 from gallery.albums import album_add, album_create
 from gallery.models import Album, AlbumMember, Image, Tag, User
 from gallery.tags import images_tag
@@ -104,6 +107,29 @@ def test_nobody_overwrites_an_album_that_they_have_not_seen(api: Api, user: User
     assert api.patch(path, {"title": "Sweden"}, headers={"If-Match": tag}).status_code == 412
     assert api.delete(path, headers={"If-Match": tag}).status_code == 412
     assert Album.objects.get().title == "Norway"
+
+
+@pytest.mark.parametrize("way", ["newest", "oldest"])
+def test_albums_that_change_meanwhile_are_not_skipped(api: Api, user: User, way: str) -> None:
+    albums = [album_create(owner=user, title=str(number)) for number in range(5)]
+    seen, address = [], f"http://testserver/api/v1/albums/?limit=1&order={way}"
+    while address:
+        page = api.client.get(address, headers=api.headers).json()
+        seen += [album["title"] for album in page["results"]]
+        for album in (albums[0], albums[-1]):
+            Album.objects.filter(pk=album.pk).update(updated_at=timezone.now())
+        address = page["next"]
+    assert seen == ["0", "1", "2", "3", "4"][:: 1 if way == "oldest" else -1]
+
+
+def test_albums_by_their_last_change(api: Api, user: User) -> None:
+    first = album_create(owner=user, title="first")
+    album_create(owner=user, title="second")
+    titles = lambda: [album["title"] for album in api.get("albums/").json()["results"]]  # noqa: E731
+    assert titles() == ["second", "first"]
+    Album.objects.filter(pk=first.pk).update(updated_at=timezone.now())
+    assert titles() == ["first", "second"]
+    assert api.get("albums/?order=title").status_code == 400
 
 
 def test_albums_take_few_statements(
