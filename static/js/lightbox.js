@@ -1,6 +1,7 @@
 // A picture over the page that it was pressed on: [data-preview] links of a grid, or the one of a picture's own page.
 // Without this module the links lead to the pictures' pages, which is also where the address leads meanwhile.
 
+import { go, hold, isHeld, stillness } from "./still.js";
 import { Zoom } from "./zoom.js";
 
 const SECONDS = 5;
@@ -10,7 +11,6 @@ const MOST = 8; // times the size at which it fits, where it has no more pixels 
 const dialog = document.querySelector("[data-lightbox]");
 const part = (name) => dialog.querySelector(`[data-${name}]`);
 const button = (name) => dialog.querySelector(`[data-do=${name}]`);
-const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const links = () => [...document.querySelectorAll("a[data-preview]")];
 const zoom = new Zoom(part("stage"), { onSwipe: act, onZoom: (scale) => loadLarger(scale), most: MOST });
 let shown = null; // the link of the picture that is shown
@@ -63,7 +63,7 @@ function show(link) {
   button("play").hidden = all.length < 2;
   button("still").hidden = !("animated" in link.dataset);
   button("still").setAttribute("aria-pressed", "false");
-  if ("animated" in link.dataset && stillness.matches) picture.decode().then(() => picture.isConnected && hold(), () => {});
+  if ("animated" in link.dataset && stillness.matches) picture.decode().then(() => picture.isConnected && still(), () => {});
   if (at >= all.length - 3) document.dispatchEvent(new Event("pictures-wanted"));
   for (const near of [all[at + 1], all[at - 1]]) if (near) new Image().src = near.dataset.preview;
   if (timer !== null) wait(picture);
@@ -159,7 +159,7 @@ function act(deed) {
   if (deed === "in") zoom.in();
   if (deed === "out") zoom.out();
   if (deed === "play") timer === null ? start() : stop();
-  if (deed === "still") part("stage").querySelector("canvas") ? go() : hold();
+  if (deed === "still") isHeld(part("stage")) ? moving() : still();
 }
 
 function start() {
@@ -184,29 +184,16 @@ function wait(picture) {
   picture.decode().then(begin, begin);
 }
 
-// An animation held still is its first frame, drawn.
-function hold() {
-  if (part("stage").querySelector("canvas")) return;
-  const picture = part("stage").querySelector("img");
-  const still = document.createElement("canvas");
-  [still.width, still.height] = [picture.naturalWidth, picture.naturalHeight];
-  still.getContext("2d").drawImage(picture, 0, 0);
-  still.setAttribute("role", "img");
-  still.setAttribute("aria-label", picture.alt);
-  still.dataset.zoomed = "";
-  picture.hidden = true;
-  delete picture.dataset.zoomed;
-  part("stage").append(still);
-  button("still").setAttribute("aria-pressed", "true");
+// What is zoomed is what one sees: the animation, or its first frame.
+function still() {
+  if (isHeld(part("stage"))) return;
+  delete part("stage").querySelector("img").dataset.zoomed;
+  hold(part("stage"), button("still")).dataset.zoomed = "";
   zoom.apply();
 }
 
-function go() {
-  part("stage").querySelector("canvas").remove();
-  const picture = part("stage").querySelector("img");
-  picture.hidden = false;
-  picture.dataset.zoomed = "";
-  button("still").setAttribute("aria-pressed", "false");
+function moving() {
+  go(part("stage"), button("still")).dataset.zoomed = "";
   zoom.apply();
 }
 

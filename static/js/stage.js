@@ -1,6 +1,8 @@
 // The picture's own page: a double click looks at it closely, a swipe leads to the pictures beside it, and an animation
 // can be held still.
 
+import { go, hold, isHeld, stillness } from "./still.js";
+
 const SWIPE = 60; // pixels
 const stage = document.querySelector(".stage");
 const closely = () => stage.querySelector("a[data-preview]");
@@ -22,3 +24,33 @@ stage.addEventListener("touchend", (event) => {
   if (Math.abs(dx) < SWIPE || Math.abs(dx) < 2 * Math.abs(dy)) return;
   document.querySelector(`.neighbours a[rel=${dx < 0 ? "next" : "prev"}]`)?.click();
 }, { passive: true });
+
+// The picture is another one once the work on it is done: see live.js.
+let known = null;
+
+function meet() {
+  const [picture, button] = [stage.querySelector("img"), stage.querySelector("[data-do=still]")];
+  if (!button || picture === known) return;
+  known = picture;
+  button.hidden = false;
+  if (stillness.matches) holdFromTheBeginning(picture, button);
+}
+
+// Without this script, the page shows a thumbnail to whoever wants little motion.
+function holdFromTheBeginning(picture, button) {
+  const copy = new Image();
+  copy.src = picture.getAttribute("src");
+  copy.decode().then(() => {
+    if (!picture.isConnected) return;
+    hold(stage, button, copy);
+    stage.querySelector("picture > source")?.remove();
+  }, () => {});
+}
+
+stage.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do=still]");
+  if (button) isHeld(stage) ? go(stage, button) : hold(stage, button);
+});
+
+new MutationObserver(meet).observe(stage, { childList: true });
+meet();
