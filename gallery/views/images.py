@@ -17,12 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import services, stages
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm, WordsForm, mistakes
-from gallery.models import Album, Image, ImageQuerySet, Rendition, Viewer, Visibility
+from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
 from gallery.pauses import paused_steps
 from gallery.permissions import may_change, reachable_image
-from gallery.selectors import image_neighbours, image_work
+from gallery.selectors import image_albums, image_neighbours, image_work
 from gallery.sized import sizes_of
-from gallery.tags import tags_of
+from gallery.tags import tags_beside
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.trash import images_trash
 from gallery.undo import favoured, trashed, unfavoured, visibility_set, words_of, words_set
@@ -43,20 +43,22 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     image = reachable_image(viewer=request.user, uuid=uuid)
     is_owner = may_change(viewer=request.user, image=image)
     newer, older = image_neighbours(image=image, images=_list_around(image, is_owner=is_owner))
+    tags, own_tags = tags_beside(image) if is_owner else (image.tags.order_by("key"), [])
+    albums, other_albums = image_albums(image=image, viewer=request.user) if is_owner else ([], [])
     context = {
         "image": image,
         "work": image_work(image),
         "is_favourite": is_favourite(viewer=request.user, image=image),
-        "tags": image.tags.order_by("key"),
-        "own_tags": tags_of(image.owner) if is_owner else [],
+        "tags": tags,
+        "own_tags": own_tags,
         "is_owner": is_owner,
         "newer": newer,
         "older": older,
         "back_url": reverse("library" if is_owner else "public"),
         "back_label": _("Back to your library") if is_owner else _("Back to the public pictures"),
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
-        "albums": image.albums.listed_for(request.user).with_sharing().select_related("owner").order_by("key", "pk"),
-        "other_albums": Album.objects.addable_by(request.user).exclude(images=image).last_changed_first(),
+        "albums": albums,
+        "other_albums": other_albums,
         "words_form": WordsForm(initial={"title": image.title, "place": image.place, "notes": image.notes}),
         "sizes": sizes_of(image),
         "link": request.build_absolute_uri(image.get_absolute_url()),
