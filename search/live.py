@@ -6,6 +6,7 @@ A snapshot, written by the worker's sweep, spares a new process the reading of e
 import logging
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,10 @@ class LiveIndex:
     def count(self, where: Filter | None = None) -> int:
         """How many pictures can be found, of those that the filter lets through."""
         return self.points.count(where)
+
+    def vectors(self, keys: Collection[int]) -> Vector | None:
+        """See VectorIndex.vectors."""
+        return self.points.vectors(keys)
 
     def follow(self, last_seq: int) -> None:
         """Take in the changes up to `last_seq`, which was just read from the table, at least."""

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import OperationalError, connection, transaction
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,7 @@ from search.query.parse import parse
 
 MOST_PAST = 50
 MOST_SAVED = 200
+PRUNED_AT_ONCE = 1_000
 LONGEST_NAME = 100
 # A search that was used within this time isn't written again: turning pages and coming back cost no write.
 FRESH = timedelta(minutes=1)
@@ -27,8 +30,8 @@ logger = logging.getLogger(__name__)
 def search_record(*, viewer: Viewer, result: SearchResult, page: int = 1) -> SavedSearch | None:
     """Remember a search that found something, if somebody signed in made it; what is kept of it, if anything.
 
-    One SQL statement, and one transaction of two where something is written. Never fails: where the database is busy,
-    the search goes unrecorded rather than unanswered.
+    One SQL statement, and one more where something is written; what is too many goes later, by `searches_prune`. Never
+    fails: where the database is busy, the search goes unrecorded rather than unanswered.
     """
     text = result.query.text
     if not isinstance(viewer, User) or not text:
@@ -38,14 +41,21 @@ def search_record(*, viewer: Viewer, result: SearchResult, page: int = 1) -> Sav
     # Not what has pictures in it: as text, nobody would know it again.
     is_worth_it = page == 1 and result.matches and not result.query.pictures and len(text) <= SavedSearch.LONGEST_TEXT
     if is_worth_it and (known is None or known.last_used_at < now - FRESH):
-        past = SavedSearch.objects.filter(owner=viewer, is_saved=False)
         try:
             with _soon_on_disk():
                 _write(SavedSearch(owner=viewer, text=text, created_at=now, last_used_at=now), ["last_used_at"])
-                past.filter(pk__in=past.order_by("-last_used_at", "-pk")[MOST_PAST:].values("pk")).delete()
         except OperationalError:
             logger.warning("A search was not recorded", exc_info=True)
     return known
+
+
+def searches_prune() -> int:
+    """Delete all but the MOST_PAST latest of each person's past searches; how many there were. For the sweep."""
+    past = SavedSearch.objects.filter(is_saved=False)
+    newest_first = Window(RowNumber(), partition_by="owner", order_by=[F("last_used_at").desc(), F("pk").desc()])
+    too_many = past.annotate(number=newest_first).filter(number__gt=MOST_PAST)
+    count, _ = past.filter(pk__in=list(too_many.values_list("pk", flat=True)[:PRUNED_AT_ONCE])).delete()
+    return count
 
 
 def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
@@ -84,7 +94,7 @@ def searches_forget(*, owner: User) -> int:
 
 @contextmanager
 def _soon_on_disk() -> Iterator[None]:
-    """A transaction that all see at once, and that the end of a process leaves whole; a power failure within the next
+    """A statement that all see at once, and that the end of a process leaves whole; a power failure within the next
     moments may undo it. Whoever waits for an answer doesn't wait for the disk."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -96,8 +106,7 @@ def _soon_on_disk() -> Iterator[None]:
         else:
             cursor.execute("PRAGMA synchronous = NORMAL")
             try:
-                with transaction.atomic():
-                    yield
+                yield
             finally:
                 cursor.execute("PRAGMA synchronous = FULL")
 

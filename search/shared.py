@@ -1,6 +1,7 @@
 """The index on a server, as a process that searches sees it, with the process's own index to fall back on."""
 
 import logging
+from collections.abc import Collection
 from functools import partial
 
 from django.utils.translation import gettext_lazy
@@ -65,6 +66,10 @@ class SharedIndex:
         if self.own is not None:
             return self.own.count(where)
         return self._breaker.call(partial(self._server.count, where))
+
+    def vectors(self, keys: Collection[int]) -> Vector | None:
+        """See VectorIndex.vectors: from the process's own index, where it has one."""
+        return None if self.own is None else self.own.vectors(keys)
 
     def follow(self, last_seq: int) -> None:
         """Keep the process's own index level; the server's is `search.pushing`'s."""

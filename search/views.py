@@ -70,7 +70,7 @@ def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> 
         picture=example.picture if example else None,
     )
     form.show_pictures_apart(result.query)
-    pictures = pictures_of(result.query, viewer=request.user)
+    pictures = pictures_of(result, viewer=request.user)
     return {
         "query": asked,
         "result": result,

@@ -15,9 +15,10 @@ from gallery.models import Image, Viewer
 from gallery.permissions import reachable_image
 from gallery.pictures import WORKING_SIDE, flatten, open_picture, shrink
 from gallery.renditions import rendition_pixels
-from gallery.selectors import image_work
+from gallery.selectors import image_work, images_found
 from gallery.validators import clean_file_name, digest_upload
 from search.forms import Box
+from search.query.answer import SearchResult
 from search.query.terms import Like, Query, write
 
 # Pixels on the longer side of what comes back in the page.
@@ -72,12 +73,14 @@ def part_of_picture(*, viewer: Viewer, uuid: UUID, box: Box | None) -> Example:
     )
 
 
-def pictures_of(query: Query, *, viewer: Viewer) -> dict[UUID, Image]:
-    """The pictures that a query names, by uuid, as far as the viewer may open them."""
-    if not query.pictures:
-        return {}
-    named = Image.objects.reachable_by(viewer).filter(uuid__in=[like.picture for like in query.pictures])
-    return {image.uuid: image for image in named.with_renditions().prefetch_related("stages")}
+def pictures_of(result: SearchResult, *, viewer: Viewer) -> dict[UUID, Image]:
+    """The pictures that a query names, by uuid, as far as the viewer may open them. Most are found themselves."""
+    named = {like.picture for like in result.query.pictures}
+    found = {hit.image.uuid: hit.image for hit in result.hits if hit.image.uuid in named}
+    if missing := named - found.keys():
+        others = Image.objects.reachable_by(viewer).filter(uuid__in=missing)
+        found |= {image.uuid: image for image in images_found(others)}
+    return found
 
 
 def title_of(query: Query, text: str, *, pictures: Mapping[UUID, Image], example: Example | None) -> str:
@@ -107,7 +110,7 @@ def picture_hints(query: Query, *, pictures: Mapping[UUID, Image]) -> list[str]:
         _("%(file_name)s is still being worked on: it counts for nothing until that is done.")
         % {"file_name": image.file_name}
         for image in pictures.values()
-        if image_work(image).state == "working"
+        if not image.description and image_work(image).state == "working"
     ]
     return hints
 

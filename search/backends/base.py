@@ -152,6 +152,11 @@ class VectorIndex(ABC):
         """The first `limit` points whose keys are above `after`, by key, with vectors, (d,) as they are stored, and
         payloads: the way through all of them in pieces."""
 
+    def vectors(self, keys: Collection[int]) -> Vector | None:
+        """The vectors of the points with these keys, (n, d) as they are stored, in any order; keys that aren't there
+        are passed over. None where they don't lie in this process."""
+        return None
+
     @property
     def wants_maintenance(self) -> bool:
         """Whether `maintain` has something to do. Cheap; asks no server."""

@@ -158,6 +158,11 @@ class FaissIndex(VectorIndex):
             keys, halves, payloads = self._keys.by_row[rows], self._rows.halves[rows], self._payload.read(rows)
         return [Point(int(key), half, payload) for key, half, payload in zip(keys, halves, payloads, strict=True)]
 
+    def vectors(self, keys: Collection[int]) -> Vector:
+        with self._lock.reading():
+            found: Vector = self._rows.halves[self._keys.rows_of(keys)]
+        return found
+
     @property
     def is_exact(self) -> bool:
         """Whether a search without a filter looks at every point."""

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from PIL.Image import Image as Picture
 
 from gallery.models import Image, Viewer
+from gallery.selectors import images_found
 from gallery.wording import grouped
 from ml.errors import ModelError
 from search import engine, index
@@ -217,7 +218,7 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     """All that the filters let through, newest first."""
     images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
     total = images.count()
-    page = images.with_renditions().prefetch_related("stages")[offset : offset + limit]
+    page = images_found(images[offset : offset + limit])
     words = _to_read(asked)
     hits = [
         SearchHit(
@@ -247,6 +248,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
         version=live.version,
         background=at.background,
         floor=at.floor,
+        at_hand=live.pictures.vectors,
     )
     alike = {hit.key for hit in answer.hits if least is None or hit.score >= least}
     meant = {hit.key for hit in said if at.meaning_floor is not None and hit.score >= at.meaning_floor}
@@ -289,7 +291,7 @@ def _listed(asked: Query, found: _Found, viewer: Viewer, limit: int, offset: int
 
 
 def _hits(page: list[int], asked: Query, found: _Found) -> list[SearchHit]:
-    shown = Image.objects.with_renditions().prefetch_related("stages").in_bulk(page)
+    shown = {image.pk: image for image in images_found(Image.objects.filter(pk__in=page))}
     words = " ".join(text.words for text in asked.texts if text.sign != "-")
     return [
         SearchHit(

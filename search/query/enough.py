@@ -6,10 +6,12 @@ and so have searches before the background is prepared. An encoder whose floor n
 measured the cutoff with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from search import engine
 from search.backends.base import Filter, Hit
@@ -20,6 +22,13 @@ from search.query import cutoff
 from search.query.legs import DEPTH, Vector
 from search.query.terms import Query
 from search.vectors import unpack_all
+
+Vectors = npt.NDArray[np.floating[Any]]
+VectorsAtHand = Callable[[Collection[int]], Vectors | None]
+
+
+def _none_at_hand(keys: Collection[int]) -> None:
+    return None
 
 
 def background_for(asked: Query, *, version: ModelVersion) -> cutoff.Background | None:
@@ -39,18 +48,27 @@ def least_cosine(
     version: ModelVersion,
     background: cutoff.Background | None,
     floor: float | None,
+    at_hand: VectorsAtHand = _none_at_hand,
 ) -> float | None:
     """The cosine from which on pictures match what they should look like, (d,); infinite where even the best rather
-    don't, None where all do. `best`: the cutoff.BEST of so many pictures, best first. One SQL statement at most."""
+    don't, None where all do. `best`: the cutoff.BEST of so many pictures, best first. `at_hand`: where their vectors
+    may lie, (n, d); one SQL statement where they don't."""
     if background is None or not best:
         return floor
-    rows = Embedding.objects.filter(model_version_id=version.pk, image__in=[hit.key for hit in best])
-    stored = [vector for vector in rows.values_list("vector", flat=True) if vector is not None]
-    vectors = unpack_all(stored, dimension=version.dimension)
+    keys = [hit.key for hit in best]
+    vectors = at_hand(keys)
+    if vectors is None:
+        vectors = _stored(keys, version)
     if vectors is None or not len(vectors):  # damaged, or deleted since the index knew them
         return floor
     scores, pictures = [hit.score for hit in best], vectors.astype(np.float32)
     return cutoff.least_cosine(looks, scores, pictures=pictures, texts=background, among=among)
+
+
+def _stored(keys: Sequence[int], version: ModelVersion) -> Vectors | None:
+    rows = Embedding.objects.filter(model_version_id=version.pk, image__in=keys)
+    stored = [vector for vector in rows.values_list("vector", flat=True) if vector is not None]
+    return unpack_all(stored, dimension=version.dimension)
 
 
 def searched(hits: Sequence[Hit], live: Indexes, where: Filter) -> int:

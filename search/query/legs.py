@@ -164,18 +164,20 @@ class Among:
 
 def among(query: Query, *, viewer: Viewer) -> Among:
     """What may be listed for the viewer and, where they are few enough to be told, just the pictures that filters, and
-    words that must or must not be there, let through."""
+    words that must or must not be there, let through: then one SQL statement for these two."""
     words = Words.of(query)
-    told: list[Filter] = [listed_for(viewer)]
-    is_exact = True
+    told, is_exact = list[Filter](), True
+    if query.filters or words.required:
+        images = Image.objects.listed_for(viewer).filter(allowed(query, viewer=viewer))
+        if _tell(told, *columns(images[: MOST_KEYS + 1], "pk")):
+            return Among(told[0], is_exact=True)
+        is_exact = not query.filters
+    told.append(listed_for(viewer))
     for term in words.required:
         if (holders := fulltext.holders([term], limit=MOST_KEYS + 1)) is not None:
             is_exact &= _tell(told, holders)
     if (holders := fulltext.holders(words.excluded, limit=MOST_KEYS + 1)) is not None:
         is_exact &= _tell(told, holders, is_left_out=True)
-    if query.filters:
-        images = Image.objects.listed_for(viewer).filter(condition(query.filters, viewer=viewer))
-        is_exact &= _tell(told, *columns(images[: MOST_KEYS + 1], "pk"))
     return Among(All(tuple(told)), is_exact)
 
 

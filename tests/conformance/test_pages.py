@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from search.backends.base import Filter, Match, Point, Range, VectorIndex
+from search.backends.faiss import FaissIndex
 from tests.conformance.points import DAY, axis, found, keys, library, point
 
 
@@ -86,6 +87,15 @@ class TestScroll:
         for got, given in zip(back, points, strict=True):
             assert got.vector.shape == given.vector.shape
             assert np.asarray(got.vector, np.float32) == pytest.approx(given.vector, abs=1e-3)
+
+    def test_vectors_by_their_keys_where_they_lie_in_this_process(self, index: VectorIndex) -> None:
+        index.upsert([point(1, axis(1)), point(2, axis(2)), point(3, axis(3))])
+        index.delete([2])
+        vectors = index.vectors([3, 1, 2, 7])
+        if vectors is not None:
+            assert {tuple(np.asarray(each, np.float32)) for each in vectors} == {tuple(axis(1)), tuple(axis(3))}
+            assert len(vectors) == 2
+        assert isinstance(index, FaissIndex) == (vectors is not None)
 
     def test_the_newest_payload_counts(self, index: VectorIndex) -> None:
         index.upsert([point(1, owner=1, tag=("a", "b")), point(2, owner=1)])

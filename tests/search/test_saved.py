@@ -19,7 +19,7 @@ from search.exceptions import SearchNotSaved
 from search.models import SavedSearch
 from search.query.answer import SearchHit, SearchResult
 from search.query.parse import parse
-from search.saved import search_delete, search_record, search_save, searches_forget
+from search.saved import search_delete, search_record, search_save, searches_forget, searches_prune
 from search.versions import model_version_ensure
 
 
@@ -82,6 +82,7 @@ def test_the_latest_fifty_are_kept_and_all_that_are_saved(user: User, other_user
     record(other_user, "theirs")
     for number in range(saved.MOST_PAST + 3):
         record(user, f"dog {number}")
+    assert searches_prune() == 3
     assert past(user) == [f"dog {number}" for number in range(saved.MOST_PAST + 2, 2, -1)]
     assert user.searches.filter(is_saved=True).count() == 1
     assert past(other_user) == ["theirs"]
