@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from mmsite.lifeline import Lifeline
+from mmsite.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Child:
     lifeline: Lifeline
     restarts: bool = True
     stop_signal: signal.Signals = signal.SIGTERM
+    pulse: Pulse | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -46,8 +48,9 @@ class Child:
             # numpy's products are small here: its threads would only wait for each other
             env=os.environ
             | {"OMP_NUM_THREADS": str(settings.MODEL_THREADS), "OPENBLAS_NUM_THREADS": "1"}
-            | self.lifeline.environment,
-            pass_fds=[self.lifeline.reading],
+            | self.lifeline.environment
+            | (self.pulse.environment if self.pulse else {}),
+            pass_fds=[self.lifeline.reading, *([self.pulse.writing] if self.pulse else [])],
             start_new_session=True,
         )
         self.started_at = time.monotonic()

@@ -18,6 +18,7 @@ from gallery.pauses import paused_steps
 from mmsite import children, pipeline, queues
 from mmsite.children import Child
 from mmsite.lifeline import Lifeline
+from mmsite.pulse import Pulse
 from search import pushing
 
 logger = logging.getLogger(__name__)
@@ -48,8 +49,9 @@ class Supervisor:
         self._watched: list[tuple[Child, Watchdog]] = []
         for queue in [] if only == WEB else settings.QUEUES:
             name = WORKER if queue == queues.DEFAULT else f"{WORKER} of {queue}"
-            worker = Child(name, _manage("qcluster", "--queue", queue), self._lifeline)
-            self._watched.append((worker, Watchdog(pipeline.steps_of(queue))))
+            pulse = Pulse()
+            worker = Child(name, _manage("qcluster", "--queue", queue), self._lifeline, pulse=pulse)
+            self._watched.append((worker, Watchdog(pipeline.steps_of(queue), shows_life=pulse.was_felt)))
             self._children.append(worker)
         if import_options is not None:
             self._children.append(
@@ -104,13 +106,15 @@ class Watchdog:
     """Looks after the work itself (these steps of it), whatever the worker's processes say of themselves.
 
     django-q2's heartbeat is no proof of life: with an idle worker killed while it held the lock of the task queue, no
-    task is ever taken again, and the cluster reports that it is working.
+    task is ever taken again, and the cluster reports that it is working. `shows_life` tells whether it gets on with
+    what no row tells of: it loads its models.
     """
 
-    def __init__(self, steps: Collection[str] | None = None) -> None:
+    def __init__(self, steps: Collection[str] | None = None, *, shows_life: Callable[[], bool] = lambda: False) -> None:
         self._steps = steps
+        self._shows_life = shows_life
         self._interval = min(5.0, settings.WATCHDOG_SECONDS / 4)
-        self._next_look = 0.0
+        self._next_look = self._felt_until = 0.0
         self._paused: frozenset[str] = frozenset()
         self._be_patient(settings.WATCHDOG_SECONDS)
 
@@ -120,6 +124,8 @@ class Watchdog:
         if now < self._next_look:
             return False
         self._next_look = now + self._interval
+        if self._shows_life():
+            self._felt_until = now + settings.WATCHDOG_SECONDS
         try:
             if stages.any_due(steps=self._steps) or pushing.is_behind():
                 pipeline.wake()
@@ -135,7 +141,7 @@ class Watchdog:
             self._be_patient(settings.WATCHDOG_SECONDS)
         if not stalled:
             self._patience, self._patient_until = float(settings.WATCHDOG_SECONDS), now
-        elif now > self._patient_until:
+        elif now > max(self._patient_until, self._felt_until):
             # Twice as long each time: a worker that takes minutes to load its model is to come to an end with it.
             self._be_patient(min(2 * self._patience, LONGEST_PATIENCE_SECONDS))
             return True

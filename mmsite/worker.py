@@ -18,7 +18,7 @@ from captioning.again import captioner_warm
 from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
-from mmsite import batch, incoming, pipeline
+from mmsite import batch, incoming, pipeline, pulse
 from search import captions, duplicates, pushing
 from search import engine as search_engine
 
@@ -95,11 +95,12 @@ def work_batch(steps: Collection[str] | None = None) -> list[Stage]:
 @functools.cache
 def warm_models() -> None:
     """Load the models, once a process, so that the first picture does not wait for them longer than need be."""
-    for name, warm in (("captioner", captioner_warm), ("encoder", search_engine.warm)):
-        try:
-            warm()
-        except ModelError as error:
-            logger.warning("The %s is not usable now: %s", name, error)
+    with pulse.beating():
+        for name, warm in (("captioner", captioner_warm), ("encoder", search_engine.warm)):
+            try:
+                warm()
+            except ModelError as error:
+                logger.warning("The %s is not usable now: %s", name, error)
 
 
 @contextmanager

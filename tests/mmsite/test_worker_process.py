@@ -110,7 +110,7 @@ def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
         make_image("blue")
         wait_for(nothing_open, "the second picture is done by a new worker")
-        assert "Work is due but does not move: the worker is restarted" in (tmp_path / "log").read_text()
+        assert RESTARTED in (tmp_path / "log").read_text()
         assert is_healthy(site["MMSITE_ADDRESS"])
 
         groups = child_groups(supervisor.pid)
@@ -119,6 +119,32 @@ def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
         assert supervisor.wait(timeout=PATIENCE_SECONDS) == 0
         assert [members(group) for group in groups] == [[], []]
     assert states() == {"done": 6}
+
+
+RESTARTED = "Work is due but does not move: the worker is restarted"
+
+
+def test_a_worker_that_takes_long_to_load_is_let_load(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    (tmp_path / "load_long").touch()
+    with running(environment, "run", "--only", "worker"):
+        wait_for((tmp_path / "loads").exists, "the worker loads")
+        make_image("red")
+        wait_for(nothing_open, "the picture is done")
+    assert RESTARTED not in (tmp_path / "log").read_text()
+    assert len((tmp_path / "loads").read_text().split()) == 1
+
+
+def test_a_worker_that_hangs_while_it_loads_is_restarted(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    (tmp_path / "load_never").touch()
+    with running(environment, "run", "--only", "worker"):
+        wait_for((tmp_path / "loads").exists, "the worker loads")
+        make_image("red")
+        wait_for(nothing_open, "the picture is done by another one")
+    assert RESTARTED in (tmp_path / "log").read_text()
 
 
 def test_children_do_not_outlive_a_supervisor_that_was_killed(site: dict[str, str]) -> None:

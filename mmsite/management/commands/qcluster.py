@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
-from mmsite import lifeline, queues, worker
+from mmsite import lifeline, pulse, queues, worker
 
 # The pages come first where cores are few.
 NICENESS = 5
@@ -37,5 +37,6 @@ class Command(BaseCommand):
         # this one, inherit it.
         Conf.CLUSTER_NAME = queues.cluster(queue)
         lifeline.follow()
+        pulse.follow()
         os.nice(NICENESS)
         StoppableCluster().start()
