@@ -9,6 +9,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from gallery import mail
 from gallery.pipeline import Pipeline, get_pipeline
 from gallery.storage import base_of, is_local
 
@@ -47,6 +48,16 @@ def check_limits(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
         )
         return [Warning(message, "Lower MMSITE_MAX_MEGAPIXELS.", id="gallery.W001")]
     return []
+
+
+@register("gallery")
+def check_name_in_mail(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """gallery.W002: there is a server for mail, but no name of the site that could stand in it."""
+    if not settings.SENDS_MAIL or mail.knows_its_name():
+        return []
+    message = "No mail is sent: MMSITE_HOSTS=* takes any name, so that a stranger could say where the links in it lead."
+    hint = "Set MMSITE_SITE_URL to how people call the site, such as https://gallery.example.com, or name MMSITE_HOSTS."
+    return [Warning(message, hint, id="gallery.W002")]
 
 
 @register("gallery")

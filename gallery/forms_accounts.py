@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetForm
 from django.contrib.auth.forms import UserCreationForm
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -122,16 +123,19 @@ class InvitationForm(forms.Form):
 
 
 class PasswordResetForm(DjangoPasswordResetForm):
-    """Django's own, but it keeps nobody waiting, and sends an address three mails an hour at most."""
+    """Django's own, but it keeps nobody waiting, sends an address three mails an hour at most, and names the site as
+    `mail.site_url` does."""
 
     email = forms.EmailField(
         label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        scheme, _sign, host = mail.site_url(request).partition("://")
         too_often = mail.is_too_often("reset", self.cleaned_data["email"], most=3, seconds=HOUR)
         if not too_often and not mail.is_too_often("reset", "", most=100, seconds=HOUR):
-            super().save(*args, **kwargs)
+            named = {"domain_override": host, "use_https": scheme == "https"}
+            super().save(*args, request=request, **kwargs | named)
 
     def send_mail(  # noqa: PLR0917 (as Django has it)
         self,

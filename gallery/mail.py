@@ -7,7 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import get_language
@@ -54,5 +56,18 @@ def is_too_often(kind: str, whom: str, *, most: int, seconds: int) -> bool:
 
 
 def sends_mail() -> bool:
-    """Whether there is a server to send it."""
-    return bool(settings.SENDS_MAIL)
+    """Whether there is a server to send it, and a name for the site to use in it."""
+    return bool(settings.SENDS_MAIL and knows_its_name())
+
+
+def knows_its_name() -> bool:
+    """Whether links in mail lead here, whoever asked for the mail: where any name is taken, the one in a request may be
+    a stranger's, who would be sent the visitors of those links."""
+    return bool(settings.SITE_URL) or "*" not in settings.ALLOWED_HOSTS
+
+
+def site_url(request: HttpRequest) -> str:
+    """Where the site is, for links in mail: `https://gallery.example.com`."""
+    if not knows_its_name():
+        raise ImproperlyConfigured("MMSITE_HOSTS=* takes any name: MMSITE_SITE_URL has to say which one is in mail.")
+    return str(settings.SITE_URL) or f"{request.scheme}://{request.get_host()}"

@@ -82,7 +82,7 @@ def confirmation_send(request: HttpRequest, user: User, address: str) -> None:
         messages.error(request, _("Those were many mails already. Try again in an hour."))
         return
     path = reverse("account-email-confirm", args=[accounts.email_token(user=user, email=address)])
-    link = request.build_absolute_uri(path)
+    link = mail.site_url(request) + path
     if mail.mail_send(to=address, template="email_confirm", user=user, link=link, days=accounts.EMAIL_DAYS):
         messages.info(
             request,

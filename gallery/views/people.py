@@ -46,10 +46,15 @@ def invitation_list(request: SignedInRequest) -> HttpResponse:
         email = form.cleaned_data.get("email", "")
         expires_at = timezone.now() + timedelta(days=form.cleaned_data["days"])
         invitation = invitations.invitation_create(by=user, expires_at=expires_at, email=email)
-        link = request.build_absolute_uri(invitation.get_absolute_url())
         if not email:
             messages.success(request, _("The invitation is made. Pass its link on."))
-        elif mail.mail_send(to=email, template="invitation", inviter=user, link=link, invitation=invitation):
+        elif mail.mail_send(
+            to=email,
+            template="invitation",
+            inviter=user,
+            link=mail.site_url(request) + invitation.get_absolute_url(),
+            invitation=invitation,
+        ):
             messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": email})
         else:
             messages.error(request, _("The invitation is made, but the mail could not be sent. Pass its link on."))

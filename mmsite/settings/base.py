@@ -28,7 +28,16 @@ HTTPS = env.boolean("HTTPS", default=False)
 CSRF_TRUSTED_ORIGINS = [
     f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"
 ]
+# How the site calls itself where no browser asks for it by name, as in mail.
+SITE_URL = env.url("SITE_URL", ("http", "https"), "https://gallery.example.com").rstrip("/")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# At home the site speaks plain http, and nobody is sent to where nothing listens.
+SECURE_SSL_REDIRECT = env.boolean("HTTPS_REDIRECT", default=HTTPS)
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^metrics$"]  # which machines ask for from within
+SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 3_600 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("HSTS_SUBDOMAINS", default=False)
+# Whether names below the site's own speak https too, and whether browsers are told so for good, isn't ours to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -416,3 +417,48 @@ class TestTheAdmin:
 def test_names_and_keys_that_no_database_can_hold(client: Client, user: User, address: str) -> None:
     client.force_login(user)
     assert client.get(address).status_code == 404
+
+
+class TestLinksInMail:
+    """They lead to this site, whatever name a stranger calls it by."""
+
+    STRANGE = {"Host": "evil.example"}  # noqa: RUF012
+
+    def ask_for_all(self, person: User) -> None:
+        """For each kind of mail there is."""
+        client = Client(headers=self.STRANGE)
+        client.post(reverse("password-reset"), {"email": person.email})
+        client.force_login(person)
+        client.post(reverse("account-email"), {"email": "countess@example.org"})
+        client.post(reverse("invitations"), {"days": "7", "email": "friend@example.org"})
+
+    @pytest.fixture
+    def ada(self, db: None) -> User:
+        return User.objects.create_user("ada", "ada@example.org", "analytical engine", is_staff=True)
+
+    def test_by_the_name_that_is_set(self, ada: User, outbox: Callable[[], list[Any]], settings: Any) -> None:
+        settings.ALLOWED_HOSTS, settings.SITE_URL = ["*"], "https://gallery.example.com"
+        self.ask_for_all(ada)
+        assert len(outbox()) == 3
+        for message in outbox():
+            assert "https://gallery.example.com/" in message.body
+            assert "evil" not in message.subject + message.body
+
+    def test_without_one_there_is_no_mail_where_any_name_is_taken(
+        self, ada: User, outbox: Callable[[], list[Any]], settings: Any
+    ) -> None:
+        settings.ALLOWED_HOSTS = ["*"]
+        self.ask_for_all(ada)
+        assert outbox() == []
+        assert "sends no mail" in words(Client(headers=self.STRANGE).get(reverse("password-reset")))
+
+    def test_names_that_are_not_the_sites_are_refused(self, ada: User, outbox: Callable[[], list[Any]]) -> None:
+        answer = Client(headers=self.STRANGE).post(reverse("password-reset"), {"email": ada.email})
+        assert answer.status_code == 400
+        assert outbox() == []
+
+    def test_the_command_for_forgotten_passwords_uses_it_too(self, ada: User, settings: Any) -> None:
+        settings.SITE_URL = "https://gallery.example.com"
+        said = StringIO()
+        call_command("password_link", "ada", stdout=said)
+        assert said.getvalue().startswith("https://gallery.example.com/")

@@ -46,3 +46,14 @@ def test_a_pipeline_that_lacks_a_function(settings: Any) -> None:
     messages = run_checks(tags=["gallery"])
     assert [message.id for message in messages] == ["gallery.E003"]
     assert all(name in messages[0].msg for name in ("steps", "wake", "captioned", "settled", "forget"))
+
+
+def test_mail_where_any_name_is_taken(told: Any, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*", "localhost"]
+    assert ids() == [], "no mail is sent anyway"
+    settings.SENDS_MAIL = True
+    messages = run_checks(tags=["gallery"])
+    assert [message.id for message in messages] == ["gallery.W002"]
+    assert "MMSITE_SITE_URL" in str(messages[0].hint)
+    settings.SITE_URL = "https://gallery.example.com"
+    assert ids() == []

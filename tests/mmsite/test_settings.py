@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.test import Client
 
 NAMES = ("VECTOR_INDEX", "VECTOR_FALLBACK", "METRICS_TOKEN", "Q_CLUSTER", "STORAGES", "QUEUES", "WEB_WORKERS")
 SHOW = "import json; from mmsite.settings import base; print(json.dumps({name: getattr(base, name) for name in %r}))"
@@ -78,3 +79,41 @@ def test_a_machine_works_on_every_queue_unless_told_which(tmp_path: Path) -> Non
     with pytest.raises(subprocess.CalledProcessError) as error_info:
         settings_of(tmp_path, QUEUES="models")
     assert "MMSITE_QUEUES='models' is not a comma-separated choice from default." in error_info.value.stderr
+
+
+def checked(tmp_path: Path, **environment: str) -> str:
+    """What `manage.py check --deploy` finds."""
+    variables = {f"MMSITE_{name}": value for name, value in environment.items()}
+    run = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=django_settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "MMSITE_DATA_DIR": str(tmp_path)} | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout + run.stderr
+
+
+def test_a_site_behind_https_is_well_deployed(tmp_path: Path) -> None:
+    assert "no issues" in checked(tmp_path, HTTPS="1", HOSTS="gallery.example.com")
+    found = checked(tmp_path, HTTPS="1", HOSTS="gallery.example.com", HTTPS_REDIRECT="0", HSTS_SECONDS="0")
+    assert "security.W004" in found
+    assert "security.W008" in found
+
+
+def test_at_home_nobody_is_sent_to_https(db: None, client: Client, settings: Any) -> None:
+    assert not settings.SECURE_SSL_REDIRECT
+    assert settings.SECURE_HSTS_SECONDS == 0
+    assert client.get("/healthz").status_code == 200
+
+
+def test_behind_https_all_but_machines_from_within_are_sent_there(db: None, client: Client, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 3_600
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    sent_on = client.get("/public/")
+    assert (sent_on.status_code, sent_on["Location"]) == (301, "https://testserver/public/")
+    there = client.get("/public/", headers={"X-Forwarded-Proto": "https"})
+    assert (there.status_code, there["Strict-Transport-Security"]) == (200, "max-age=3600")
+    assert client.get("/healthz").status_code == 200  # which the supervisor asks for
+    assert client.get("/metrics").status_code != 301

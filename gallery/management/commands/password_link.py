@@ -25,7 +25,9 @@ class Command(BaseCommand):
 
 
 def _address() -> str:
-    """As MMSITE_HOSTS and MMSITE_HTTPS have it, else where web listens."""
+    """As MMSITE_SITE_URL, or MMSITE_HOSTS and MMSITE_HTTPS have it, else where web listens."""
+    if settings.SITE_URL:
+        return str(settings.SITE_URL)
     host = settings.ALLOWED_HOSTS[0]
     is_public = settings.HTTPS and not host.startswith((".", "*"))
     return f"https://{host}" if is_public else f"http://{settings.WEB_ADDRESS}"
