@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetForm
 from django.contrib.auth.forms import UserCreationForm
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -130,12 +129,12 @@ class PasswordResetForm(DjangoPasswordResetForm):
         label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
 
-    def save(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        scheme, _sign, host = mail.site_url(request).partition("://")
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        scheme, _sign, host = mail.site_url(kwargs["request"]).partition("://")
         too_often = mail.is_too_often("reset", self.cleaned_data["email"], most=3, seconds=HOUR)
         if not too_often and not mail.is_too_often("reset", "", most=100, seconds=HOUR):
             named = {"domain_override": host, "use_https": scheme == "https"}
-            super().save(*args, request=request, **kwargs | named)
+            super().save(*args, **kwargs | named)
 
     def send_mail(  # noqa: PLR0917 (as Django has it)
         self,
