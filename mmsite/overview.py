@@ -133,7 +133,7 @@ def _models(pictures: int) -> Iterator[Model]:
         read = Reading.objects.filter(image__trashed_at=None).count()
         yield Model(_("Text reader"), settings.TEXT_READER, read, pictures, problems.get(pipeline.TEXT, ""))
     else:
-        yield Model(_("Text reader"), _("none"), 0, 0, _("No text is read in pictures: MMSITE_TEXT_READER is “none”."))
+        yield Model(_("Text reader"), "none", 0, 0, _("No text is read in pictures: MMSITE_TEXT_READER is “none”."))
 
 
 def _problems() -> dict[str, str]:
