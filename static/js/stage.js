@@ -27,13 +27,14 @@ stage.addEventListener("touchend", (event) => {
 
 // The picture is another one once the work on it is done: see live.js.
 let known = null;
+let isWantedStill = stillness.matches;
 
 function meet() {
   const [picture, button] = [stage.querySelector("img"), stage.querySelector("[data-do=still]")];
   if (!button || picture === known) return;
   known = picture;
   button.hidden = false;
-  if (stillness.matches) holdFromTheBeginning(picture, button);
+  if (isWantedStill) holdFromTheBeginning(picture, button);
 }
 
 // Without this script, the page shows a thumbnail to whoever wants little motion.
@@ -41,15 +42,18 @@ function holdFromTheBeginning(picture, button) {
   const copy = new Image();
   copy.src = picture.getAttribute("src");
   copy.decode().then(() => {
-    if (!picture.isConnected) return;
+    if (!picture.isConnected || !isWantedStill || isHeld(stage)) return;
     hold(stage, button, copy);
-    stage.querySelector("picture > source")?.remove();
   }, () => {});
 }
 
 stage.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do=still]");
-  if (button) isHeld(stage) ? go(stage, button) : hold(stage, button);
+  if (!button) return;
+  isWantedStill = !isHeld(stage);
+  if (isWantedStill) return hold(stage, button);
+  stage.querySelector("picture > source")?.remove();
+  go(stage, button);
 });
 
 new MutationObserver(meet).observe(stage, { childList: true });

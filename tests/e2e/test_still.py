@@ -30,6 +30,16 @@ if (isShown(picture) || !isShown(frame) || frame.getAttribute("aria-label") !== 
 const [r, g, b] = frame.getContext("2d").getImageData(frame.width / 2, frame.height / 2, 1, 1).data;
 return r > 150 && b < 100 ? "red" : b > 150 && r < 100 ? "blue" : `${r},${g},${b}`;
 """
+RENEW = """
+const stage = document.querySelector(".stage");
+const fresh = stage.cloneNode(true);
+fresh.querySelector("canvas").remove();
+delete fresh.querySelector("img").dataset.held;
+const button = fresh.querySelector("[data-do=still]");
+button.hidden = true;
+button.setAttribute("aria-pressed", "false");
+stage.replaceChildren(...fresh.childNodes);
+"""
 LITTLE_MOTION = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
 
 
@@ -80,6 +90,16 @@ def test_an_animation_is_held_and_goes_on(browser: Chrome, live_server: Any, ani
         sees(browser, "red")
         assert press(browser) == "false"
         sees(browser, "moves")
+
+
+def test_it_stays_held_when_the_page_renews_it(browser: Chrome, live_server: Any, animation: Image) -> None:
+    sign_in(browser, live_server.url, "ada")
+    browser.get(live_server.url + animation.get_absolute_url())
+    sees(browser, "moves")
+    press(browser)
+    browser.execute_script(RENEW)  # as live.js does when the work on it is done
+    sees(browser, "red")
+    assert press(browser) == "false"
 
 
 @pytest.mark.usefixtures("little_motion")
