@@ -74,10 +74,10 @@ function join(part, rel) {
   grid[rel === "next" ? "append" : "prepend"](...cards);
 }
 
-// Coming back: as many pages as there were, and the place.
+// Coming back, which the lightbox may do by a reload: as many pages as there were, and the place.
 async function restore() {
   const saved = history.state?.endless;
-  if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward" || !saved) return;
+  if (!["back_forward", "reload"].includes(performance.getEntriesByType("navigation")[0]?.type) || !saved) return;
   for (const rel of saved.brought) if (!(await bring(rel))) break;
   scrollTo({ top: saved.place, behavior: "instant" });
 }

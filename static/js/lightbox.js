@@ -17,6 +17,8 @@ let shown = null; // the link of the picture that is shown
 let opener = null;
 let timer = null;
 let wanted = false; // the next page of the grid, to go on with
+const addressOfPage = () => location.pathname + location.search;
+const ownAddress = addressOfPage(); // of the page below the pictures
 
 // What was open before a reload isn't: its address is that of a page of its own now, to which closing comes back.
 if (history.state?.lightbox !== undefined) history.replaceState({ ...history.state, lightbox: undefined }, "");
@@ -114,7 +116,7 @@ function closed() {
 }
 
 addEventListener("popstate", () => {
-  if (history.state?.lightbox === undefined) return closed();
+  if (history.state?.lightbox === undefined) return addressOfPage() === ownAddress ? closed() : location.reload(); // to another
   const again = links().find((link) => link.href === location.href);
   if (!again) location.reload(); // it isn't in the grid any more, or not yet
   else if (dialog.open) show(again);

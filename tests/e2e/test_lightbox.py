@@ -8,6 +8,7 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from bench.browser import DESKTOP
 from tests.e2e.viewing import library_of
 from tests.e2e.waiting import patiently, scroll_to
 
@@ -85,3 +86,22 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     press(browser, Keys.ESCAPE)
     patiently(browser).until(lambda page: not is_open(page))
     assert browser.current_url == pages[1]
+
+
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
+def test_back_leads_to_the_grid_from_wherever_the_picture_led(browser: Chrome, site: str, tmp_path: Path) -> None:
+    library_of(browser, site, "wayfarer", tmp_path, [datetime(2023, 7, day, tzinfo=UTC) for day in (1, 2)])
+    details = "document.querySelector('[data-details]').click()"
+    for leave in (lambda: browser.execute_script(details), browser.refresh):
+        browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")[0].click()
+        patiently(browser).until(is_open)
+        leave()
+        patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
+        browser.back()
+        patiently(browser).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".grid .card > a")) == 2)
+        assert browser.current_url == f"{site}/"
+        assert not is_open(browser)
+        browser.forward()
+        patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
+        browser.back()
+        patiently(browser).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".grid .card > a")) == 2)
