@@ -24,7 +24,7 @@ from gallery.exceptions import UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import User
 from gallery.wording import grouped
-from outbound import Address, Kind, NoAnswer, ask, parse
+from outbound import Kind, NoAnswer, ask, parse
 from outbound.addresses import PORTS
 
 MOST_REDIRECTS = 3
@@ -84,20 +84,14 @@ def fetched(url: str) -> Iterator[tuple[IO[bytes], str]]:
         _slots.release()
 
 
-def fetchable(url: str) -> Address:
-    """An address that may be fetched. Raises UploadRefused for one that may not, and NoAnswer for what is none."""
-    address = parse(url)
-    if address.had_user:
-        raise UploadRefused(_("An address with a password in it is not fetched."))
-    if address.port != PORTS[address.scheme]:  # others belong to services that are no business of a picture's
-        raise NoAnswer(Kind.UNUSUAL_PORT)
-    return address
-
-
 def _fetch(url: str, file: IO[bytes], *, most: int) -> str:
     end = monotonic() + SECONDS
     for __ in range(MOST_REDIRECTS + 1):
-        address = fetchable(url)
+        address = parse(url)
+        if address.had_user:
+            raise UploadRefused(_("An address with a password in it is not fetched."))
+        if address.port != PORTS[address.scheme]:  # others belong to services that are no business of a picture's
+            raise NoAnswer(Kind.UNUSUAL_PORT)
         with ask(address, headers=HEADERS, within=end - monotonic(), patience=PATIENCE) as answer:
             if answer.leads_to:
                 url = answer.leads_to

@@ -7,8 +7,7 @@ anew.
 
 | module | its part |
 |---|---|
-| addresses | what an address says, and which numbers are public |
-| resolving | the numbers behind a name |
+| addresses | what an address says, and which numbers stand behind its host |
 | asking | one request and its answer, under one deadline for everything |
 | exceptions | why there is no answer |
 """

@@ -1,7 +1,12 @@
-"""What an address says, and which numbers are public."""
+"""What an address says, and which numbers, all of them public, stand behind its host."""
 
+import socket
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from threading import BoundedSemaphore, Thread
+from typing import Any
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -9,7 +14,9 @@ from urllib3.util import parse_url
 from outbound.exceptions import Kind, NoAnswer
 
 PORTS = {"http": 80, "https": 443}
+USUAL_PORTS = {80, 443, 8080, 8443}
 _LONGEST = 4_000
+_free = BoundedSemaphore(64)  # of names that are looked up at once
 
 # What is not reachable from everywhere, or deprecated, and multicast:
 # https://www.iana.org/assignments/iana-ipv4-special-registry. `IPv4Address.is_global` lacks some of it.
@@ -64,6 +71,45 @@ def parse(text: str) -> Address:
         raise NoAnswer(Kind.BAD_ADDRESS, text[:200])
     port = PORTS[url.scheme] if url.port is None else url.port
     return Address(url.scheme, host, port, url.request_uri, had_user=url.auth is not None)
+
+
+def public_numbers(address: Address, *, allow_private: bool, seconds: float) -> list[str]:
+    """The numbers of a host, all of which may be asked. Raises NoAnswer, and TimeoutError after so many seconds.
+
+    The one seam at which tests, whose servers are on this machine, put an answer of their own.
+    """
+    try:
+        numbers = _look_up(address, seconds)
+    except socket.gaierror as error:
+        raise NoAnswer(Kind.NO_SUCH_HOST, address.host, again=error.errno == socket.EAI_AGAIN) from error
+    if allow_private:
+        return numbers
+    for number in numbers:
+        if not is_public(number):
+            raise NoAnswer(Kind.PRIVATE_ADDRESS, f"{address.origin} is {number}")
+    if address.port not in USUAL_PORTS:
+        raise NoAnswer(Kind.UNUSUAL_PORT, address.origin)
+    return numbers
+
+
+def _look_up(address: Address, seconds: float) -> list[str]:
+    """Nothing cuts `getaddrinfo`, so a thread waits for it; there are only so many. It ends when the system's resolver
+    gives up: after half a minute where no server answers."""
+    end = time.monotonic() + seconds
+    found: Future[list[Any]] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  it is raised where it is waited for
+            found.set_exception(error)
+        finally:
+            _free.release()
+
+    if not _free.acquire(timeout=seconds):
+        raise TimeoutError
+    Thread(target=look, name="resolver", daemon=True).start()
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found.result(end - time.monotonic())))
 
 
 def is_public(number: str) -> bool:

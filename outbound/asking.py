@@ -7,27 +7,20 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import urljoin
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 from urllib3.response import HTTPResponse
 
-from outbound import resolving
+from outbound import addresses
 from outbound.addresses import Address
 from outbound.exceptions import Kind, NoAnswer
 
 _PIECE = 64 << 10
 _TRIED = 3  # numbers of a host that has several
-_REDIRECTS = {
-    HTTPStatus.MOVED_PERMANENTLY,
-    HTTPStatus.FOUND,
-    HTTPStatus.SEE_OTHER,
-    HTTPStatus.TEMPORARY_REDIRECT,
-    HTTPStatus.PERMANENT_REDIRECT,
-}
+_REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Answer:
@@ -74,43 +67,42 @@ def ask(
     clock = _Clock(within, patience)
     with ExitStack() as stack:
         with clock.watching():
-            numbers = resolving.public_numbers(address, allow_private=allow_private, seconds=clock.total_left())
-            wire = stack.enter_context(_connected(address, numbers[:_TRIED], clock))
+            numbers = addresses.public_numbers(address, allow_private=allow_private, seconds=clock.total_left())
             connection = HTTPConnection(address.host, address.port)
-            stack.callback(connection.close)
-            connection.sock = cast(socket.socket, _Timed(wire, clock))
+            connection.sock = cast(socket.socket, _Wire(_connected(address, numbers[:_TRIED], clock, stack), clock))
             # Pictures are compressed already; some hosts send gzip all the same.
             headers = {"Host": address.authority, "Accept-Encoding": "identity", **headers}
             connection.request(method, address.target, body=body, headers=headers, preload_content=False)
-            response = connection.getresponse()
-            stack.callback(response.close)
-        yield Answer(address, response, clock)
+            answer = Answer(address, connection.getresponse(), clock)
+        yield answer
 
 
-@contextmanager
-def _connected(address: Address, numbers: list[str], clock: "_Clock") -> Iterator[socket.socket]:
+def _connected(address: Address, numbers: list[str], clock: "_Clock", stack: ExitStack) -> socket.socket:
     """A connection to the first of a host's numbers that takes one, each of which has its share of the time."""
-    with ExitStack() as stack:
-        for left, number in zip(range(len(numbers), 0, -1), numbers, strict=True):
-            wire = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in number else socket.AF_INET))
-            wire.settimeout(min(clock.left(), clock.total_left() / left))
-            try:
-                wire.connect((number, address.port))
-                break
-            except TimeoutError:
-                if left == 1:
-                    raise
-            except OSError as error:
-                if left == 1:
-                    raise NoAnswer(Kind.NO_CONNECTION, str(error)[:200], again=True) from error
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.scheme == "https":
-            context = ssl.create_default_context()
-            context.set_alpn_protocols(["http/1.1"])
-            wire.settimeout(clock.left())
-            # The name is still what the certificate must be for.
-            wire = stack.enter_context(context.wrap_socket(wire, server_hostname=address.host))
-        yield wire
+    for left, number in zip(range(len(numbers), 0, -1), numbers, strict=True):
+        sock = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in number else socket.AF_INET))
+        sock.settimeout(min(clock.left(), clock.total_left() / left))
+        try:
+            sock.connect((number, address.port))
+            break
+        except TimeoutError:
+            if left == 1:
+                raise
+        except OSError as error:
+            if left == 1:
+                raise NoAnswer(Kind.NO_CONNECTION, _detail(error), again=True) from error
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if address.scheme == "https":
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        sock.settimeout(clock.left())
+        # The name is still what the certificate must be for.
+        sock = stack.enter_context(context.wrap_socket(sock, server_hostname=address.host))
+    return sock
+
+
+def _detail(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _joined(address: Address, location: str) -> str:
@@ -141,28 +133,24 @@ class _Clock:
         """Has exceptions of urllib3, http.client and the socket say why there is no answer."""
         try:
             yield
-        except (HTTPError, http.client.HTTPException, OSError) as error:
-            raise self._reason(error) from error
-
-    def _reason(self, error: Exception) -> NoAnswer:
-        detail = f"{type(error).__name__}: {error}"[:200]
-        if isinstance(error, (ReadTimeoutError, TimeoutError)):
+        except (ReadTimeoutError, TimeoutError) as error:
             if time.monotonic() >= self._end:
-                return NoAnswer(Kind.TOO_SLOW, f"more than {self._within:g} s in all")
-            return NoAnswer(Kind.TIMEOUT, f"nothing for {self._patience:g} s", again=True)
-        if isinstance(error, (ssl.SSLError, SSLError)):
-            return NoAnswer(Kind.UNSAFE_CONNECTION, detail)
-        if isinstance(error, (http.client.IncompleteRead, ProtocolError, OSError)):
-            return NoAnswer(Kind.CONNECTION_BROKE, detail, again=True)
-        return NoAnswer(Kind.BAD_ANSWER, detail)
+                raise NoAnswer(Kind.TOO_SLOW, f"more than {self._within:g} s in all") from error
+            raise NoAnswer(Kind.TIMEOUT, f"nothing for {self._patience:g} s", again=True) from error
+        except (ssl.SSLError, SSLError) as error:
+            raise NoAnswer(Kind.UNSAFE_CONNECTION, _detail(error)) from error
+        except (http.client.IncompleteRead, ProtocolError, OSError) as error:
+            raise NoAnswer(Kind.CONNECTION_BROKE, _detail(error), again=True) from error
+        except (HTTPError, http.client.HTTPException) as error:
+            raise NoAnswer(Kind.BAD_ANSWER, _detail(error)) from error
 
 
-class _Timed:
+class _Wire(socket.SocketIO):
     """A socket as http.client uses one: every wait is cut to what is left, so that no drip outlasts the deadline."""
 
     def __init__(self, sock: socket.socket, clock: _Clock) -> None:
-        self._sock = sock
-        self._clock = clock
+        super().__init__(sock, "rb")
+        self._socket, self._clock = sock, clock
 
     def settimeout(self, _: Any) -> None:
         """The clock knows better than urllib3."""
@@ -170,29 +158,15 @@ class _Timed:
     def sendall(self, data: Any) -> None:
         rest = memoryview(data)
         while rest:
-            self._sock.settimeout(self._clock.left())
-            rest = rest[self._sock.send(rest) :]
+            self._socket.settimeout(self._clock.left())
+            rest = rest[self._socket.send(rest) :]
 
-    def makefile(self, mode: str, *_: Any) -> IO[bytes]:
-        return io.BufferedReader(_Reader(self._sock, self._clock))
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, clock: _Clock) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._clock = clock
-
-    def readable(self) -> bool:
-        return True
+    def makefile(self, *_: Any) -> io.BufferedReader:
+        return io.BufferedReader(self)
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._clock.left())
-        return self._raw.readinto(buffer)
+        self._socket.settimeout(self._clock.left())
+        return super().readinto(buffer)
 
     def close(self) -> None:
-        self._raw.close()
-        super().close()
+        """Not yet: http.client closes before the body came. `ask` does it."""

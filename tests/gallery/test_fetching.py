@@ -12,7 +12,7 @@ from django.test import Client
 import outbound
 from gallery import fetching
 from gallery.models import AuditEntry, Image, User
-from outbound import addresses, resolving
+from outbound import addresses
 from tests.gallery.making import encode, plain
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -79,12 +79,12 @@ def web(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[str]:
     thread.start()
     Web.asked.clear()
     Web.hold.clear()
-    look_up = resolving.public_numbers
+    look_up = addresses.public_numbers
 
     def numbers(address: outbound.Address, **how: Any) -> list[str]:
         return ["127.0.0.1"] if address.host == "example.org" else look_up(address, **how)
 
-    monkeypatch.setattr(resolving, "public_numbers", numbers)
+    monkeypatch.setattr(addresses, "public_numbers", numbers)
     monkeypatch.setitem(addresses.PORTS, "http", server.server_address[1])
     settings.URL_IMPORT = True
     yield "http://example.org"

@@ -18,7 +18,7 @@ from ml.datasets.collect.pictures import Picture
 from ml.datasets.collect.robots import Robots
 from ml.datasets.collect.turns import Turns
 from ml.errors import UsageError
-from outbound import resolving
+from outbound import addresses
 from tests.ml.picture_server import PictureServer, picture, serve
 
 QUICK: dict[str, Any] = {
@@ -144,7 +144,7 @@ def test_what_is_no_address(url: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1"])
 def test_this_machine_is_not_asked_unless_told(server: PictureServer, host: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(resolving, "USUAL_PORTS", {server.server_port})
+    monkeypatch.setattr(addresses, "USUAL_PORTS", {server.server_port})
     assert reason(f"http://{host}:{server.server_port}/1.jpg", allow_private=False) == "private address"
     assert not server.asked
 
@@ -155,8 +155,8 @@ def test_an_unusual_port_is_not_asked_unless_told() -> None:
 
 
 def test_a_redirect_to_a_private_address_is_not_followed(server: PictureServer, monkeypatch: Any) -> None:
-    monkeypatch.setattr(resolving, "USUAL_PORTS", {server.server_port})
-    monkeypatch.setattr(resolving, "is_public", lambda number: number == "127.0.0.1")  # this server counts as public
+    monkeypatch.setattr(addresses, "USUAL_PORTS", {server.server_port})
+    monkeypatch.setattr(addresses, "is_public", lambda number: number == "127.0.0.1")  # this server counts as public
     target = f"http://127.0.0.2:{server.server_port}/1.jpg"
     assert reason(f"{server.url}/to?address={target}", allow_private=False) == "private address"
     assert server.asked["/1.jpg"] == 0

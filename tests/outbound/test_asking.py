@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from outbound import Answer, Kind, NoAnswer, ask, parse, resolving
+from outbound import Answer, Kind, NoAnswer, addresses, ask, parse
 from tests.ml.picture_server import PictureServer, picture, serve
 
 LOCAL = "127.0.0.1"
@@ -68,7 +68,7 @@ class TestWhoIsAsked:
     )
     def test_this_machine_by_other_names(self, server: PictureServer, host: str, monkeypatch: Any) -> None:
         """Whatever the system makes of a name is what is judged."""
-        monkeypatch.setattr(resolving, "USUAL_PORTS", {server.server_port})
+        monkeypatch.setattr(addresses, "USUAL_PORTS", {server.server_port})
         url = f"http://{host}:{server.server_port}/1.jpg"
         assert kind(url, allow_private=False) in (Kind.PRIVATE_ADDRESS, Kind.NO_SUCH_HOST)
         assert not server.asked
@@ -133,7 +133,7 @@ class TestTime:
             return []
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        monkeypatch.setattr(resolving, "_free", threading.BoundedSemaphore(1))
+        monkeypatch.setattr(addresses, "_free", threading.BoundedSemaphore(1))
         try:
             assert kind("http://pictures.test/", within=0.1) == Kind.TOO_SLOW
             assert kind("http://pictures.test/", within=0.1) == Kind.TOO_SLOW, "where too many wait already"

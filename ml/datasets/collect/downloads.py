@@ -122,9 +122,9 @@ class Downloads:
         """One request of a job, whose answer ends it or leads on. Says how long to leave the host alone."""
         delay = self._robots.check(job.address) if self._robots else 0.0
         job.visited.add(str(job.address))
-        answer = request.get(job.address, self._limits, max_bytes=self._limits.max_bytes)
+        answer, body = request.get(job.address, self._limits, max_bytes=self._limits.max_bytes)
         if answer.status == 200:
-            self._results.put((job.wish, pictures.check(answer.body, self._limits)))
+            self._results.put((job.wish, pictures.check(body, self._limits)))
         elif answer.leads_to:
             self._follow(job, parse(answer.leads_to))
         else:

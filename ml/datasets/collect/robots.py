@@ -60,11 +60,11 @@ class Robots:
     def _fetch(self, address: Address) -> str:
         where = request.parse(address.origin + "/robots.txt")
         for _ in range(_REDIRECTS + 1):
-            answer = request.get(where, self._limits, max_bytes=_MAX_BYTES)
+            answer, body = request.get(where, self._limits, max_bytes=_MAX_BYTES)
             if answer.leads_to:
                 where = request.parse(answer.leads_to)
             elif answer.status == 200:
-                return answer.body.decode("utf-8", "replace")
+                return body.decode("utf-8", "replace")
             elif 400 <= answer.status < 500 and answer.status != 429:
                 return ""
             else:
