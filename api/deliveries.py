@@ -13,7 +13,7 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from api.models_webhooks import Webhook, WebhookDelivery
@@ -26,8 +26,12 @@ ATTEMPTS = len(WAITS) + 1
 # A webhook is paused when so many deliveries in a row were given up.
 MOST_FAILURES = 10
 AT_ONCE = 8  # requests; threads wait for servers, and touch no database
-SLICE_SECONDS = 10.0  # that pictures may have to wait
-SECONDS = 5.0  # that one request may take in all
+# Pictures wait for both together at most: requests begin during the one, and each takes the other in all.
+SLICE_SECONDS = 2.0
+SECONDS = 5.0
+# How long a webhook that doesn't answer, or says "not now", is left alone, whatever it is to be told.
+REST = timedelta(minutes=1)
+NOT_NOW = (None, 429, 502, 503, 504)
 PRUNED_AT_ONCE = 5_000
 
 GONE = HTTPStatus.GONE
@@ -61,13 +65,11 @@ class _Outcome:
 
 def any_due() -> bool:
     """Whether something is to be sent now."""
-    return WebhookDelivery.objects.filter(
-        state=State.PENDING, due_at__lte=timezone.now(), webhook__is_active=True
-    ).exists()
+    return _due().exists()
 
 
 def deliver_some() -> int:
-    """Sends what is due, a few at a time and for SLICE_SECONDS at most; how many attempts that were."""
+    """Sends what is due, a few at a time and for a few seconds at most; how many attempts that were."""
     end, sent = monotonic() + SLICE_SECONDS, 0
     while monotonic() < end and any_due() and (claimed := _claim()):
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool:
@@ -93,13 +95,22 @@ def signature(secret: str, *, message_id: str, timestamp: int, body: bytes) -> s
     return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
 
 
-def _claim() -> list[WebhookDelivery]:
-    """The next few: their attempt is counted, and the next one set, before they are sent."""
+def _due() -> QuerySet[WebhookDelivery]:
     now = timezone.now()
-    due = WebhookDelivery.objects.filter(state=State.PENDING, due_at__lte=now, webhook__is_active=True)
+    is_awake = Q(webhook__rests_until=None) | Q(webhook__rests_until__lte=now)
+    return WebhookDelivery.objects.filter(is_awake, state=State.PENDING, due_at__lte=now, webhook__is_active=True)
+
+
+def _claim() -> list[WebhookDelivery]:
+    """The next few: their attempt is counted, and the next one set, before they are sent. Webhooks have equal shares;
+    chance says which are next, so that none waits behind the thousands of another."""
+    now, due = timezone.now(), _due()
     with transaction.atomic():
-        rows = due.order_by("due_at", "id").select_for_update(skip_locked=True, of=("self",))[:AT_ONCE]
-        claimed = list(rows.select_related("webhook"))
+        webhooks = list(Webhook.objects.filter(pk__in=due.values("webhook")).order_by("?")[:AT_ONCE])
+        claimed: list[WebhookDelivery] = []
+        for webhook in webhooks:
+            rows = due.filter(webhook=webhook).order_by("due_at", "id").select_related("webhook")
+            claimed += rows.select_for_update(skip_locked=True, of=("self",))[: AT_ONCE // len(webhooks)]
         for delivery in claimed:
             delivery.attempts += 1
             wait = WAITS[min(delivery.attempts, len(WAITS)) - 1]
@@ -142,11 +153,13 @@ def _record(delivery: WebhookDelivery, outcome: _Outcome) -> None:
     is_over = outcome.is_fine or outcome.status == GONE or delivery.attempts >= ATTEMPTS
     state = State.DELIVERED if outcome.is_fine else State.FAILED if is_over else State.PENDING
     with transaction.atomic():
+        webhook = Webhook.objects.filter(pk=delivery.webhook_id)
+        if outcome.status in NOT_NOW:
+            webhook.update(rests_until=timezone.now() + REST)
         held = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts)
         finished_at = timezone.now() if is_over else None
         if not held.update(state=state, status=outcome.status, error=outcome.error, finished_at=finished_at):
             return
-        webhook = Webhook.objects.filter(pk=delivery.webhook_id)
         if outcome.is_fine:
             webhook.exclude(failures=0).update(failures=0)
         elif outcome.status == GONE:

@@ -84,7 +84,8 @@ def webhook_change(
     if is_active is not None:
         webhook.is_active = is_active
         webhook.failures, webhook.note = 0, ""
-    webhook.save(update_fields=["url", "events", "is_active", "failures", "note"])
+    webhook.rests_until = None
+    webhook.save(update_fields=["url", "events", "is_active", "failures", "note", "rests_until"])
     if is_active:
         transaction.on_commit(get_pipeline().wake, robust=True)
     return webhook
@@ -116,7 +117,7 @@ def webhook_ping(*, webhook: Webhook) -> WebhookDelivery:
         key=f"ping:{uuid4()}",
         payload=_payload(Webhook.PING, {"webhook": str(webhook.uuid)}),
     )
-    transaction.on_commit(get_pipeline().wake, robust=True)
+    _ask_again(webhook.pk)
     return delivery
 
 
@@ -125,8 +126,14 @@ def delivery_again(*, delivery: WebhookDelivery) -> WebhookDelivery:
     delivery.state, delivery.attempts, delivery.due_at = WebhookDelivery.State.PENDING, 0, timezone.now()
     delivery.finished_at, delivery.error = None, ""
     delivery.save(update_fields=["state", "attempts", "due_at", "finished_at", "error"])
-    transaction.on_commit(get_pipeline().wake, robust=True)
+    _ask_again(delivery.webhook_id)
     return delivery
+
+
+def _ask_again(webhook_id: int) -> None:
+    """Somebody waits to see whether it answers."""
+    Webhook.objects.filter(pk=webhook_id).update(rests_until=None)
+    transaction.on_commit(get_pipeline().wake, robust=True)
 
 
 # What happened. Each is called in the transaction in which it did, and makes one statement where nobody listens.

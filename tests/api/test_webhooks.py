@@ -1,6 +1,7 @@
 """Webhooks: made, told, signed, sent again; by the API, on their page, and by the worker."""
 
 import re
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ def webhook(user: User, receiver: Receiver) -> Webhook:
 
 def let_time_pass() -> None:
     WebhookDelivery.objects.filter(state="pending").update(due_at=timezone.now())
+    Webhook.objects.update(rests_until=timezone.now())
 
 
 def states() -> list[str]:
@@ -304,6 +306,47 @@ class TestSending:
         webhooks.webhook_ping(webhook=webhook)
         deliveries.deliver_some()
         assert WebhookDelivery.objects.get().error == "The host doesn't take the connection."
+
+    def test_one_that_is_slow_costs_a_moment_and_then_rests(
+        self, user: User, webhook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(deliveries, "SECONDS", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            slow = webhooks.webhook_create(owner=user, url=url, events=EVERYTHING).webhook
+            webhooks.webhook_ping(webhook=slow)
+            assert deliveries.deliver_some() == 1
+            assert WebhookDelivery.objects.get().error == "The host didn't answer in time."
+            told = {"webhook": slow, "event": "image.ready", "payload": {"type": "image.ready"}}
+            WebhookDelivery.objects.bulk_create(WebhookDelivery(**told, key=str(n)) for n in range(20))
+            assert not deliveries.any_due(), "what happens meanwhile waits"
+            webhooks.webhook_ping(webhook=webhook)
+            assert deliveries.deliver_some() == 1
+            assert receiver.events == ["ping"], "and holds up nobody else"
+            let_time_pass()
+            assert deliveries.deliver_some() == deliveries.AT_ONCE, "once more, and no more often"
+            webhooks.webhook_ping(webhook=slow)
+            assert deliveries.any_due(), "somebody waits to see whether it answers"
+
+    @pytest.mark.parametrize(("status", "rests"), [(204, False), (400, False), (500, False), (429, True), (503, True)])
+    def test_not_now_is_taken_at_its_word(self, webhook: Webhook, receiver: Receiver, status: int, rests: bool) -> None:
+        receiver.status = status
+        webhooks.webhook_ping(webhook=webhook)
+        deliveries.deliver_some()
+        webhook.refresh_from_db()
+        assert (webhook.rests_until is not None) == rests
+        assert webhooks.webhook_change(webhook=webhook, url=webhook.url).rests_until is None
+
+    def test_webhooks_have_equal_shares(
+        self, user: User, webhook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+        for _ in range(5):
+            webhooks.webhook_ping(webhook=webhook)
+        other = webhooks.webhook_create(owner=user, url=f"{receiver.url}-2", events=EVERYTHING).webhook
+        webhooks.webhook_ping(webhook=other)
+        assert deliveries.deliver_some() == 6
+        assert {each.path for each in receiver.received[:2]} == {"/hook", "/hook-2"}
 
     def test_old_deliveries_are_forgotten(self, webhook: Webhook) -> None:
         old, _ = webhooks.webhook_ping(webhook=webhook), webhooks.webhook_ping(webhook=webhook)
