@@ -14,6 +14,7 @@ PROBLEM = {
     "description": "What went wrong.",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+PIECE = "application/offset+octet-stream"
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "Problem details (RFC 9457).",
@@ -72,6 +73,9 @@ def say_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             operation["responses"].setdefault("default", PROBLEM)
             for answer in operation["responses"].values():
                 answer.setdefault("description", "")
+            body = operation.get("requestBody", {})
+            if PIECE in body.get("content", {}):  # which drf-spectacular takes for optional
+                body["required"] = True
     return result
 
 
@@ -87,7 +91,8 @@ class _NameSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        schema = {"type": "string", "maxLength": self.target.max_length}
+        longest = self.target.max_length
+        schema = {"type": "string"} if longest is None else {"type": "string", "maxLength": longest}
         return schema if self.target.allow_blank else {**schema, "pattern": self.target.pattern}
 
 

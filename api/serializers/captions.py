@@ -50,7 +50,7 @@ class CaptionWishSerializer(serializers.Serializer[Any]):
     """A caption in a person's words."""
 
     text = Text(max_length=Caption.LONGEST)
-    before = serializers.CharField(
+    before = Text(
         required=False, allow_blank=True, allow_null=True, default=None, trim_whitespace=False, help_text=BEFORE
     )
 
@@ -65,7 +65,7 @@ class JudgementOfCaptionSerializer(serializers.Serializer[Any]):
         help_text="`choose`: the picture has it from now on. Of a model's alone: `approve` as well says that it is "
         "right, `reject` takes it away, `reopen` makes it current as if nobody had judged it.",
     )
-    before = serializers.CharField(
+    before = Text(
         required=False, allow_blank=True, allow_null=True, default=None, trim_whitespace=False, help_text=BEFORE
     )
 

@@ -13,6 +13,7 @@ from search.query.terms import FIELDS, HEAVIEST, LIGHTEST, LONGEST_TEXT, MOST_PA
 
 MOST_HITS = 100
 DEFAULT_HITS = 24
+CURSOR = r"^[A-Za-z0-9_-]+$"
 WEIGHT = "How much it counts."
 SIGNS: dict[str, Sign] = {"any": "", "all": "+", "none": "-"}
 
@@ -21,7 +22,9 @@ class SearchParameters(Query):
     """How to answer a search."""
 
     limit = Number(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS, help_text="Hits on a page.")
-    cursor = serializers.CharField(required=False, max_length=100, help_text="`next_cursor` of the page before.")
+    cursor = serializers.RegexField(
+        CURSOR, required=False, max_length=100, help_text="`next_cursor` of the page before."
+    )
     explain = Flag(required=False, default=False, help_text="Say of each hit why it was found.")
     fields = FieldChoice(ImageSerializer)  # type: ignore[assignment]  # a field, which REST framework takes off
 
@@ -87,7 +90,9 @@ class SearchWishSerializer(serializers.Serializer[Any]):
     unlike = _some(LikeSerializer(), "Pictures that hits should not look like.")
     filters = _some(FilterSerializer(), "What hits must be.")
     limit = Number(min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS, help_text="Hits on a page.")
-    cursor = serializers.CharField(required=False, max_length=100, help_text="`next_cursor` of the page before.")
+    cursor = serializers.RegexField(
+        CURSOR, required=False, max_length=100, help_text="`next_cursor` of the page before."
+    )
     explain = Flag(default=False, help_text="Say of each hit why it was found.")
 
 
@@ -99,8 +104,8 @@ class SearchByPictureSerializer(Form):
         required=False, allow_blank=True, default="", max_length=LONGEST_TEXT, help_text="As in the search box."
     )
     limit = Number(required=False, min_value=1, max_value=MOST_HITS, default=DEFAULT_HITS)
-    cursor = serializers.CharField(
-        required=False, allow_blank=True, max_length=100, help_text="`next_cursor`, with the picture again."
+    cursor = serializers.RegexField(
+        CURSOR, required=False, allow_blank=True, max_length=100, help_text="`next_cursor`, with the picture again."
     )
     explain = Flag(required=False, default=False)
 

@@ -12,10 +12,11 @@ from rest_framework.reverse import reverse
 
 from api import problems
 from api.base import ApiView, person_of
+from api.schema import PIECE
 from api.serializers.uploads import UploadSerializer, UploadsSerializer
 from gallery import tus
 
-BINARY = {"application/offset+octet-stream": {"type": "string", "format": "binary"}}
+BINARY = {PIECE: {"type": "string", "format": "binary"}}
 CODES = {404: "not_found", 409: "conflict", 410: "gone", 412: "protocol", 413: "refused", 415: "unsupported_media_type"}
 
 
