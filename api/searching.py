@@ -65,9 +65,9 @@ def offset_of(cursor: str) -> int:
 def represent(
     request: Request, result: SearchResult, *, offset: int, explain: bool, has_picture: bool, fields: Any = None
 ) -> dict[str, Any]:
-    """A result as SearchSerializer describes it. Three SQL statements more than the search itself took."""
+    """A result as SearchSerializer describes it. Four SQL statements more than the search itself took."""
     hits = result.hits
-    prefetch_related_objects([hit.image for hit in hits], "owner", "tags")
+    prefetch_related_objects([hit.image for hit in hits], "owner", "stages", "tags")
     images = only(represent_images(request, [hit.image for hit in hits]), fields)
     query, today = result.query, timezone.localdate()
     following = offset + len(hits)
