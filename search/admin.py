@@ -21,7 +21,7 @@ from gallery.admin import ReadOnlyAdmin, ThumbnailMixin, page_asking
 from gallery.models import User
 from gallery.wording import grouped
 from ml.errors import ModelError
-from search import versions
+from search import selectors, versions
 from search.exceptions import SearchError, VersionRefused
 from search.models import CaptionEmbedding, Embedding, IndexCursor, Judgement, ModelVersion
 from search.progress import Progress, progress_of
@@ -237,6 +237,16 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         can_roll_back = self.has_operate_permission(request) and versions.previous_version() is not None
         return super().changelist_view(request, {**(extra_context or {}), "can_roll_back": can_roll_back})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With how far all versions are, read at once. How fast is told only of those that are being built."""
+        listed = super().get_changelist_instance(request)
+        coverages = selectors.coverages()
+        for version in listed.result_list:
+            known = coverages.get(version.pk)
+            is_done = known is not None and version.state != ModelVersion.State.BUILDING
+            version.shown_progress = Progress(known) if is_done else progress_of(version, known)
+        return listed
 
     @contextmanager
     def _refusals_told(self, request: HttpRequest) -> Iterator[None]:

@@ -44,9 +44,9 @@ class Progress:
         return about(self.seconds_left)
 
 
-def progress_of(version: ModelVersion) -> Progress:
-    """How far a version is, and how fast it gets on."""
-    return Progress(selectors.coverage(version=version), _rate(version))
+def progress_of(version: ModelVersion, coverage: selectors.Coverage | None = None) -> Progress:
+    """How far a version is, and how fast it gets on. `coverage`, where it is known already."""
+    return Progress(coverage or selectors.coverage(version=version), _rate(version))
 
 
 def _rate(version: ModelVersion) -> float | None:
