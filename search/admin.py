@@ -244,8 +244,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         coverages = selectors.coverages()
         for version in listed.result_list:
             known = coverages.get(version.pk)
-            is_done = known is not None and version.state != ModelVersion.State.BUILDING
-            version.shown_progress = Progress(known) if is_done else progress_of(version, known)
+            if known is None or version.state == ModelVersion.State.BUILDING:
+                version.shown_progress = progress_of(version, known)
+            else:
+                version.shown_progress = Progress(known)
         return listed
 
     @contextmanager
