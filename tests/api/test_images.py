@@ -221,11 +221,9 @@ def test_a_list_takes_few_statements(
 
 def test_as_little_as_is_wanted(api: Api, make_image: MakeImage) -> None:
     image = make_image()
-    whole = api.get(f"images/{image.uuid}/")
     part = api.get(f"images/{image.uuid}/?fields=uuid,caption")
     assert part.json() == {"uuid": str(image.uuid), "caption": ""}
     assert api.get("images/?fields=uuid").json()["results"] == [{"uuid": str(image.uuid)}]
-    assert part["ETag"] == whole["ETag"]
 
 
 def test_what_is_the_owners_alone(api: Api, others_api: Api, nobody: Api, make_image: MakeImage) -> None:
