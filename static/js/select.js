@@ -1,42 +1,21 @@
-// Selecting many pictures: Shift for a range, a press anywhere on a card while one selects, a count, and deeds that
-// leave the page as it is. Without this module the checkboxes and buttons do the same with a page load.
+// What is done with the selected pictures: a count, and deeds that leave the page as it is. Which they are is said in
+// picking.js. Without this module the checkboxes and buttons do the same with a page load.
 
+import { forget, isSelecting, selected } from "./picking.js";
 import { ngettext } from "./words.js";
 
 const form = document.querySelector("[data-selection]");
 const count = document.querySelector("[data-selection-count]");
 const status = document.querySelector("[data-selection-status]");
-let last = null; // where a range begins
 
-const boxes = () => [...document.querySelectorAll(".pick input")];
-const selected = () => boxes().filter((box) => box.checked);
-const isSelecting = () => document.querySelector("[data-selecting]")?.checked || selected().length > 0;
-
-document.addEventListener("click", (event) => {
-  const card = event.target.closest(".card");
-  const box = card?.querySelector(".pick input");
-  if (!box || event.ctrlKey || event.metaKey) return;
-  if (!event.target.closest(".pick")) {
-    if (!isSelecting() && card.querySelector("a")) return;
-    event.preventDefault(); // not to the picture's page, where it has one
-    box.checked = !box.checked;
-  } else if (event.target !== box) {
-    return; // its label: the box gets a click of its own
-  }
-  if (event.shiftKey && last?.isConnected) {
-    const [from, to] = [boxes().indexOf(last), boxes().indexOf(box)].sort((a, b) => a - b);
-    for (const each of boxes().slice(from, to + 1)) each.checked = box.checked;
-  }
-  last = box;
-  tell();
-});
+document.addEventListener("picked", tell);
 
 document.addEventListener("keydown", (event) => {
   const panel = event.target.closest(".selection-panel");
   if (event.key === "Enter" && event.target.matches(".selection-panel input")) {
     event.preventDefault(); // the form's first button is not the one beside this field
     panel.querySelector("button").click();
-  } else if (event.key === "Escape" && (panel || selected().length)) {
+  } else if (event.key === "Escape" && (panel || isSelecting())) {
     if (!panel) return form.reset();
     panel.closest("details").open = false;
     panel.previousElementSibling.focus();
@@ -110,7 +89,7 @@ function offerUndo(address, places) {
 }
 
 function clear() {
-  last = null;
+  forget();
   for (const each of form.querySelectorAll("details")) each.open = false;
   tell();
 }

@@ -35,6 +35,40 @@ def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
     browser.find_element(By.NAME, field).send_keys(text, Keys.ENTER)
 
 
+def picked(browser: Chrome) -> list[int]:
+    """Which of the cards are selected."""
+    read = "return [...document.querySelectorAll('.pick input')].map((box) => box.checked)"
+    return [number for number, is_picked in enumerate(browser.execute_script(read)) if is_picked]
+
+
+def with_shift(browser: Chrome, *keys: str) -> None:
+    ActionChains(browser).key_down(Keys.SHIFT).send_keys(*keys).key_up(Keys.SHIFT).perform()
+
+
+def pick_by_keys_and_drags(browser: Chrome, site: str) -> None:
+    ActionChains(browser).send_keys("s", Keys.SPACE).perform()
+    assert picked(browser) == [0]
+    with_shift(browser, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert picked(browser) == [0, 1, 2]
+    with_shift(browser, Keys.ARROW_LEFT)
+    assert picked(browser) == [0, 1]
+    ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT).perform()
+    with_shift(browser, Keys.SPACE)
+    assert picked(browser) == [0, 1, 2, 3]
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    patiently(browser).until(lambda page: not picked(page))
+
+    first, second, third, fourth = cards(browser)
+    ActionChains(browser).send_keys("s").click_and_hold(second).move_to_element(fourth).move_to_element(third).perform()
+    ActionChains(browser).release().perform()
+    assert picked(browser) == [1, 2]  # as far as it was dragged in the end
+    ActionChains(browser).click_and_hold(first).move_to_element(second).move_to_element(first).release().perform()
+    assert picked(browser) == [0, 1, 2]  # the press that ended it was none
+    assert browser.current_url == f"{site}/"
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    patiently(browser).until(lambda page: not picked(page))
+
+
 def delete_and_undo(browser: Chrome) -> None:
     pick(browser, 0)
     browser.find_element(By.CSS_SELECTOR, "[value=delete]").click()
@@ -69,6 +103,7 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     bar = browser.find_element(By.ID, "selection")
     assert not bar.is_displayed()
 
+    pick_by_keys_and_drags(browser, site)
     pick(browser, 0)
     ActionChains(browser).key_down(Keys.SHIFT).click(cards(browser)[2]).key_up(Keys.SHIFT).perform()
     assert "3 selected" in bar.text
