@@ -44,6 +44,16 @@ list.addEventListener("drop", async (event) => {
   else location.reload(); // to what the album is, or to signing in
 });
 
+// The button that was pressed keeps the focus on the page that comes, so that a picture can go on being moved.
+const PRESSED = "arrange-pressed";
+
+list.addEventListener("submit", (event) => sessionStorage.setItem(PRESSED, event.submitter?.value ?? ""));
+addEventListener("load", () => {
+  const [pressed, item] = [sessionStorage.getItem(PRESSED), document.getElementById(location.hash.slice(1))];
+  sessionStorage.removeItem(PRESSED);
+  if (pressed) item?.querySelector(`button[value="${CSS.escape(pressed)}"]`)?.focus();
+});
+
 // Nothing where the network fails.
 function send(said) {
   return fetch(location.href, { method: "POST", body: said, credentials: "same-origin" }).catch(() => null);
