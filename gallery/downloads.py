@@ -61,12 +61,13 @@ class Download:
         all_originals: bool = False,
         captions: bool = False,
     ) -> None:
-        slots.take()
-        self._is_open = True
+        self._is_open = False
         self._ids, self._viewer_id = image_ids, viewer.pk
         self._originals, self._all_originals = originals, all_originals
         columns = ("title", "caption", "notes") if captions else ()
         self._pieces = archives.stream(self._members(), columns=columns)
+        slots.take()
+        self._is_open = True
 
     def __iter__(self) -> Generator[bytes, None, None]:
         return self._pieces
@@ -77,6 +78,10 @@ class Download:
         if self._is_open:
             self._is_open = False
             slots.give_back()
+
+    def __del__(self) -> None:
+        """Where it never came to be sent: whatever failed on the way, the slot is not lost."""
+        self.close()
 
     def _members(self) -> Iterator[archives.Member]:
         for begin in range(0, len(self._ids), AT_ONCE):

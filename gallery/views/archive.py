@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -81,6 +81,8 @@ def archive_response(
     said: dict[str, Any] = form.cleaned_data if form.is_valid() else {"size": "", "captions": False}
     originals = said["size"] != ArchiveForm.LARGE
     viewer: Viewer = request.user
+    if request.method == "HEAD":
+        return _with_headers(HttpResponse(content_type="application/zip"), title)
     try:
         with transaction.atomic():  # nothing is recorded of what is not sent
             audit.record(viewer, "archive.download", title, pictures=len(image_ids), originals=originals)
@@ -91,7 +93,10 @@ def archive_response(
         response = render(request, "error.html", BUSY, status=503)
         response["Retry-After"] = str(RETRY_SECONDS)
         return response
-    archive = StreamingHttpResponse(download, content_type="application/zip")
+    return _with_headers(StreamingHttpResponse(download, content_type="application/zip"), title)
+
+
+def _with_headers(archive: HttpResponseBase, title: str) -> HttpResponseBase:
     archive["Content-Disposition"] = content_disposition_header(True, f"{_file_name(title)}.zip")
     archive["Cache-Control"] = "private, no-store"
     archive["X-Content-Type-Options"] = "nosniff"

@@ -1,11 +1,15 @@
 """Many pictures as one file: what is in it for whom, and how many are sent at once."""
 
+import gc
 import io
+import logging
 import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 from PIL import Image as PILImage
@@ -130,6 +134,36 @@ def test_a_few_at_once(client: Client, user: User, pictures: list[Image], settin
     assert slots._taken == 0
     with opened(client.get("/archive/")) as archive:
         assert len(archive.namelist()) == 2
+
+
+def test_what_never_came_to_be_sent_takes_no_slot(
+    client: Client,
+    user: User,
+    pictures: list[Image],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*args: Any) -> None:
+        raise DatabaseError("The connection is gone.")
+
+    client.force_login(user)
+    client.raise_request_exception = False
+    monkeypatch.setattr(SessionMiddleware, "process_response", fail)
+    with caplog.at_level(logging.CRITICAL, "django.request"):  # what remembers the error remembers the answer
+        assert client.get("/archive/").status_code == 500
+    client.exc_info = None  # type: ignore[assignment]
+    gc.collect()
+    assert slots._taken == 0
+
+
+def test_asking_for_the_headers_sends_nothing(client: Client, user: User, pictures: list[Image]) -> None:
+    client.force_login(user)
+    response = client.head("/archive/")
+    assert response["Content-Type"] == "application/zip"
+    assert "My pictures.zip" in response["Content-Disposition"]
+    assert not response.streaming
+    assert slots._taken == 0
+    assert not AuditEntry.objects.exists()
 
 
 def test_what_is_missing_spoils_no_other(client: Client, user: User, pictures: list[Image]) -> None:
