@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.failures import failures, work_retry
 from gallery.jobs import Jobs, Scope, jobs
 from gallery.models import User
+from gallery.names import printable
 from gallery.pauses import EVERYTHING, work_pause, work_resume
 from gallery.pipeline import get_pipeline
 from gallery.templatetags.work import step_name, work_summary
@@ -92,7 +94,7 @@ def jobs_pause(request: SignedInRequest) -> HttpResponse:
     """Pauses a step or everything, or with `do=resume`, lets it go on."""
     if not _may(request.user, "change_pause"):
         raise PermissionDenied
-    step = request.POST.get("step", EVERYTHING)
+    step = _step(request.POST)
     what = _("All work") if step == EVERYTHING else _("“%(step)s”") % {"step": step_name(step)}
     if request.POST.get("do") == "resume":
         work_resume(step=step, person=request.user)
@@ -109,19 +111,19 @@ def jobs_pause(request: SignedInRequest) -> HttpResponse:
 def _scope(request: SignedInRequest, asked: Any) -> Scope:
     """What the page is asked to show. `everyone` by those who may not see that shows their own."""
     is_everyones = asked.get("whose") == EVERYONE and _may(request.user, "view_stage")
+    return Scope(owner=None if is_everyones else request.user, step=_step(asked), since=_since(asked))
+
+
+def _since(asked: Any) -> datetime | None:
     try:
         since = parse_datetime(asked.get("since", ""))
-    except ValueError:
-        since = None
-    return Scope(
-        owner=None if is_everyones else request.user,
-        step=_step(asked),
-        since=since if since is not None and is_aware(since) else None,
-    )
+        return since.astimezone(UTC) if since is not None and is_aware(since) else None
+    except (ValueError, OverflowError):  # no date, or one that is none in UTC
+        return None
 
 
 def _step(asked: Any) -> str:
-    return str(asked.get("step", ""))[:20]
+    return printable(asked.get("step", ""))[:20]
 
 
 def _query(scope: Scope) -> str:

@@ -104,6 +104,14 @@ def test_staff_pause_and_resume(
 def test_a_step_that_there_is_not_cannot_be_paused(client: Client, staff: User) -> None:
     client.force_login(staff)
     assert client.post(reverse("jobs-pause"), {"step": "dreams"}).status_code == 404
+    assert client.post(reverse("jobs-pause"), {"step": "dreams", "do": "resume"}).status_code == 302
+
+
+def test_steps_that_no_database_knows(client: Client, staff: User) -> None:
+    client.force_login(staff)
+    page(client, "?step=cap%00tion")
+    for address in ("jobs-pause", "jobs-retry"):
+        assert client.post(reverse(address), {"step": "\0", "do": "resume"}).status_code == 302
 
 
 def test_people_are_told_of_the_pause_where_they_wait(client: Client, staff: User, failed: Image, user: User) -> None:
@@ -142,7 +150,8 @@ def test_what_was_begun_anew_is_shown_by_itself(client: Client, failed: Image, u
     client.force_login(user)
     since = (timezone.now() + timedelta(hours=1)).isoformat().replace("+", "%2B")
     assert "no words" not in page(client, f"?since={since}")
-    assert "no words" in page(client, "?since=yesterday"), "what is no time is passed over"
+    for time in ("yesterday", "2024-02-31T00:00Z", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59-10:00"):
+        assert "no words" in page(client, f"?since={time}"), "what is no time is passed over"
 
 
 def test_the_page_takes_few_statements_however_much_there_is(
