@@ -7,7 +7,6 @@ really read, since everything that an archive says of itself may be a lie.
 import csv
 import io
 import lzma
-import re
 import tempfile
 import zipfile
 import zlib
@@ -21,19 +20,25 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.exceptions import UploadRefused
+from gallery.storage import not_now
 from gallery.wording import grouped
 
 PIECE = 256 << 10
 _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-# Of the list at the archive's end: a name is rarely longer. It is read whole, hence bounded before it is.
-_LIST_BYTES_PER_ENTRY = 600
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Of the list at the archive's end: a name is rarely longer. It is read whole, hence bounded before it is; but so is
+# the archive's comment, and so are pieces of pictures.
+_LIST_BYTES_PER_ENTRY, _LEAST_LIST_BYTES = 600, 1 << 20
 # Pictures are packed already. One that shrinks this much, and is no small one, is a bomb.
 _MOST_RATIO, _RATIO_FROM_BYTES = 200, 10_000_000
-_PASSED_OVER = re.compile(r"(^|/)(\.[^/]*|__MACOSX/.*|thumbs\.db|desktop\.ini)$", re.IGNORECASE)
+_UTF8 = 0x800
+_SYSTEM_FILES, _SYSTEM_FOLDER = ("thumbs.db", "desktop.ini"), "__macosx"
 # Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
-_FORMULAS = ("=", "+", "-", "@")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# What Windows takes for no name, or for one of its devices'.
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
 
 
@@ -54,7 +59,11 @@ def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
     """The archive in a file, its list of entries read. Raises UploadRefused with a sentence."""
     most: int = settings.GALLERY_LIMITS["entries"]
     try:
-        archive = zipfile.ZipFile(_Bounded(file, most * _LIST_BYTES_PER_ENTRY))
+        archive = zipfile.ZipFile(_Bounded(file, max(most * _LIST_BYTES_PER_ENTRY, _LEAST_LIST_BYTES)))
+    except _TooLong as error:
+        raise UploadRefused(
+            _("This archive holds more files than the limit, which is %(most)s.") % {"most": grouped(most)}
+        ) from error
     except _BROKEN as error:
         raise UploadRefused(_("This archive is damaged or cut short.")) from error
     if (number := len(archive.infolist())) > most:
@@ -67,15 +76,28 @@ def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
 
 def entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files in an archive, without what systems hide in them."""
-    return [info for info in archive.infolist() if not info.is_dir() and not _is_passed_over(info.filename)]
+    return [info for info in archive.infolist() if not _is_passed_over(info.filename.replace("\\", "/"))]
+
+
+def name_of(info: zipfile.ZipInfo) -> str:
+    """The name of an entry. Many pack names in UTF-8 without saying so."""
+    if info.flag_bits & _UTF8 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """The bytes of one entry, in a temporary file without a name. Raises UploadRefused with a sentence."""
     limit: int = settings.GALLERY_LIMITS["bytes"]
     _check(info, limit)
-    settings.UPLOADS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    taken = tempfile.TemporaryFile(dir=settings.UPLOADS_DIR)  # noqa: SIM115  the caller closes it
+    try:
+        settings.UPLOADS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken = tempfile.TemporaryFile(dir=settings.UPLOADS_DIR)  # noqa: SIM115  the caller closes it
+    except OSError as error:
+        raise not_now(error) from error
     try:
         with archive.open(info) as source:
             size = 0
@@ -90,12 +112,17 @@ def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
         raise
     except (*_BROKEN, RuntimeError) as error:
         taken.close()
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
+            raise not_now(error) from error
         raise UploadRefused(_("This file is damaged inside its archive.")) from error
     return taken
 
 
-def _is_passed_over(name: str) -> bool:
-    return _PASSED_OVER.search(name.replace("\\", "/")) is not None
+def _is_passed_over(path: str) -> bool:
+    *folders, name = path.split("/")
+    is_folder = bool(folders) and not name
+    is_systems = name.casefold() in _SYSTEM_FILES or _SYSTEM_FOLDER in (folder.casefold() for folder in folders)
+    return is_folder or is_systems or name.startswith(".")
 
 
 def _check(info: zipfile.ZipInfo, limit: int) -> None:
@@ -117,6 +144,10 @@ def _is_bomb(size: int, packed: int) -> bool:
     return size > _RATIO_FROM_BYTES and size > _MOST_RATIO * max(packed, 1)
 
 
+class _TooLong(ValueError):
+    """Somebody reads more of a file at once than they may."""
+
+
 class _Bounded(io.RawIOBase):
     """A file of which nobody reads more than so many bytes at once: zipfile reads the list of entries whole."""
 
@@ -127,10 +158,10 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         wanted = self._most + 1 if size is None or size < 0 else size
         if wanted > self._most + 1:
-            raise ValueError("The list of entries is too long.")
+            raise _TooLong
         data = self._file.read(wanted)
         if len(data) > self._most:
-            raise ValueError("The list of entries is too long.")
+            raise _TooLong
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -203,7 +234,8 @@ def _info(name: str, at: datetime) -> zipfile.ZipInfo:
 
 def _unused(name: str, names: set[str]) -> str:
     """The name, or the first of `name (2)`, `name (3)` that is free. Some systems tell no capitals apart."""
-    path = PurePosixPath(name.replace("/", "_").replace("\\", "_").strip() or "picture")
+    name = "".join(char if char.isprintable() else "_" for char in name).translate(_NOT_IN_NAMES).strip().rstrip(". ")
+    path = PurePosixPath(f"_{name}" if name.partition(".")[0].strip().casefold() in _DEVICES else name or "picture")
     unused, number = path.name, 1
     while unused.casefold() in names:
         number += 1

@@ -73,3 +73,21 @@ def check_pipeline(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     if missing:
         return [Error(f"{settings.GALLERY_PIPELINE} lacks {', '.join(missing)}.", hint, id="gallery.E003")]
     return []
+
+
+@register("gallery")
+def check_watched_folders(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """gallery.E004: the site would take in its own files, and everybody's, as somebody's new pictures, for ever."""
+    own = [Path(folder).resolve() for folder in (settings.UPLOADS_DIR, settings.INDEX_DIR)]
+    if is_local():
+        own.append(Path(settings.MEDIA_ROOT).resolve())
+    return [
+        Error(
+            f"MMSITE_WATCH: {folder} and {each}, where the site keeps its own files, lie within each other.",
+            "Watch a folder that holds nothing of the site.",
+            id="gallery.E004",
+        )
+        for _, folder in settings.WATCH
+        for each in own
+        if each.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(each)
+    ]

@@ -9,6 +9,14 @@ class UploadRefused(GalleryError):
     """A file can't become a picture of the gallery. `str()` of it is a sentence for the person who gave it."""
 
 
+class NotNow(UploadRefused):
+    """Nothing is wrong with the file, but it can't be taken now: the disk is full or away, or too much is under way."""
+
+
+class OverQuota(NotNow):
+    """Nothing is wrong with the file, but its owner has no room for it."""
+
+
 class UploadBusy(GalleryError):
     """Somebody else writes to this upload just now."""
 

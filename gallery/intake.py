@@ -21,6 +21,7 @@ class Outcome:
     kind: Kind
     sentence: str
     image: Image | None = None
+    refusal: UploadRefused | None = None  # why, where whoever gives it has to tell reasons apart
 
 
 def picture_take(
@@ -37,7 +38,7 @@ def picture_take(
             owner=owner, file=file, file_name=file_name, visibility=visibility, priority=priority
         )
     except UploadRefused as refusal:
-        return Outcome(file_name, "refused", str(refusal))
+        return Outcome(file_name, "refused", str(refusal), refusal=refusal)
     if creation.created:
         return Outcome(file_name, "created", _("Uploaded"), creation.image)
     if creation.restored:

@@ -8,7 +8,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from gallery.exceptions import UploadRefused
+from gallery.exceptions import OverQuota
 from gallery.models import Image, User
 
 
@@ -34,6 +34,10 @@ class Room(NamedTuple):
     def is_nearly_full(self) -> bool:
         return self.limit is not None and self.used * 10 >= self.limit * 9
 
+    def takes(self, byte_size: int) -> bool:
+        """Whether so many bytes more may come."""
+        return self.limit is None or self.used + byte_size <= self.limit
+
 
 def in_words(byte_size: int) -> str:
     """Such as "1.2 GB"; thousands of thousands, as the settings count."""
@@ -57,7 +61,7 @@ def room_of(user: User) -> Room:
 
 
 def room_check(*, owner: User, byte_size: int) -> None:
-    """Raises UploadRefused where `byte_size` more bytes are too many. What is uploaded at once may still pass."""
+    """Raises OverQuota where `byte_size` more bytes are too many. What is uploaded at once may still pass."""
     if limit_of(owner) is not None:
         _check(room_of(owner), byte_size)
 
@@ -71,8 +75,8 @@ def room_take(*, owner: User, byte_size: int) -> None:
 
 
 def _check(room: Room, byte_size: int) -> None:
-    if room.limit is not None and room.used + byte_size > room.limit:
-        raise UploadRefused(
+    if not room.takes(byte_size):
+        raise OverQuota(
             _(
                 "There is no room for this picture of %(size)s: your pictures, those in the trash included, "
                 "take %(used)s of your %(limit)s. Delete some for good, or ask whoever runs this site "

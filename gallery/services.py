@@ -17,7 +17,7 @@ from PIL import Image as PILImage
 from gallery import renditions, stages
 from gallery.albums import albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.exceptions import UploadRefused
+from gallery.exceptions import NotNow
 from gallery.models import Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check, room_take
@@ -120,8 +120,8 @@ def _bytes_store(name: str, file: "File[bytes]") -> str:
     except OSError as error:
         logger.exception("Could not store %s", name)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UploadRefused(_("There is no room left on this site to store the picture.")) from error
-        raise UploadRefused(_("The picture could not be stored; please try again later.")) from error
+            raise NotNow(_("There is no room left on this site to store the picture.")) from error
+        raise NotNow(_("The picture could not be stored; please try again later.")) from error
 
 
 def image_set_visibility(*, image: Image, visibility: str) -> Image:

@@ -13,12 +13,22 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.deconstruct import deconstructible
+from django.utils.translation import gettext as _
+
+from gallery.exceptions import NotNow
 
 logger = logging.getLogger(__name__)
 
 
 class StoreUnavailable(OSError):
     """The store of pictures, where it is not a folder, doesn't answer or refuses."""
+
+
+def not_now(error: OSError) -> NotNow:
+    """What to raise where a file can't be kept, in words for whoever gave it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NotNow(_("There is no room left on this site for this file."))
+    return NotNow(_("This file could not be stored; please try again later."))
 
 
 def is_local() -> bool:

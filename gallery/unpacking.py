@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import archives, uploads
-from gallery.exceptions import UploadBusy, UploadGone, UploadRefused
+from gallery.exceptions import NotNow, OverQuota, UploadBusy, UploadGone, UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import Stage, Upload, User
 from gallery.validators import clean_file_name
@@ -67,11 +67,22 @@ def _unpack(upload: Upload, most: int) -> int:
         upload.refresh_from_db()
         if upload.state != Upload.State.UNPACKING:
             return 0
-        with archives.archive_open(file) as archive:
+        begin = upload.entries_done
+        try:
+            archive = archives.archive_open(file)
+        except UploadRefused as refusal:  # its file was cut behind our back, or the limits are others by now
+            _end(upload, str(refusal), is_refused=True)
+            return 0
+        with archive:
             there = archives.entries(archive)
-            begin = upload.entries_done
             for info in there[begin : begin + most]:
-                _report(upload, _entry_take(upload, archive, info))
+                before = upload.report
+                outcome = _entry_take(upload, archive, info)
+                if _waits(outcome):
+                    upload.report = {**before, "trying": [-1, 0]}  # as if it had not been tried
+                    _save(upload)
+                    break
+                _report(upload, outcome)
         number = upload.entries_done - begin
         if upload.entries_done >= len(there):
             _finish(upload)
@@ -79,7 +90,7 @@ def _unpack(upload: Upload, most: int) -> int:
 
 
 def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Outcome:
-    name = clean_file_name(info.filename)
+    name = clean_file_name(archives.name_of(info))
     index, attempts = upload.report.get("trying", (-1, 0))
     attempts = attempts + 1 if index == upload.entries_done else 1
     if attempts > ATTEMPTS:
@@ -94,7 +105,7 @@ def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
 
 
 def _picture(owner: User, archive: zipfile.ZipFile, info: zipfile.ZipInfo, visibility: str) -> Outcome:
-    name = clean_file_name(info.filename)
+    name = clean_file_name(archives.name_of(info))
     try:
         with archives.entry_read(archive, info) as file:
             return picture_take(
@@ -105,7 +116,12 @@ def _picture(owner: User, archive: zipfile.ZipFile, info: zipfile.ZipInfo, visib
                 priority=Stage.Priority.BACKFILL,
             )
     except UploadRefused as refusal:
-        return Outcome(name, "refused", str(refusal))
+        return Outcome(name, "refused", str(refusal), refusal=refusal)
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Whether it is the site that can't take it now. Who has no room left is told, and decides."""
+    return isinstance(outcome.refusal, NotNow) and not isinstance(outcome.refusal, OverQuota)
 
 
 def _most_bytes(packed: int) -> int:
@@ -129,10 +145,14 @@ def _finish(upload: Upload) -> None:
         f"{report.get('duplicate', 0):,} there already",
         f"{report.get('refused', 0):,} refused",
     ]
-    upload.outcome = ", ".join(numbers) + "."
     is_refused = not report.get("created") and not report.get("duplicate")
+    _end(upload, ", ".join(numbers) + ".", is_refused=is_refused)
+
+
+def _end(upload: Upload, sentence: str, *, is_refused: bool) -> None:
+    upload.outcome = sentence[:500]
     upload.state = Upload.State.REFUSED if is_refused else Upload.State.DONE
-    upload.report = {**report, "kind": "refused" if is_refused else "created"}
+    upload.report = {**upload.report, "kind": "refused" if is_refused else "created"}
     _save(upload, "state", "outcome")
     uploads.path_of(upload).unlink(missing_ok=True)
 

@@ -4,7 +4,6 @@ A crash between the two leaves a file that is longer than its row says: the next
 writer at a time has the lock of a file, which the system takes back from a process that dies.
 """
 
-import errno
 import fcntl
 import logging
 import os
@@ -21,15 +20,15 @@ from django.core.files import File
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from gallery import archives
-from gallery.exceptions import OffsetMismatch, UploadBusy, UploadGone, UploadRefused
+from gallery.exceptions import NotNow, OffsetMismatch, UploadBusy, UploadGone, UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import Upload, User, Visibility
 from gallery.pictures import in_millions
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check
+from gallery.storage import not_now
 from gallery.validators import clean_file_name
 
 logger = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3  # to make a picture of a whole file, when the process that does it dies
 LEFT_SECONDS = 60  # after so long, a whole file that nobody made a picture of is the sweep's
 LITTER_SECONDS = 3_600
-_FULL = gettext_lazy("There is no room left on this site for this file.")
 
 
 def upload_create(
@@ -144,8 +142,9 @@ def uploads_sweep() -> None:
             upload_finish(upload=upload)
         except (UploadBusy, UploadGone):
             logger.info("%s is whole, and somebody else's business", upload.uuid)
-    stale = Upload.objects.filter(updated_at__lt=now - timedelta(hours=settings.UPLOAD_HOURS))
-    for upload in stale:
+    for upload in Upload.objects.filter(updated_at__lt=now - timedelta(hours=settings.UPLOAD_HOURS)):
+        if upload.state == Upload.State.UNPACKING and path_of(upload).exists():
+            continue  # nobody but us lets it wait: no worker ran, or others come first
         try:
             upload_delete(upload=upload)
         except UploadBusy:
@@ -195,7 +194,7 @@ def _check(owner: User, file_name: str, byte_size: int) -> None:
         number=Count("pk"), total=Sum("byte_size", default=0)
     )
     if there["number"] >= limits["open_uploads"] or there["total"] + byte_size > limits["open_bytes"]:
-        raise UploadRefused(_("Too many of your uploads are unfinished. Finish or cancel some of them first."))
+        raise NotNow(_("Too many of your uploads are unfinished. Finish or cancel some of them first."))
 
 
 def _take(upload: Upload, file: BinaryIO) -> Outcome:
@@ -258,11 +257,9 @@ def locked(upload: Upload) -> Iterator[BinaryIO]:
         yield file
 
 
-def _refusal(error: OSError) -> UploadRefused:
+def _refusal(error: OSError) -> NotNow:
     logger.exception("Could not write below %s", settings.UPLOADS_DIR)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UploadRefused(str(_FULL))
-    return UploadRefused(_("This file could not be stored; please try again later."))
+    return not_now(error)
 
 
 def _delete_litter() -> None:

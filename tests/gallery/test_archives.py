@@ -1,5 +1,7 @@
 """ZIP archives of strangers, with all their tricks, and our own, streamed."""
 
+import bz2
+import errno
 import io
 import struct
 import tracemalloc
@@ -13,9 +15,9 @@ from typing import IO, Any
 import pytest
 
 from gallery import archives, unpacking, uploads
-from gallery.exceptions import UploadRefused
+from gallery.exceptions import NotNow, UploadRefused
 from gallery.models import Image, Upload, User
-from tests.gallery.making import encode, plain
+from tests.gallery.making import encode, noise, plain
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -123,11 +125,12 @@ def test_too_many_files(user: User, settings: Any) -> None:
     assert upload.outcome == "This archive holds 4 files; the limit is 3."
 
 
-def test_a_list_that_is_too_long_is_not_read(user: User, settings: Any) -> None:
+def test_a_list_that_is_too_long_is_not_read(user: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of entries is read whole by zipfile: it must be refused before."""
     settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"entries": 10}
+    monkeypatch.setattr(archives, "_LEAST_LIST_BYTES", 0)
     upload = sent(user, zipped({f"{number}" * 200: b"" for number in range(100)}))
-    assert upload.outcome == "This archive is damaged or cut short."
+    assert upload.outcome == "This archive holds more files than the limit, which is 10."
 
 
 def test_an_entry_behind_a_password(user: User, red: bytes) -> None:
@@ -149,6 +152,80 @@ def test_a_way_of_packing_that_needs_much_memory(user: User, red: bytes) -> None
     upload = unpacked(user, zipped({"red.png": red}, zipfile.ZIP_LZMA))
     assert upload.state == Upload.State.REFUSED
     assert "packed in a way" in refusals(upload)["red.png"]
+
+
+def one_entry(method: int, data: bytes, said: int, *, name: bytes = b"bomb.png", flags: int = 0) -> bytes:
+    """An archive of one entry, `data` as it is packed, which claims to be `said` bytes long; its checksum is wrong."""
+    sizes = (0, len(data), said, len(name), 0)
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", 46, flags, method, 0, 0x21, *sizes) + name + data
+    central = struct.pack("<4s6H3L5H2L", b"PK\1\2", 46, 46, flags, method, 0, 0x21, *sizes, 0, 0, 0, 0, 0) + name
+    return local + central + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), 0)
+
+
+def test_a_few_bytes_that_claim_much_memory(user: User) -> None:
+    """bzip2 has no end in sight: what a piece of it unpacks to is made at once."""
+    packed = bz2.compress(bytes(300_000_000))
+    assert len(packed) < 1_000
+    tracemalloc.start()
+    upload = unpacked(user, one_entry(zipfile.ZIP_BZIP2, packed, 5_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert upload.state == Upload.State.REFUSED
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("name", [b"", b"\0evil.png"])
+def test_an_entry_without_a_name(user: User, name: bytes) -> None:
+    upload = unpacked(user, one_entry(zipfile.ZIP_STORED, b"words", 5, name=name))
+    assert refusals(upload) == {"picture.jpg": "This file is damaged inside its archive."}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_hidden"),
+    [
+        ("__MACOSX/2024/a.png", True),
+        ("2024\\__macosx\\a.png", True),
+        ("2024/.a.png", True),
+        ("2024/THUMBS.DB", True),
+        ("desktop.ini", True),
+        (".cache/a.png", False),
+        ("2024/my__MACOSX/a.png", False),
+        ("__MACOSX.png", False),
+        ("/__MACOSX" * 5_000 + "/\nx", True),
+    ],
+)
+def test_what_systems_hide_is_told_from_what_people_pack(name: str, is_hidden: bool) -> None:
+    with zipfile.ZipFile(io.BytesIO(zipped({name: b"data"}))) as archive:
+        assert (archives.entries(archive) == []) == is_hidden
+
+
+def test_names_in_utf8_that_do_not_say_so(user: User, red: bytes) -> None:
+    """As the Finder packs them; and others are as old systems have them."""
+    for packed, name in (("Ålesund.png".encode(), "Ålesund.png"), (b"\x8flesund.png", "Ålesund.png")):
+        Image.objects.all().delete()
+        placeholder = "x" * len(packed)
+        unpacked(user, zipped({placeholder: red}).replace(placeholder.encode(), packed))
+        assert Image.objects.get().file_name == name
+
+
+def test_few_files_may_still_be_large_ones_and_have_a_comment(user: User, settings: Any) -> None:
+    settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"entries": 2}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("noise.png", encode(noise((200, 200))))
+        archive.comment = b"of our summer"
+    assert unpacked(user, buffer.getvalue()).outcome == "1 uploaded, 0 there already, 0 refused."
+
+
+def test_a_full_disk_is_not_the_archives_fault(red: bytes, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archives.tempfile, "TemporaryFile", lambda **given: Full())
+    archive = zipfile.ZipFile(io.BytesIO(zipped({"red.png": red})))
+    with archive, pytest.raises(NotNow, match="no room left"):
+        archives.entry_read(archive, archive.infolist()[0])
 
 
 def test_an_entry_that_is_damaged(user: User, red: bytes) -> None:
@@ -258,6 +335,21 @@ def test_names_that_come_twice_are_numbered() -> None:
             "noext",
             "noext (2)",
             "picture",
+        ]
+
+
+def test_names_that_windows_takes() -> None:
+    names = ['12:30 "noon"?.jpg', "CON.jpg", "nul", "com1.tar.gz", "console.jpg", "dots...", "tab\there.jpg", "a. .jpg"]
+    with streamed([(name, b"x") for name in names]) as archive:
+        assert archive.namelist() == [
+            "12_30 _noon__.jpg",
+            "_CON.jpg",
+            "_nul",
+            "_com1.tar.gz",
+            "console.jpg",
+            "dots",
+            "tab_here.jpg",
+            "a. .jpg",
         ]
 
 

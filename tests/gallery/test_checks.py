@@ -57,3 +57,13 @@ def test_mail_where_any_name_is_taken(told: Any, settings: Any) -> None:
     assert "MMSITE_SITE_URL" in str(messages[0].hint)
     settings.SITE_URL = "https://gallery.example.com"
     assert ids() == []
+
+
+def test_a_watched_folder_that_holds_the_sites_own_files(told: Any, settings: Any, tmp_path: Any) -> None:
+    settings.WATCH = [("ada", tmp_path / "photos")]
+    assert ids() == []
+    settings.WATCH = [("ada", tmp_path / "uploads" / "ada")]
+    assert ids() == ["gallery.E004"]
+    (tmp_path / "link").symlink_to(tmp_path)
+    settings.WATCH = [("ada", tmp_path / "link")]
+    assert set(ids()) == {"gallery.E004"}

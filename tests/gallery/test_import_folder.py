@@ -124,6 +124,13 @@ def test_names_that_arent_utf8(user: User, tmp_path: Path) -> None:
     assert Image.objects.get().file_name == "caf.png"
 
 
+def test_names_that_a_terminal_would_obey(user: User, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J\n.jpg").write_bytes(b"no picture")
+    (tmp_path / "b.jpg").write_bytes(encode(plain("red"), "JPEG"))
+    first, _ = run(tmp_path).splitlines()
+    assert first.startswith("a [2J .jpg: This file is not a picture")
+
+
 def test_a_file_that_vanishes(user: User, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def vanishing(folder: Path, **options: Any) -> list[Path]:
         found = list(files_below(folder, **options))

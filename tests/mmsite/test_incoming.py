@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def test_the_sweep_looks_at_watched_folders(
     settings.WATCH = [(user.username, tmp_path / "watched")]
     monkeypatch.setattr(folders, "REST_PER_LOOK", 0)
     monkeypatch.setattr(folders, "_next_look", 0.0)
+    monkeypatch.setattr(folders, "STILL", timedelta(0))
     pipeline.sweep()
     pipeline.sweep()
     worker.work_until_idle()

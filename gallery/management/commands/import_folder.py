@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from gallery.folders import file_take, files_below
 from gallery.models import User, Visibility
+from gallery.names import printable
 from gallery.validators import clean_file_name
 
 # What a shell reports for a program ended by Ctrl-C: 128 + SIGINT.
@@ -26,8 +27,8 @@ class Tally:
     refusals: list[tuple[Path, str]] = field(default_factory=list)
 
     def note(self, error: OSError) -> None:
-        """A folder can't be read."""
-        self.refusals.append((Path(error.filename), f"This folder could not be read: {error.strerror}."))
+        """A folder, or what is in it, can't be read."""
+        self.refusals.append((Path(error.filename), f"This could not be read: {error.strerror}."))
 
 
 class Command(BaseCommand):
@@ -61,8 +62,8 @@ class Command(BaseCommand):
 
     def _report(self, folder: Path, tally: Tally) -> None:
         for path, reason in tally.refusals:
-            # Names on disk are bytes; those that aren't UTF-8 can't be printed as they are.
-            name = os.fsencode(path.relative_to(folder)).decode("utf-8", "replace")
+            # Names on disk are bytes; those that aren't UTF-8 can't be printed as they are, nor what a terminal obeys.
+            name = printable(os.fsencode(path.relative_to(folder)).decode("utf-8", "replace"))
             self.stdout.write(f"{name}: {reason}")
         self.stdout.write(
             f"{tally.created:,} taken in, {tally.duplicates:,} there already, {len(tally.refusals):,} refused."
