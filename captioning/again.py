@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from captioning import engine
-from captioning.describers import Describer, describers, known_keys
+from captioning.describers import Describer, describer_of, describers, key_of, known_keys
 from captioning.models import Caption, CaptionerVersion
 from gallery import stages
 from gallery.models import Image, Stage
@@ -24,15 +24,18 @@ class Asked:
     """A captioner that was asked to describe a picture and hasn't yet; `problem` is what it waits for or failed by."""
 
     label: str
+    begin: str
     is_failed: bool
     problem: str
 
 
 @dataclass(frozen=True)
 class Asking:
-    """Whom one can ask to describe a picture again, who was asked, and whether there is something new to compare."""
+    """Whom one can ask to describe a picture again, whom to begin with words of one's own, who was asked, and whether
+    there is something new to compare."""
 
     labels: list[str]
+    labels_to_begin: list[str]
     asked: list[Asked]
     is_compared: bool
 
@@ -50,13 +53,13 @@ def asking(*, said: Sequence[Caption], work: ImageWork) -> Asking:
         passed.add(settings.CAPTIONER)  # to try again has a button of its own
     is_about_to = own is not None and own.state in Stage.OPEN and not own.error
     labels = [] if is_about_to else [each.label for each in describers() if each.name not in passed]
-    by_name = {each.name: each.label for each in describers()}
     asked = [
-        Asked(by_name[stage.model], stage.state == Stage.State.FAILED, stage.error)
+        Asked(describer.label, describer.begin, stage.state == Stage.State.FAILED, stage.error)
         for stage in work.asked
-        if stage.model in by_name
+        if (describer := describer_of(stage.model))
     ]
-    return Asking(labels, asked, bool(asked) or any(_is_news(each, said[0]) for each in said[1:]))
+    labels_to_begin = [] if is_about_to else [each.label for each in describers()]
+    return Asking(labels, labels_to_begin, asked, bool(asked) or any(_is_news(each, said[0]) for each in said[1:]))
 
 
 def _is_news(caption: Caption, first: Caption) -> bool:
@@ -72,14 +75,14 @@ def captions_ask(*, image_ids: Collection[int], describer: Describer, priority: 
 
     Those are left out that this very model has described already, or is about to.
     """
-    key = known_keys().get(describer.name)
-    done = Caption.objects.filter(image_id__in=image_ids, source=Caption.Source.MODEL, model=key or "")
+    key = key_of(known_keys().get(describer.name, ""), describer.begin)
+    done = Caption.objects.filter(image_id__in=image_ids, source=Caption.Source.MODEL, model=key)
     open_now = Stage.objects.filter(
-        image_id__in=image_ids, step=STEP, model=describer.name, state__in=Stage.OPEN
+        image_id__in=image_ids, step=STEP, model=describer.model, state__in=Stage.OPEN
     ).values_list("image_id", flat=True)
     wanted = Image.objects.filter(pk__in=image_ids).exclude(pk__in=done.values("image_id")).exclude(pk__in=open_now)
     return stages.requeue(
-        image_ids=list(wanted.values_list("pk", flat=True)), step=STEP, priority=priority, model=describer.name
+        image_ids=list(wanted.values_list("pk", flat=True)), step=STEP, priority=priority, model=describer.model
     )
 
 

@@ -1,19 +1,34 @@
 """Who can describe a picture: the site's own captioner, which describes all, and others that people may ask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
+from captioning.exceptions import BadCaption
 from captioning.models import CaptionerVersion
+from gallery.names import tidy
+from gallery.pipeline import VARIANT
+
+LONGEST_BEGINNING = 60  #: characters
 
 
 @dataclass(frozen=True)
 class Describer:
-    """A captioner. `name` is what settings and ml call it, `label` what people see: never where a folder lies."""
+    """A captioner. `name` is what settings and ml call it, `label` what people see: never where a folder lies.
+
+    `begin` are words that somebody wants its captions to begin with.
+    """
 
     name: str
     label: str
+    begin: str = ""
+
+    @property
+    def model(self) -> str:
+        """What the stages of its work name as their model."""
+        return f"{self.name}{VARIANT}{self.begin}" if self.begin else self.name
 
     @property
     def is_own(self) -> bool:
@@ -44,9 +59,28 @@ def labels() -> list[str]:
     return [each.label for each in describers()]
 
 
-def describer_called(label: str) -> Describer | None:
-    """The one that people see by this label."""
-    return next((each for each in describers() if each.label == label), None)
+def describer_called(label: str, *, begin: str = "") -> Describer | None:
+    """The one that people see by this label, asked for captions that begin so."""
+    return next((replace(each, begin=begin) for each in describers() if each.label == label), None)
+
+
+def beginning(text: str) -> str:
+    """The words with which somebody wants a caption to begin, as captions are written. Raises BadCaption."""
+    begin = tidy(text).lower()
+    if begin and not any(character.isalnum() for character in begin):
+        raise BadCaption(_("A caption begins with words."))
+    return begin
+
+
+def describer_of(model: str) -> Describer | None:
+    """The one whose `model` a stage has, where the settings still name it."""
+    name, __, begin = model.partition(VARIANT)
+    return next((replace(each, begin=begin) for each in describers() if each.name == name), None)
+
+
+def key_of(key: str, begin: str) -> str:
+    """What captions that begin with these words have as their model, whose own key is `key`."""
+    return f"{key} “{begin}”" if begin else key
 
 
 def known_keys() -> dict[str, str]:

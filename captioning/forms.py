@@ -6,7 +6,8 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from captioning.describers import Describer, describer_called
+from captioning.describers import LONGEST_BEGINNING, Describer, beginning, describer_called
+from captioning.exceptions import BadCaption
 from captioning.models import Caption
 from gallery.wording import grouped
 
@@ -48,9 +49,16 @@ class ChoiceForm(forms.Form):
 
 
 class AgainForm(forms.Form):
-    """Who is to describe a picture again."""
+    """Who is to describe a picture again, and with which words its caption is to begin."""
 
-    by = forms.CharField()
+    by = forms.CharField(error_messages={"required": _("Choose who is to describe it.")})
+    begin = forms.CharField(required=False, max_length=LONGEST_BEGINNING)
+
+    def clean_begin(self) -> str:
+        try:
+            return beginning(self.cleaned_data["begin"])
+        except BadCaption as problem:
+            raise forms.ValidationError(str(problem), code="wordless") from problem
 
     def clean_by(self) -> Describer:
         describer = describer_called(self.cleaned_data["by"])

@@ -11,25 +11,29 @@ from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning import again, engine
+from captioning.describers import key_of
 from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery.models import Image, User
 from gallery.names import tidy
+from gallery.pipeline import VARIANT
 from ml.interfaces import CaptionResult, ModelInfo
 
 
 def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture], by: str = "") -> None:
     """Caption pictures (RGB, in the order of `image_ids`) and record the captions; those deleted meanwhile pass.
 
-    `by` names the captioner; without it, or where it is the site's own, the captions become current as models' do.
+    `by` is the model of their stages, see Describer.model; without it, or where it is the site's own captioner, the
+    captions become current as models' do. Those that begin as somebody asked are unsure: nobody measured these.
     Where the captioner fails on one of them, nothing is written and its error is raised: give it each picture alone
-    then. Raises an error of ml.errors where the captioner itself is missing or damaged.
+    then. Raises an error of ml.errors where the captioner itself is missing or damaged, or can't begin so.
     """
-    captioner = engine.get_captioner(by)
-    again.captioner_seen(name=by or settings.CAPTIONER, info=captioner.info)
+    name, __, begin = by.partition(VARIANT)
+    captioner = engine.get_captioner(name)
+    again.captioner_seen(name=name or settings.CAPTIONER, info=captioner.info)
     # strict: a captioner that lost a picture must not have its captions put on the others
-    results = dict(zip(image_ids, captioner.caption(pictures), strict=True))
+    results = dict(zip(image_ids, captioner.caption(pictures, begin=begin), strict=True))
     for result in results.values():
         _check(result)
     for image_id, result in results.items():
@@ -39,15 +43,17 @@ def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture], by:
                 image_id=image_id,
                 result=result,
                 info=captioner.info,
-                unsure=result.confidence < captioner.unsure_below,
+                begin=begin,
+                unsure=bool(begin) or result.confidence < captioner.unsure_below,
                 is_beside=by not in ("", settings.CAPTIONER),
             )
 
 
 def caption_record(
-    *, image_id: int, result: CaptionResult, info: ModelInfo, unsure: bool, is_beside: bool = False
+    *, image_id: int, result: CaptionResult, info: ModelInfo, unsure: bool, begin: str = "", is_beside: bool = False
 ) -> Caption:
-    """Keep what a model said, once for each picture and model; said again, it replaces what that model said before.
+    """Keep what a model said, once for each picture, model and words that it was to `begin` with; said again, it
+    replaces what that model said before.
 
     It becomes the current caption unless a person's is, or one that a person approved. What a person approved of the
     same model stays as it is, and so does what they rejected, when the model says the same again.
@@ -55,12 +61,12 @@ def caption_record(
     Raises Image.DoesNotExist, or BadCaption.
     """
     _check(result)
-    text = tidy(result.text)
+    text, model = tidy(result.text), key_of(info.key, begin)
     with transaction.atomic():
         _lock_captions_of(image_id)
-        caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=info.key).first()
+        caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=model).first()
         if caption is None:
-            caption = Caption(image_id=image_id, model=info.key)
+            caption = Caption(image_id=image_id, model=model)
         elif _stays_judged(caption, text) or (is_beside and caption.is_current):
             return caption
         caption.text, caption.confidence, caption.unsure = text, result.confidence, unsure

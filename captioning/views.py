@@ -1,5 +1,6 @@
 """The caption of a picture: writing it, choosing among those that there were, and what its words stand for."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -85,12 +86,13 @@ def choose(request: SignedInRequest, image: Image) -> HttpResponse:
 @require_POST
 @owner_page
 def again(request: SignedInRequest, image: Image) -> HttpResponse:
-    """Has the picture described by another captioner, or by the site's own where it hasn't yet, to compare."""
+    """Has the picture described by another captioner, or by the site's own where it hasn't yet, or by one that begins
+    with words of one's own, to compare."""
     form = AgainForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Choose who is to describe it."))
+        messages.error(request, mistakes(form))
         return redirect(image)
-    describer = form.cleaned_data["by"]
+    describer = replace(form.cleaned_data["by"], begin=form.cleaned_data["begin"])
     if captions_ask(image_ids=[image.pk], describer=describer, priority=Stage.Priority.INTERACTIVE):
         sentence = _("%(describer)s is asked to describe it. What it says will stand below, to choose from.")
     else:

@@ -11,7 +11,9 @@ from typing import Protocol, cast
 
 from django.conf import settings
 
-from gallery.models import Image
+from gallery.models import Image, Stage
+
+VARIANT = "\n"  #: behind it, a stage's model says how somebody asked for the step to be done
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Pipeline(Protocol):
 
     def forget(self, *, image_ids: Collection[int]) -> None:
         """These pictures are about to be deleted; called in the transaction that deletes them."""
+
+
+def is_on_request(stage: Stage) -> bool:
+    """Whether somebody asked for it, rather than each picture needs it."""
+    return VARIANT in stage.model or Step(stage.step, stage.model) in get_pipeline().steps_on_request()
 
 
 def get_pipeline() -> Pipeline:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from django.db.models import Exists, OuterRef, Q, Subquery, prefetch_related_objects
 
 from gallery.models import Album, AlbumImage, Image, ImageQuerySet, Stage, Viewer
-from gallery.pipeline import Step, get_pipeline
+from gallery.pipeline import is_on_request
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -124,12 +124,11 @@ def image_work(image: Image) -> ImageWork:
     A step that one model has done stays done while another model (a new version, in the shadow of the old) has yet to
     do it as well.
     """
-    on_request = get_pipeline().steps_on_request()
     stages: dict[str, list[Stage]] = {}
     asked = []
     for stage in sorted(image.stages.all(), key=lambda stage: stage.pk):
         is_former = stage.state == Stage.State.DONE and stage.step not in stages  # before another model became today's
-        if is_former or Step(stage.step, stage.model) not in on_request:
+        if is_former or not is_on_request(stage):
             stages.setdefault(stage.step, []).append(stage)
         elif stage.state not in (Stage.State.DONE, Stage.State.SKIPPED):
             asked.append(stage)

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from gallery.models import Image, Stage
 from gallery.pauses import EVERYTHING, paused_steps
-from gallery.pipeline import Step, get_pipeline
+from gallery.pipeline import VARIANT, Step, get_pipeline, is_on_request
 
 DIED = "The worker stopped while working on this picture, {attempts} times."
 REPLACED = "No longer needed: another model does this now."
@@ -199,7 +199,7 @@ def sweep() -> SweepReport:
     expired = Stage.objects.filter(_expired(now)).count()
     current = _of_steps(steps)
     waiting = Stage.objects.filter(state=Stage.State.PENDING)
-    unneeded = waiting.exclude(current).exclude(_of_steps(get_pipeline().steps_on_request()))
+    unneeded = waiting.exclude(current).exclude(_on_request())
     skipped = unneeded.update(**_settled(Stage.State.SKIPPED, error=REPLACED))
     skipped_before = Stage.objects.filter(current, state=Stage.State.SKIPPED)
     revived = skipped_before.update(**_fresh(Stage.Priority.BACKFILL))
@@ -240,11 +240,8 @@ def counts() -> Counts:
 def _settling(stages: Collection[Stage]) -> Iterator[None]:
     """Tells the pipeline of the pictures that have no step open any more once these are settled, which the block does
     in the same transaction."""
-    on_request = get_pipeline().steps_on_request()
     image_ids = {
-        stage.image_id
-        for stage in stages
-        if stage.priority != Stage.Priority.LATER and Step(stage.step, stage.model) not in on_request
+        stage.image_id for stage in stages if stage.priority != Stage.Priority.LATER and not is_on_request(stage)
     }
     if not image_ids:
         yield
@@ -255,9 +252,13 @@ def _settling(stages: Collection[Stage]) -> Iterator[None]:
         kept = set(locked.values_list("pk", flat=True))
         yield
         still_open = Stage.objects.filter(image_id__in=kept, state__in=Stage.OPEN)
-        waited_for = still_open.exclude(priority=Stage.Priority.LATER).exclude(_of_steps(on_request))
+        waited_for = still_open.exclude(priority=Stage.Priority.LATER).exclude(_on_request())
         if over := kept - set(waited_for.values_list("image_id", flat=True)):
             get_pipeline().settled(image_ids=sorted(over))
+
+
+def _on_request() -> Q:
+    return _of_steps(get_pipeline().steps_on_request()) | Q(model__contains=VARIANT)
 
 
 def _lease() -> timedelta:

@@ -33,5 +33,9 @@ class UsageError(ModelError):
     """A command line that cannot be understood, or names a file that is not what the command takes."""
 
 
+class BadBeginning(ValueError):
+    """A captioner can't go on from the words that its caption is to begin with; no fault of the model."""
+
+
 class Stopped(ModelError):
     """Somebody pressed Ctrl-C; its text says what was kept and how to go on."""

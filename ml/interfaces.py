@@ -108,8 +108,11 @@ class Captioner(Protocol):
     def unsure_below(self) -> float:
         """Confidence under which a caption should not be stated as fact; chosen on a development set."""
 
-    def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
-        """Describe RGB pictures of any size, one result a picture, in their order."""
+    def caption(self, images: Sequence[Image], *, begin: str = "") -> list[CaptionResult]:
+        """Describe RGB pictures of any size, one result a picture, in their order.
+
+        Each caption begins with the words `begin`. Raises errors.BadBeginning where it can't go on from them.
+        """
 
 
 @runtime_checkable

@@ -6,6 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Form, Query, Text
+from captioning.describers import LONGEST_BEGINNING, beginning
+from captioning.exceptions import BadCaption
 from captioning.models import Caption
 
 BEFORE = "What you saw as the current caption, “” for none. Where it is another by now, the answer is 409."
@@ -82,6 +84,18 @@ class RecaptionSerializer(serializers.Serializer[Any]):
     model = Text(
         required=False, max_length=300, help_text="A captioner that `/models/` names; the site's own without it."
     )
+    begin = Text(
+        required=False,
+        allow_blank=True,
+        max_length=LONGEST_BEGINNING,
+        help_text="Words with which the caption is to begin, in the captioner's language.",
+    )
+
+    def validate_begin(self, begin: str) -> str:
+        try:
+            return beginning(begin)
+        except BadCaption as problem:
+            raise serializers.ValidationError(str(problem)) from problem
 
 
 class RequeuedSerializer(serializers.Serializer[Any]):

@@ -130,14 +130,14 @@ class Recaption(ApiView):
     @extend_schema(operation_id="captions_regenerate", request=RecaptionSerializer, responses={202: RequeuedSerializer})
     def post(self, request: Request, uuid: UUID) -> Response:
         """Has the worker describe a picture of yours again, by today's model; what people said of it stays. Another
-        `model` says it beside what was said, to choose from."""
+        `model` says it beside what was said, to choose from, and so does any that is to `begin` with words of yours."""
         wish = read_body(request, RecaptionSerializer)
         image = owned_image(viewer=person_of(request), uuid=uuid)
-        describer = describer_called(wish.get("model") or labels()[0])
+        describer = describer_called(wish.get("model") or labels()[0], begin=wish.get("begin", ""))
         if describer is None:
             raise Unprocessable(f"There is no such captioner. There are: {', '.join(labels())}.", code="model_unknown")
         priority = Stage.Priority.INTERACTIVE
-        if describer.is_own:
+        if describer.is_own and not describer.begin:
             opened = stages.requeue(image_ids=[image.pk], step=STEP, priority=priority)
         else:
             opened = captions_ask(image_ids=[image.pk], describer=describer, priority=priority)

@@ -9,6 +9,7 @@ directs the look, and the whole picture speaks at every step; Xu et al., "Show, 
 What the decoder saw does not flow back into its state, so that in training all words of a batch attend at once.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -186,12 +187,21 @@ class _Beams(NamedTuple):
 
 @torch.inference_mode()
 def beam_search(
-    network: Teller, scene: Scene, *, beams: int, longest: int, length_power: float, block: int, kept: int = 1
+    network: Teller,
+    scene: Scene,
+    *,
+    beams: int,
+    longest: int,
+    length_power: float,
+    block: int,
+    kept: int = 1,
+    begin: Sequence[int] = (),
 ) -> Spoken:
     """Search the captions with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
 
     Gives the `kept` best, at most `beams`. No caption is empty, has more than `longest` words, contains an unknown
     word, or says `block` words in a row twice. A picture's result does not depend on the others of the batch.
+    Each goes on from the words `begin`, fewer than `longest`, whose log-probabilities count as 0.
     """
     n, size = len(scene.values), longest + 1
     best = Spoken.nothing(scene, kept, size)
@@ -203,13 +213,16 @@ def beam_search(
         contexts, attention = network.attend(states, scene)
         scores = network.logits(inputs, states, contexts).float().log_softmax(dim=-1)
         live = live._replace(attention=torch.cat([live.attention, attention[:, :, None]], dim=2))
-        if length > 1:
+        if length > max(1, len(begin)):
             best = best.merge(live.ended(scores[:, :, END], length_power, size))
         bound = live.total.amax(dim=1) / size**length_power  # going on cannot score higher
         if length == size or bool((best.score[:, -1] >= bound).all()):
             break
         scores[:, :, [END, START, UNKNOWN]] = -torch.inf
         _forbid_repeats(scores, live.words[:, :, 1:], block)
+        if length <= len(begin):
+            scores = torch.full_like(scores, -torch.inf)
+            scores[:, :, begin[length - 1]] = 0.0
         flat = (live.total[:, :, None] + scores).flatten(1).topk(beams, dim=1).indices
         parents, words = flat // scores.shape[2], flat % scores.shape[2]
         live = live.pick(parents, words, scores)

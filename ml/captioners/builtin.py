@@ -17,8 +17,8 @@ from ml.backbones.efficientnet_lite import EfficientNetLite2
 from ml.captioners.attention_gru import AttentionGRU, Spoken, beam_search
 from ml.captioners.chorus import Chorus
 from ml.captioners.naming import Named, Namer, log_odds, mentions
-from ml.captioners.vocabulary import START, Vocabulary, split_words
-from ml.errors import ModelCorrupt
+from ml.captioners.vocabulary import START, UNKNOWN, Vocabulary, split_words
+from ml.errors import BadBeginning, ModelCorrupt
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
 from ml.interfaces import CaptionResult, ImageTower, Look, ModelInfo
@@ -103,20 +103,35 @@ class BuiltinCaptioner:
     def unsure_below(self) -> float:
         return self._manner.unsure_below
 
-    def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
-        """Describe pictures of any size, as Flickr8k's annotators would word it, or by the name of one thing."""
-        return [told.result for told in self.caption_with_looks(images)]
+    def caption(self, images: Sequence[Image], *, begin: str = "") -> list[CaptionResult]:
+        """Describe pictures of any size, as Flickr8k's annotators would word it, or by the name of one thing.
+
+        Each caption begins with the words `begin`. Raises BadBeginning where it doesn't know them.
+        """
+        return [told.result for told in self.caption_with_looks(images, begin=begin)]
 
     @devices.inference
-    def caption_with_looks(self, images: Sequence[Image]) -> list[CaptionWithLooks]:
+    def caption_with_looks(self, images: Sequence[Image], *, begin: str = "") -> list[CaptionWithLooks]:
         """Describe pictures, and tell for each word where in the picture it was found."""
+        first = self._beginning(begin)
         told: list[CaptionWithLooks] = []
         batch = devices.batch(self._where, BATCH)
         for start in range(0, len(images), batch):
             maps = self._tower.feature_maps(images[start : start + batch]).to(self._where)
-            sentences = self._told(Spoken(*(part.cpu() for part in speak(self._network, maps, self._manner))))
-            told.extend(map(self._surer, sentences, self._namer.name(maps)) if self._namer else sentences)
+            spoken = speak(self._network, maps, self._manner, begin=first)
+            sentences = self._told(Spoken(*(part.cpu() for part in spoken)))
+            namer = None if first else self._namer
+            told.extend(map(self._surer, sentences, namer.name(maps)) if namer else sentences)
         return told
+
+    def _beginning(self, begin: str) -> list[int]:
+        words = split_words(begin)
+        numbers = self._vocabulary.encode(begin)
+        if unknown := [word for word, number in zip(words, numbers, strict=True) if number == UNKNOWN]:
+            raise BadBeginning(f"It doesn't know the word “{unknown[0]}”.")
+        if len(words) > self._manner.longest // 2:
+            raise BadBeginning(f"It can be given {self._manner.longest // 2} first words at most.")
+        return numbers
 
     @devices.inference
     def looks(self, image: Image, text: str) -> tuple[Look, ...]:
@@ -162,8 +177,8 @@ class BuiltinCaptioner:
 
 
 @torch.inference_mode()
-def speak(network: Network, maps: torch.Tensor, manner: Manner, *, kept: int = 1) -> Spoken:
-    """Caption feature maps, (n, cells, channels) float32: the `kept` best captions of each."""
+def speak(network: Network, maps: torch.Tensor, manner: Manner, *, kept: int = 1, begin: Sequence[int] = ()) -> Spoken:
+    """Caption feature maps, (n, cells, channels) float32: the `kept` best captions of each that begin so."""
     return beam_search(
         network,
         network.look(maps),
@@ -172,6 +187,7 @@ def speak(network: Network, maps: torch.Tensor, manner: Manner, *, kept: int = 1
         length_power=manner.length_power,
         block=manner.block,
         kept=kept,
+        begin=begin,
     )
 
 

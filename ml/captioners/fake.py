@@ -15,9 +15,9 @@ class FakeCaptioner:
     info = ModelInfo(name="fake", revision="1", weights_hash="0" * 64, preprocessing=f"average-{colours.SIDE}")
     unsure_below = 0.5
 
-    def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
+    def caption(self, images: Sequence[Image], *, begin: str = "") -> list[CaptionResult]:
         """Name the most frequent colour of each picture."""
-        return [_describe(image) for image in images]
+        return [_describe(image, begin) for image in images]
 
     def looks(self, image: Image, text: str) -> tuple[Look, ...]:
         """Look where a colour is while naming it, and everywhere while saying anything else: (16, 16) each."""
@@ -28,7 +28,7 @@ class FakeCaptioner:
         return tuple(Look(word, where / where.sum()) for word, where in found)
 
 
-def _describe(image: Image) -> CaptionResult:
+def _describe(image: Image, begin: str) -> CaptionResult:
     shares = colours.layout(image).mean(axis=(0, 1))
     main = int(shares.argmax())
-    return CaptionResult(f"a mostly {colours.NAMES[main]} picture", float(shares[main]))
+    return CaptionResult(f"{begin} a mostly {colours.NAMES[main]} picture".strip(), float(shares[main]))

@@ -17,7 +17,7 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 from ml import devices
 from ml.backbones.shared import shared_image_tower
 from ml.captioners.feature_maps import MODEL_TYPE as FEATURE_MAPS
-from ml.errors import ModelCorrupt, ModelUnsupported
+from ml.errors import BadBeginning, ModelCorrupt, ModelUnsupported
 from ml.hub import Checkpoint
 from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
 from ml.interfaces import CaptionResult, ModelInfo
@@ -114,14 +114,17 @@ class VisionEncoderDecoderCaptioner:
     def unsure_below(self) -> float:
         return self._certainty.unsure_below
 
-    def caption(self, images: Sequence[Image]) -> list[CaptionResult]:
-        """Describe RGB pictures of any size, one result a picture, in their order."""
-        batches = [images[start : start + self._batch] for start in range(0, len(images), self._batch)]
-        return [result for batch in batches for result in self._caption(batch)]
+    def caption(self, images: Sequence[Image], *, begin: str = "") -> list[CaptionResult]:
+        """Describe RGB pictures of any size, one result a picture, in their order, from the words `begin` on.
 
-    def _caption(self, images: Sequence[Image]) -> list[CaptionResult]:
+        Raises BadBeginning where those are too many.
+        """
+        batches = [images[start : start + self._batch] for start in range(0, len(images), self._batch)]
+        return [result for batch in batches for result in self._caption(batch, begin)]
+
+    def _caption(self, images: Sequence[Image], begin: str) -> list[CaptionResult]:
         with self._generating:
-            told = tell(self._network, self._look(images), self._tokenizer, self._generation)
+            told = tell(self._network, self._look(images), self._tokenizer, self._generation, begin=begin)
         return [CaptionResult(text, self._certainty.confidence(value)) for text, value in told]
 
 
@@ -147,10 +150,20 @@ def _without_pooler(*arguments: Any, **keywords: Any) -> tuple[Any, dict[str, An
 
 @devices.inference
 def tell(
-    network: Any, pixel_values: torch.Tensor, tokenizer: Any, settings: GenerationConfig
+    network: Any, pixel_values: torch.Tensor, tokenizer: Any, settings: GenerationConfig, *, begin: str = ""
 ) -> list[tuple[str, float]]:
-    """Caption n pictures, each with the mean log-probability of its tokens."""
-    output = network.generate(pixel_values=pixel_values.to(network.device), generation_config=settings)
+    """Caption n pictures from the words `begin` on, each with the mean log-probability of the tokens behind them."""
+    first = tokenizer(begin, add_special_tokens=False)["input_ids"] if begin else []
+    longest = settings.max_new_tokens
+    if len(first) > longest // 2:
+        raise BadBeginning(f"It can be given {longest // 2} first tokens at most; these words are {len(first)}.")
+    start = torch.tensor([[settings.decoder_start_token_id, *first]], device=network.device)
+    output = network.generate(
+        pixel_values=pixel_values.to(network.device),
+        decoder_input_ids=start.expand(len(pixel_values), -1),
+        generation_config=settings,
+        max_new_tokens=longest - len(first),
+    )
     texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
     # with a length penalty of 1, a sequence's score is the mean log probability of its tokens
     return list(zip(map(tidy, texts), output.sequences_scores.tolist(), strict=True))

@@ -8,6 +8,7 @@ from PIL.Image import Image as Picture
 
 from ml import registry
 from ml.captioners.fake import FakeCaptioner
+from ml.errors import BadBeginning
 from ml.interfaces import CaptionResult, ModelInfo
 
 
@@ -16,10 +17,11 @@ class OtherCaptioner(FakeCaptioner):
 
     info = ModelInfo(name="other", revision="1", weights_hash="1" * 64, preprocessing="none")
 
-    def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
-        return [
-            CaptionResult(f"nothing but {each.text.split()[2]}", each.confidence) for each in super().caption(images)
-        ]
+    def caption(self, images: Sequence[Picture], *, begin: str = "") -> list[CaptionResult]:
+        if "zebra" in begin:
+            raise BadBeginning("It doesn't know the word “zebra”.")
+        said = super().caption(images)
+        return [CaptionResult(f"{begin} nothing but {each.text.split()[2]}".strip(), each.confidence) for each in said]
 
 
 @pytest.fixture

@@ -37,8 +37,9 @@ def page(client: Client, image: Image) -> str:
     return client.get(image.get_absolute_url()).content.decode()
 
 
-def ask(client: Client, image: Image, by: str = "other") -> str:
-    return client.post(f"/i/{image.uuid}/caption/again/", {"by": by}, follow=True).content.decode()
+def ask(client: Client, image: Image, by: str = "other", begin: str = "") -> str:
+    wish = {"by": by, "begin": begin}
+    return client.post(f"/i/{image.uuid}/caption/again/", wish, follow=True).content.decode()
 
 
 def said(image: Image) -> dict[str, bool]:
@@ -215,3 +216,37 @@ def test_one_other_at_most_stays_in_memory(settings: Any, monkeypatch: pytest.Mo
     assert ml.load_captioner("other") is not other, "it was let go, and is loaded anew"
     with pytest.raises(ModelNotFound):
         engine.get_captioner("nobody/has-this")
+
+
+def test_a_caption_begins_with_words_of_ones_own(client: Client, image: Image) -> None:
+    assert "Being described by fake… <q lang" in ask(client, image, by="fake", begin=" It is  definitely ")
+    assert "has described it already, or is about to." in ask(client, image, by="fake", begin="it is definitely")
+    assert "Described and ready for search" in page(client, image), "the picture stays ready"
+    worker.work_until_idle()
+    assert said(image) == {"a mostly red picture": True, "it is definitely a mostly red picture": False}
+    begun = image.captions.get(is_current=False)
+    assert begun.model.endswith(" “it is definitely”")
+    assert begun.unsure, "nobody measured how sure it may be"
+    assert "has described it already" in ask(client, image, by="fake", begin="it is definitely")
+    ask(client, image, by="other", begin="it is definitely")
+    ask(client, image, by="other", begin="a")
+    worker.work_until_idle()
+    assert {"it is definitely nothing but red", "a nothing but red"} < set(said(image))
+
+
+def test_words_that_a_captioner_cannot_begin_with_are_told(client: Client, image: Image) -> None:
+    ask(client, image, begin="a zebra")
+    worker.work_until_idle()
+    failed = Stage.objects.get(state="failed")
+    assert failed.attempts == 1, "it would fail again"
+    assert "other could not describe it: It doesn&#x27;t know the word “zebra”." in page(client, image)
+    assert "A caption begins with words." in ask(client, image, begin="…")
+    assert "Described and ready for search" in page(client, image)
+
+
+def test_who_is_not_there_any_more_describes_nothing(client: Client, image: Image, settings: Any) -> None:
+    ask(client, image, begin="a")
+    settings.OTHER_CAPTIONERS = []
+    worker.work_until_idle()
+    assert Stage.objects.get(model__startswith="other").state == "skipped"
+    assert list(said(image)) == ["a mostly red picture"]

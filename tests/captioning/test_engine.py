@@ -18,7 +18,10 @@ def test_warming_up_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = ml.load_captioner("fake")
     caption = fake.caption
     monkeypatch.setattr(
-        fake, "caption", lambda pictures: seen.append(len(pictures)) or caption(pictures), raising=False
+        fake,
+        "caption",
+        lambda pictures, begin="": seen.append(len(pictures)) or caption(pictures),
+        raising=False,
     )
     engine.warm()
     assert seen == [1]

@@ -76,17 +76,17 @@ class TestWrite:
 
     def test_a_caption_the_captioner_doubts_is_marked(self, make_image: MakeImage, use: Any) -> None:
         image = make_image()
-        use(lambda pictures: [CaptionResult("perhaps a dog", 0.49)])
+        use(lambda pictures, begin: [CaptionResult("perhaps a dog", 0.49)])
         services.captions_write(image_ids=[image.pk], pictures=[picture()])
         assert alt_text(image) == ("perhaps a dog", True)
         assert Caption.objects.get(image=image).unsure
-        use(lambda pictures: [CaptionResult("a dog", 0.5)])
+        use(lambda pictures, begin: [CaptionResult("a dog", 0.5)])
         services.captions_write(image_ids=[image.pk], pictures=[picture()])
         assert alt_text(image) == ("a dog", False)
 
     def test_a_captioner_that_loses_a_picture_writes_nothing(self, make_image: MakeImage, use: Any) -> None:
         images = [make_image("red"), make_image("blue")]
-        use(lambda pictures: [CaptionResult("a dog", 0.9)])
+        use(lambda pictures, begin: [CaptionResult("a dog", 0.9)])
         with pytest.raises(ValueError, match="zip"):
             services.captions_write(image_ids=[image.pk for image in images], pictures=[picture(), picture()])
         assert not Caption.objects.exists()
@@ -103,7 +103,7 @@ class TestWrite:
         self, make_image: MakeImage, use: Any, bad: CaptionResult
     ) -> None:
         images = [make_image("red"), make_image("blue")]
-        use(lambda pictures: [CaptionResult("a cat", 0.9), bad])
+        use(lambda pictures, begin: [CaptionResult("a cat", 0.9), bad])
         with pytest.raises(BadCaption):
             services.captions_write(image_ids=[image.pk for image in images], pictures=[picture(), picture()])
         assert not Caption.objects.exists()

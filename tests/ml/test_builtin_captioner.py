@@ -21,7 +21,7 @@ from ml.captioners import builtin
 from ml.captioners.attention_gru import AttentionGRU, Spoken
 from ml.captioners.builtin import BuiltinCaptioner, Manner, certainty, confidence, name_confidence, read, save
 from ml.captioners.vocabulary import Vocabulary
-from ml.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
+from ml.errors import BadBeginning, ModelCorrupt, ModelNotFound, ModelUnsupported
 from ml.interfaces import ModelInfo
 
 INFO = ModelInfo("tried", "1", "", "")
@@ -234,3 +234,17 @@ def test_confidence_in_a_name_rises_with_the_classifiers_probability() -> None:
     assert name_confidence(0.5, manner) == pytest.approx(0.5)
     assert name_confidence(0.9, manner) == pytest.approx(0.75)  # odds of 9, to the power of a half
     assert name_confidence(0.9, manner) < name_confidence(1.0, manner) < 1.0
+
+
+@pytest.mark.models
+def test_goes_on_from_first_words(captioner: BuiltinCaptioner, photos: list[PILImage.Image]) -> None:
+    begun = captioner.caption(photos, begin="There is a")
+    assert all(result.text.startswith("there is a ") for result in begun), "and no name takes their place"
+    assert len({result.text for result in begun}) > 1
+    assert all(0.0 < result.confidence < 1.0 for result in begun)
+    (alone,) = captioner.caption(photos[:1], begin="There is a")
+    assert alone.text == begun[0].text
+    with pytest.raises(BadBeginning, match="quokka"):
+        captioner.caption(photos[:1], begin="a quokka")
+    with pytest.raises(BadBeginning, match="at most"):
+        captioner.caption(photos[:1], begin="a dog and " * 5)

@@ -9,7 +9,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoder
 import ml
 from ml import hub
 from ml.captioners.vision_encoder_decoder import BATCH, VisionEncoderDecoderCaptioner, generation, tell, tidy
-from ml.errors import ModelCorrupt, ModelUnsupported
+from ml.errors import BadBeginning, ModelCorrupt, ModelUnsupported
 from tests.ml import checkpoints
 
 FAMILIES = ["vit_bert", "vit_gpt2"]
@@ -165,3 +165,16 @@ def test_an_entry_of_ours_that_is_not_understood_is_corrupt(entry: Any, checkpoi
 
 def test_hyphens_are_written_as_people_do() -> None:
     assert tidy("A man in a t - shirt .") == "a man in a t-shirt"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_goes_on_from_first_words(family: str, written_checkpoint: Any, pictures: Any) -> None:
+    folder = written_checkpoint(family)
+    captioner = ml.load_captioner(str(folder))
+    words = next(result.text for result in captioner.caption(pictures) if result.text).split()[0]
+    begun = captioner.caption(pictures, begin=words)
+    assert len(begun) == len(pictures) > BATCH
+    assert all(result.text.startswith(words) for result in begun)
+    assert all(0.0 < result.confidence < 1.0 for result in begun)
+    with pytest.raises(BadBeginning, match="at most"):
+        captioner.caption(pictures[:1], begin=f"{words} " * 60)

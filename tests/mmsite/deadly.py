@@ -32,7 +32,7 @@ class DeadlyCaptioner(FakeCaptioner):
             pass
         super().__init__()
 
-    def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
+    def caption(self, images: Sequence[Picture], *, begin: str = "") -> list[CaptionResult]:
         folder = Path(settings.DATA_DIR)
         (folder / "pid").write_text(str(os.getpid()))
         for result in super().caption(images):

@@ -97,7 +97,7 @@ def test_doing_it_all_again_leaves_one_of_each(make_image: MakeImage) -> None:
 
 
 class FailsOnRed(FakeCaptioner):
-    def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
+    def caption(self, images: Sequence[Picture], *, begin: str = "") -> list[CaptionResult]:
         results = super().caption(images)
         if any("red" in result.text for result in results):
             raise ValueError("no red, please")
@@ -162,7 +162,7 @@ def test_a_picture_deleted_meanwhile_leaves_nothing_behind(
     make_image("blue")
 
     class DeletesFirst(FakeCaptioner):
-        def caption(self, images: Sequence[Picture]) -> list[CaptionResult]:
+        def caption(self, images: Sequence[Picture], *, begin: str = "") -> list[CaptionResult]:
             gallery_services.images_delete(images=Image.objects.filter(pk=gone.pk))
             return super().caption(images)
 
