@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from captioning import engine as captioning_engine
 from captioning.models import Caption
 from gallery.models import Image, Stage, User
+from gallery.pipeline import VARIANT
 from ml.errors import ModelNotFound
 from search.models import ModelVersion
 from search.versions import model_version_ensure
@@ -127,6 +128,11 @@ class TestTheHistory:
         asked = Stage.objects.get(image=image, model=settings.OTHER_CAPTIONERS[1])
         assert (asked.state, asked.priority) == ("pending", Stage.Priority.INTERACTIVE)
         assert api.post(path, {"model": "ours"}).json()["steps"] == 0, "it is about to"
+        assert api.post(path, {"begin": " There is "}).json()["steps"] == 1
+        assert Stage.objects.filter(image=image, model=f"fake{VARIANT}there is").exists()
+        refused = api.post(path, {"begin": "…"})
+        assert refused.status_code == 400
+        assert "A caption begins with words." in refused.content.decode()
 
     def test_captioners_that_are_not_there(self, api: Api, image: Image, settings: Any, tmp_path: Path) -> None:
         settings.OTHER_CAPTIONERS = [str(tmp_path / "ours")]
