@@ -18,5 +18,5 @@ def image_set_taken(*, image: Image, taken_at: datetime | None) -> None:
     """Says when a picture was taken; None: nobody knows, and it is listed by when it was uploaded."""
     with transaction.atomic():
         sort_date = F("uploaded_at") if taken_at is None else taken_at
-        Image.objects.filter(pk=image.pk).update(taken_at=taken_at, sort_date=sort_date)
+        Image.with_trash.filter(pk=image.pk).update(taken_at=taken_at, sort_date=sort_date)
         get_pipeline().changed(image_ids=[image.pk])

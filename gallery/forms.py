@@ -1,17 +1,21 @@
 """What people fill in: uploads, who may see a picture, its tags, albums."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.models import Album, Tag, User, Visibility
+from gallery.metadata import FIRST_PHOTOGRAPH
+from gallery.models import Album, Image, Tag, User, Visibility
 from gallery.names import folded, tidy
 from gallery.pipeline import get_pipeline
 
+LAST_YEAR = 9_999  # beyond its beginning some time zones have no dates
 # With extensions where some systems know no type.
 PICTURE_TYPES = (
     "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,image/heif,image/tiff,.heic,.heif,.avif,.zip"
@@ -90,12 +94,50 @@ class LinesField(forms.CharField):
         return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
+class MomentField(forms.DateTimeField):
+    """A date and a time to the second, in the site's time zone. `known`, left as it is shown, stays to the fraction."""
+
+    widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M:%S", attrs={"type": "datetime-local", "step": 1})
+    known: datetime | None = None
+
+    def to_python(self, value: Any) -> datetime | None:
+        # known first: the hour that clocks repeat in autumn can be shown, but not be read again
+        if self.known and isinstance(value, str):
+            try:
+                is_same = datetime.fromisoformat(value) == timezone.make_naive(self.known).replace(microsecond=0)
+            except ValueError:
+                is_same = False
+            if is_same:
+                return self.known
+        return super().to_python(value)
+
+
 class WordsForm(forms.Form):
-    """The title of a picture, where it was taken, and the notes on it."""
+    """The title of a picture, where and when it was taken, and the notes on it."""
 
     title = NameField(required=False, max_length=200)
     place = NameField(required=False, max_length=200)
+    taken = MomentField(
+        required=False,
+        error_messages={"invalid": gettext_lazy("Say the day and the time, such as 2024-05-31T18:30.")},
+    )
     notes = LinesField(required=False, max_length=10_000)
+
+    def __init__(self, data: Any = None, *, image: Image) -> None:
+        words = {"title": image.title, "place": image.place, "notes": image.notes, "taken": image.taken_at}
+        super().__init__(data, initial=words)
+        self.fields["taken"].known = image.taken_at  # type: ignore[attr-defined]
+
+    def clean_taken(self) -> datetime | None:
+        taken: datetime | None = self.cleaned_data["taken"]
+        field = self.fields["taken"]
+        if taken and taken != field.known and not FIRST_PHOTOGRAPH <= taken.year < LAST_YEAR:  # type: ignore[attr-defined]
+            raise forms.ValidationError(
+                _("No photograph is from before %(year)s.") % {"year": FIRST_PHOTOGRAPH}
+                if taken.year < FIRST_PHOTOGRAPH
+                else _("That is too far in the future.")
+            )
+        return taken
 
 
 class UuidsField(forms.Field):

@@ -7,6 +7,7 @@ or see, the picture then as they did before.
 import secrets
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from time import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.utils.translation import ngettext
 
 from gallery.albums import Removal, album_delete, album_put_back, album_remove
 from gallery.exceptions import NothingToUndo
+from gallery.details import image_set_taken
 from gallery.favourites import favourites_add, favourites_remove
 from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
 from gallery.permissions import MANAGE, album_role, is_at_least
@@ -29,8 +31,8 @@ MOST = 10  # of a session; the last ones
 SECONDS = 60 * 60
 
 Session = MutableMapping[str, Any]
-Words = dict[str, str | bool]
-"""Title, notes and place, and whose the place is."""
+Words = dict[str, str | bool | None]
+"""Title, notes and place, whose the place is, and when it was taken."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,13 @@ def visibility_set(image: Image, *, before: str, after: str) -> list[Change]:
 
 
 def words_of(image: Image) -> Words:
-    return {"title": image.title, "notes": image.notes, "place": image.place, "place_by_person": image.place_by_person}
+    return {
+        "title": image.title,
+        "notes": image.notes,
+        "place": image.place,
+        "place_by_person": image.place_by_person,
+        "taken_at": image.taken_at.isoformat() if image.taken_at else None,
+    }
 
 
 def words_set(image: Image, *, before: Words) -> list[Change]:
@@ -208,11 +216,15 @@ def _show_as_before(person: User, values: dict[str, Any]) -> str:
 
 
 def _words_as_before(person: User, values: dict[str, Any]) -> str:
-    image = _own(person, values["ids"]).filter(**values["after"]).first()
-    if image is None:
+    image = _own(person, values["ids"]).first()
+    if image is None or words_of(image) != values["after"]:
         return ""
-    image_set_words(image=image, **values["before"])
-    return _("Title, place and notes are as they were.")
+    before = dict(values["before"])
+    taken = before.pop("taken_at")
+    image_set_words(image=image, **before)
+    if taken != values["after"]["taken_at"]:
+        image_set_taken(image=image, taken_at=datetime.fromisoformat(taken) if taken else None)
+    return _("Title, place, date and notes are as they were.")
 
 
 WAYS_BACK: dict[str, Callable[[User, dict[str, Any]], str]] = {

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery import services, stages
+from gallery.details import image_set_taken
 from gallery.favourites import favourites_add, favourites_remove, is_favourite
 from gallery.forms import VisibilityForm, WordsForm, mistakes
 from gallery.models import Image, ImageQuerySet, Rendition, Viewer, Visibility
@@ -59,7 +60,7 @@ def image_detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "visibility_form": VisibilityForm(initial={"visibility": image.visibility}),
         "albums": albums,
         "other_albums": other_albums,
-        "words_form": WordsForm(initial={"title": image.title, "place": image.place, "notes": image.notes}),
+        "words_form": WordsForm(image=image),
         "sizes": sizes_of(image),
         "link": request.build_absolute_uri(image.get_absolute_url()),
     }
@@ -163,14 +164,16 @@ def image_retry(request: SignedInRequest, image: Image) -> HttpResponse:
 @require_POST
 @owner_page
 def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
-    form = WordsForm(request.POST)
+    form = WordsForm(request.POST, image=image)
     if form.is_valid():
         said = form.cleaned_data
         place = said["place"] if "place" in request.POST else None  # forms of others may not have it
         before = words_of(image)
         services.image_set_words(image=image, title=said["title"], notes=said["notes"], place=place)
-        image.refresh_from_db(fields=before)
-        say_done(request, _("Title, place and notes are saved."), words_set(image, before=before))
+        if "taken" in request.POST and said["taken"] != image.taken_at:
+            image_set_taken(image=image, taken_at=said["taken"])
+        image.refresh_from_db(fields=["title", "notes", "place", "place_by_person", "taken_at"])
+        say_done(request, _("Title, place, date and notes are saved."), words_set(image, before=before))
     else:
         messages.error(request, mistakes(form))
     return redirect(image)

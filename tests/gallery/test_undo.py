@@ -173,15 +173,17 @@ class TestPageOfAPicture:
     def test_words(self, images: list[Image], page: Send) -> None:
         image_set_words(image=images[0], title="Evening", notes="")
         only(images[0]).update(place="Oslo, Norway")  # as its coordinates have it
-        said = {"title": "Morning", "notes": "At home", "place": "Somewhere"}
-        assert "Title, place and notes are as they were." in page("image-words", **said)
+        said = {"title": "Morning", "notes": "At home", "place": "Somewhere", "taken": "2001-02-03T04:05"}
+        assert "Title, place, date and notes are as they were." in page("image-words", **said)
         images[0].refresh_from_db()
         assert undo.words_of(images[0]) == {
             "title": "Evening",
             "notes": "",
             "place": "Oslo, Norway",
             "place_by_person": False,  # the owner's alone, as before
+            "taken_at": None,
         }
+        assert images[0].sort_date == images[0].uploaded_at
 
     def test_deleting(self, images: list[Image], page: Send) -> None:
         assert "1 picture back from the trash." in page("image-delete")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -199,7 +200,7 @@ def test_title_and_notes_are_the_owners_to_write_and_everybodys_to_read(
     client.force_login(user)
     url = reverse("image-words", args=[image.uuid])
     page = client.post(url, {"title": " Evening <1> ", "notes": "On the\nterrace"}, follow=True).content.decode()
-    assert "Title, place and notes are saved." in page
+    assert "Title, place, date and notes are saved." in page
     page = client.post(url, {"title": "x" * 201}, follow=True).content.decode()
     assert 'class="message error"' in page
     client.force_login(other_user)
@@ -207,6 +208,38 @@ def test_title_and_notes_are_the_owners_to_write_and_everybodys_to_read(
     assert "Evening &lt;1&gt;" in page
     assert "On the<br>terrace" in page
     assert url not in page
+
+
+def test_the_date_is_the_owners_to_correct(client: Client, make_image: MakeImage, user: User, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    image, newer = make_image("red", owner=user), make_image("blue", owner=user)
+    client.force_login(user)
+    url = reverse("image-words", args=[newer.uuid])
+    client.post(url, {"taken": "1999-07-01T18:30:00"})
+    newer.refresh_from_db()
+    assert newer.taken_at == newer.sort_date == datetime(1999, 7, 1, 16, 30, tzinfo=UTC)
+    assert list(Image.objects.newest_first()) == [image, newer]
+    assert 'value="1999-07-01T18:30:00"' in page_of(client, newer)
+
+    exact = newer.taken_at + timedelta(milliseconds=250)
+    Image.objects.update(taken_at=exact)
+    client.post(url, {"title": "Evening", "taken": "1999-07-01T18:30:00"})
+    newer.refresh_from_db()
+    assert (newer.title, newer.taken_at) == ("Evening", exact), "left as it was shown"
+
+    for taken, reason in (
+        ("yesterday", "Say the day and the time"),
+        ("1066-10-14T09:00", "No photograph is from before 1826."),
+        ("9999-12-31T23:59", "That is too far in the future."),
+    ):
+        assert reason in client.post(url, {"taken": taken}, follow=True).content.decode()
+    client.post(url, {"title": "Morning"})
+    newer.refresh_from_db()
+    assert (newer.title, newer.taken_at) == ("Morning", exact), "nothing was said of it"
+    client.post(url, {"taken": ""})
+    newer.refresh_from_db()
+    assert newer.taken_at is None
+    assert newer.sort_date == newer.uploaded_at
 
 
 def test_a_line_break_in_notes_is_one_character_as_in_browsers(client: Client, image: Image) -> None:
