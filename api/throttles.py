@@ -51,8 +51,9 @@ class Throttle(BaseThrottle):
         self._wait: float | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        who = _caller(request, self.get_ident(request))
-        counts = [count for name in rates_of(request, view) if (count := _count(name, who)) is not None]
+        address = self.get_ident(request)
+        names = rates_of(request, view)
+        counts = [count for name in names if (count := _count(name, _caller(name, request, address))) is not None]
         if not counts:
             return True
         tightest = min(counts, key=lambda count: (count.limit - count.used, -count.reset))
@@ -96,11 +97,13 @@ def count_again() -> None:
     _Cache.silent_until = 0.0
 
 
-def _caller(request: Request, address: str) -> str:
+def _caller(rate: str, request: Request, address: str) -> str:
+    """Who is counted: a token by itself, so that one runaway script doesn't take from a person's others what they do
+    with them; but `user` is a person with all tokens and browsers, however many those are."""
     if not request.user.is_authenticated:
         return f"address {address}"
-    # a token of its own count: one runaway script of a person doesn't lock out another, nor their browser
-    return f"token {request.auth.pk}" if isinstance(request.auth, Token) else f"person {request.user.pk}"
+    is_token = isinstance(request.auth, Token) and rate != "user"
+    return f"token {request.auth.pk}" if is_token else f"person {request.user.pk}"
 
 
 def _count(name: str, who: str) -> Count | None:

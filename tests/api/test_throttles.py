@@ -41,10 +41,19 @@ def test_every_answer_says_what_is_left(settings: Any, api: Api, clock: Callable
 def test_callers_are_counted_apart(
     settings: Any, user: User, secret_of: Callable[..., str], others_api: Api, nobody: Api
 ) -> None:
-    settings.API_RATES = {"user": (1, 3600), "anon": (1, 3600)}
+    settings.API_RATES = {"burst": (1, 3600)}
     for caller in (Api(secret_of(user)), Api(secret_of(user)), others_api):
         assert [caller.get("images/").status_code for _ in range(2)] == [200, 429]
     assert [nobody.get("images/").status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_person_is_counted_with_all_tokens(
+    settings: Any, user: User, secret_of: Callable[..., str], others_api: Api
+) -> None:
+    settings.API_RATES = {"user": (3, 3600)}
+    callers = [Api(secret_of(user)) for _ in range(4)]
+    assert [caller.get("images/").status_code for caller in callers] == [200, 200, 200, 429]
+    assert others_api.get("images/").status_code == 200
 
 
 def test_the_tightest_rate_is_told(settings: Any, api: Api) -> None:
