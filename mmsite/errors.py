@@ -1,7 +1,7 @@
 """What people and scripts see when a request can't be answered, in the same house style as everything else."""
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -43,6 +43,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return problems.answer(request, 404, "not_found", problems.NOT_FOUND)
     sentence = _("There is nothing here, or it is not yours to see.")
     return _answer(request, 404, _("Nothing here"), sentence, offer_sign_in=True)
+
+
+def not_allowed(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
+    """The address is there, but not for this method: as where somebody opens what a button sends to."""
+    sentence = _("This address is for the buttons of other pages. Go back and press the one that you meant.")
+    answer = _answer(request, refused.status_code, _("Nothing to open here"), sentence)
+    answer["Allow"] = refused["Allow"]
+    return answer
 
 
 def store_unavailable(request: HttpRequest) -> HttpResponse:

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
+from api import problems
 from gallery.storage import StoreUnavailable
 from mmsite import errors
 
@@ -26,6 +27,18 @@ def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse])
         response = get_response(request)
         if not (settings.DEBUG and response.status_code in DEBUG_PAGES):  # Django's tracebacks style themselves inline
             response.headers.setdefault("Content-Security-Policy", POLICY)
+        return response
+
+    return middleware
+
+
+def not_allowed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Puts a page of ours in the place of the browser's blank one for a method that an address doesn't take."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not problems.is_api(request):
+            return errors.not_allowed(request, response)
         return response
 
     return middleware

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "gallery.sessions.seen_now_and_then",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mmsite.middleware.not_allowed",
     "mmsite.middleware.StoreErrors",
 ]
 

@@ -25,6 +25,11 @@ def _fresh_index() -> Iterator[None]:
     index.reset()
 
 
+@pytest.fixture
+def image(make_image: Callable[..., Image]) -> Image:
+    return make_image("red")
+
+
 def test_nothing_here_offers_strangers_to_sign_in_and_come_back(client: Client, user: User) -> None:
     address = "/i/00000000-0000-0000-0000-000000000000/"
     page = client.get(address)
@@ -38,6 +43,20 @@ def test_scripts_are_told_in_json(client: Client, db: None) -> None:
     answer = client.get("/nowhere", headers={"Accept": "application/json"})
     assert answer.status_code == 404
     assert answer.json()["message"].startswith("Nothing here.")
+
+
+@pytest.mark.parametrize("name", ["sign-out", "image-delete"])
+def test_what_only_buttons_send_to_has_a_page_for_whoever_opens_it(client: Client, image: Image, name: str) -> None:
+    client.force_login(image.owner)
+    address = reverse(name, args=[image.uuid] if name == "image-delete" else [])
+    page = client.get(address)
+    assert page.status_code == 405
+    assert "POST" in page["Allow"]
+    assert "This address is for the buttons of other pages." in page.content.decode()
+    answer = client.get(address, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["message"][:21]) == (405, "Nothing to open here.")
+    of_api = client.delete("/api/v1/images/")
+    assert (of_api.status_code, of_api["Content-Type"]) == (405, "application/problem+json")
 
 
 def test_a_fault_of_ours_has_a_page_that_needs_nothing(
