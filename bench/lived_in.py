@@ -126,7 +126,6 @@ def _pages(owner: User, image: Image, album: Album, links: Sequence[AlbumLink]) 
         "album": album_path,
         "album-arrange": f"{album_path}arrange/",
         "album-share": f"{album_path}share/",
-        "album-delete": f"{album_path}delete/",
         "tags": "/tags/",
         "duplicates": "/duplicates/",
         "review": "/review/",

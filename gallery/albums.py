@@ -2,6 +2,9 @@
 
 Whatever changes what is in an album locks its row first, so that no two pictures come to share a position. Pictures
 that have to be locked as well are locked before it, so that no two writers wait for each other.
+
+`by` is who does it: what they are to the album is asked under that lock, and Http404 raised where they may not (any
+more). None: nobody is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +14,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.http import Http404
 from django.utils import timezone
 
-from gallery import audit
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
+from gallery.permissions import MANAGE, album_role, is_at_least
 from gallery.selectors import ImagePage
 
 
@@ -69,17 +73,11 @@ def album_create(*, owner: User, title: str) -> Album:
     return Album.objects.create(owner=owner, title=tidy(title), key=folded(title))
 
 
-def album_rename(*, album: Album, title: str) -> None:
+def album_rename(*, album: Album, title: str, by: Viewer | None = None) -> None:
     """Gives an album another title."""
-    Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
-
-
-def album_delete(*, album: Album, by: Viewer | None = None) -> None:
-    """Deletes an album; its pictures stay. `by`: who does it, for the audit log."""
     with transaction.atomic():
-        if _lock(album):
-            audit.record(by, "album.delete", album.title)
-        album.delete()
+        _lock_for(album, by, MANAGE)
+        Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
 
 
 def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) -> list[int]:
@@ -102,10 +100,13 @@ def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) ->
     return [image.pk for image in new]
 
 
-def album_remove(*, album: Album, images: ImageQuerySet) -> Removal:
-    """Takes pictures out of an album, the cover too; which. They stay in the library."""
+def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = None) -> Removal:
+    """Takes pictures out of an album, the cover too; which. They stay in the library. Who may not manage it takes out
+    their own alone, and those always."""
     with transaction.atomic():
         _lock(album)
+        if by is not None and not is_at_least(album_role(viewer=by, album=album), MANAGE):
+            images = images.filter(owner_id=by.pk)
         covers = Album.objects.filter(pk=album.pk, cover__in=images)
         cover_id = covers.values_list("cover", flat=True).first()
         covers.update(cover=None)
@@ -115,14 +116,18 @@ def album_remove(*, album: Album, images: ImageQuerySet) -> Removal:
     return Removal(positions, cover_id)
 
 
-def album_put_back(*, album: Album, removal: Removal) -> list[int]:
+def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) -> list[int]:
     """Puts pictures back where they were in an album, and at its end where another has taken the place; the ids of
-    those that were not in it. The cover comes back where the album has none."""
+    those that were not in it. The cover comes back where the album has none. Who may not manage it puts back their own
+    alone."""
     with transaction.atomic():
-        mine = Image.with_trash.filter(pk__in=removal.positions, owner__in=_adders(album))  # not of who left meanwhile
-        present = list(mine.locked().values_list("pk", flat=True))
+        locked = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
         if not _lock(album):
             return []
+        back = Image.with_trash.filter(pk__in=locked, owner__in=_adders(album))  # not of who left meanwhile
+        if by is not None and not is_at_least(album_role(viewer=by, album=album), MANAGE):
+            back = back.filter(owner_id=by.pk)
+        present = list(back.values_list("pk", flat=True))
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
         last = max(known, default=0)
         missing = sorted(set(present) - set(known.values()), key=removal.positions.__getitem__)
@@ -138,18 +143,18 @@ def album_put_back(*, album: Album, removal: Removal) -> list[int]:
     return missing
 
 
-def album_set_cover(*, album: Album, image: Image) -> None:
+def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> None:
     """Lets a picture of the album stand for it; one that isn't in the album changes nothing."""
     with transaction.atomic():
         list(Image.objects.filter(pk=image.pk).select_for_update())  # so that it isn't deleted meanwhile
-        _lock(album)
+        _lock_for(album, by, MANAGE)
         Album.objects.filter(pk=album.pk, images=image).update(cover=image)
 
 
-def album_move(*, album: Album, image: Image, earlier: bool) -> None:
+def album_move(*, album: Album, image: Image, earlier: bool, by: Viewer | None = None) -> None:
     """Lets a picture change places with the one before it (`earlier`) or behind it, where there is one."""
     with transaction.atomic():
-        _lock(album)
+        _lock_for(album, by, MANAGE)
         places = AlbumImage.objects.filter(album=album, image__trashed_at=None)
         place = places.filter(image=image).first()
         if place is None:
@@ -162,10 +167,10 @@ def album_move(*, album: Album, image: Image, earlier: bool) -> None:
             AlbumImage.objects.bulk_update([place, other], ["position"])
 
 
-def album_place(*, album: Album, image: Image, other: Image) -> None:
+def album_place(*, album: Album, image: Image, other: Image, by: Viewer | None = None) -> None:
     """Puts a picture of an album where another is, which makes room; where one of them isn't in it, nothing happens."""
     with transaction.atomic():
-        _lock(album)
+        _lock_for(album, by, MANAGE)
         places = AlbumImage.objects.filter(album=album)
         positions = dict(places.filter(image__in=[image, other]).values_list("image", "position"))
         if positions.keys() == {image.pk, other.pk}:
@@ -187,6 +192,12 @@ def _adders(album: Album) -> "QuerySet[User]":
     roles = [AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]
     members = AlbumMember.objects.filter(album=album, role__in=roles).values("person")
     return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
+
+
+def _lock_for(album: Album, by: Viewer | None, at_least: str) -> None:
+    is_there = _lock(album)
+    if by is not None and not (is_there and is_at_least(album_role(viewer=by, album=album), at_least)):
+        raise Http404("No such album.")
 
 
 def _lock(album: Album) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
@@ -13,7 +13,7 @@ from django.db.models.fields.files import FieldFile
 from gallery import archives
 from gallery.chunks import AT_ONCE
 from gallery.exceptions import GalleryError
-from gallery.models import Image, Viewer
+from gallery.models import Image, ImageQuerySet, Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ class Download:
     """The bytes of an archive of these pictures, in their order; holds a slot from the beginning until it is closed,
     which whoever sends it does, be it because the other end went away. Raises Busy when there is none.
 
-    `originals`: of the viewer's own pictures, and of all where `all_originals` (the owner of an album allowed it);
-    the others are as they are shown. With `captions`, a table of what they show is put in.
+    `seen` answers which pictures the viewer may see, and is asked anew for each piece, since sending takes its time:
+    what is shared no longer by then is left out. `originals`: of the viewer's own pictures, and of those of
+    `originals_of`, who gives theirs away; the others are as they are shown. A table of these `columns` is put in.
     """
 
     def __init__(
@@ -57,14 +58,15 @@ class Download:
         image_ids: Sequence[int],
         *,
         viewer: Viewer,
+        seen: Callable[[], ImageQuerySet],
         originals: bool,
-        all_originals: bool = False,
-        captions: bool = False,
+        originals_of: int | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         self._is_open = False
-        self._ids, self._viewer_id = image_ids, viewer.pk
-        self._originals, self._all_originals = originals, all_originals
-        columns = ("title", "caption", "notes") if captions else ()
+        self._ids, self._seen = image_ids, seen
+        self._originals, self._givers = originals, {viewer.pk, originals_of} - {None}
+        self._columns = columns
         self._pieces = archives.stream(self._members(), columns=columns)
         slots.take()
         self._is_open = True
@@ -86,14 +88,14 @@ class Download:
     def _members(self) -> Iterator[archives.Member]:
         for begin in range(0, len(self._ids), AT_ONCE):
             some = self._ids[begin : begin + AT_ONCE]
-            images = Image.objects.with_renditions().in_bulk(some)
-            for image in (images[pk] for pk in some if pk in images):  # what was deleted meanwhile is left out
+            images = self._seen().with_renditions().in_bulk(some)
+            for image in (images[pk] for pk in some if pk in images):
                 yield self._member(image)
 
     def _member(self, image: Image) -> archives.Member:
-        may_have = self._all_originals or (self._viewer_id is not None and image.owner_id == self._viewer_id)
-        note = (image.title, image.description, image.notes)
-        if may_have and (self._originals or image.preview is None):
+        says = {"title": image.title, "caption": image.description, "notes": image.notes}
+        note = tuple(says[name] for name in self._columns)
+        if image.owner_id in self._givers and (self._originals or image.preview is None):
             at = image.taken_at or image.uploaded_at
             return archives.Member(image.file_name, at, partial(_open, image.original), note)
         file = image.preview.file if image.preview else None

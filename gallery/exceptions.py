@@ -41,5 +41,9 @@ class NotShared(GalleryError):
     """An album can't be shared with this person. Its text is for people."""
 
 
+class TriedTooOften(NotShared):
+    """Somebody has tried too many names, or passwords. Its text is for people."""
+
+
 class NothingToUndo(GalleryError):
     """What somebody wants to undo is too long ago, or undone. `str()` of it is a sentence for them."""

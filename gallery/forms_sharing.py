@@ -1,7 +1,7 @@
 """What people fill in to share an album: with a person, or by a link."""
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 from django.utils import timezone
@@ -46,8 +46,8 @@ class RoleForm(forms.Form):
     remove = forms.BooleanField(required=False)
 
 
-class LinkForm(forms.Form):
-    """A new link to an album."""
+class _LinkFields(forms.Form):
+    """What is said of a link."""
 
     label = NameField(
         label=gettext_lazy("Whom it is for"), max_length=AlbumLink._meta.get_field("label").max_length, required=False
@@ -72,7 +72,6 @@ class LinkForm(forms.Form):
     allows_download = forms.BooleanField(
         label=gettext_lazy("Originals of my pictures may be downloaded"), required=False
     )
-    is_public = forms.BooleanField(label=gettext_lazy("List it among the public albums, for everyone"), required=False)
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = self.cleaned_data
@@ -90,6 +89,40 @@ class LinkForm(forms.Form):
             day = self.cleaned_data["until"] + timedelta(days=1)
             return timezone.make_aware(datetime.combine(day, time.min))
         return timezone.now() + timedelta(days=int(ends)) if ends else None
+
+
+class LinkForm(_LinkFields):
+    """A new link to an album."""
+
+    is_public = forms.BooleanField(label=gettext_lazy("List it among the public albums, for everyone"), required=False)
+
+
+class LinkChangeForm(_LinkFields):
+    """What is to be different about a link. What it says of the end and the password may stay as it is."""
+
+    AS_IT_IS = "as it is"
+
+    field_order = ("label", "ends", "until", "password", "no_password", "allows_download")
+    ends = forms.ChoiceField(
+        label=gettext_lazy("Ends"), choices=[(AS_IT_IS, gettext_lazy("As before")), *PERIODS], required=False
+    )
+    no_password = forms.BooleanField(label=gettext_lazy("Ask for no password any more"), required=False)
+
+    @classmethod
+    def of(cls, link: AlbumLink) -> Self:
+        """One that shows what the link says now."""
+        said = {"label": link.label, "ends": cls.AS_IT_IS, "allows_download": link.allows_download}
+        return cls(initial=said, auto_id=f"link-{link.pk}-%s")
+
+    def changes(self) -> dict[str, Any]:
+        """What gallery.links.link_change takes."""
+        said = self.cleaned_data
+        changes: dict[str, Any] = {"label": said["label"], "allows_download": said["allows_download"]}
+        if "ends" in self.data and said["ends"] != self.AS_IT_IS:
+            changes["expires_at"] = self.expires_at()
+        if said["password"] or said["no_password"]:
+            changes["password"] = said["password"]
+        return changes
 
 
 class LinkPasswordForm(forms.Form):

@@ -1,31 +1,33 @@
 """Links: addresses by which whoever has them sees an album, with or without an account.
 
-A link never lists or finds anything for anybody: what it shows is shown below its own address alone.
+A link never lists or finds anything for anybody: what it shows is shown below its own address alone. That address is
+told to whoever made the link, and to nobody else who manages the album: so whoever is removed from it keeps none, since
+their own links go with them, and nobody takes by it the originals that its maker gives to others.
 """
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.encoding import iri_to_uri
-from django.utils.translation import gettext as _
 
 from gallery import audit
 from gallery.addresses import Addresses
 from gallery.albums import ListedAlbum, albums_of
-from gallery.exceptions import NotShared
-from gallery.models import Album, AlbumLink, Image, ImageQuerySet, User
+from gallery.models import Album, AlbumImage, AlbumLink, Image, ImageQuerySet, User, Viewer
+from gallery.permissions import MANAGE, album_hold
+from gallery.tries import try_give_back, try_take
 
 KEY_BYTES = 24
-# Passwords that one address may try at one link within so many seconds.
+# Wrong passwords at one link within so many seconds: by one network address, and by all together.
 MOST_TRIES, TRIES_SECONDS = 5, 60
+MOST_TRIES_OF_ALL, TRIES_OF_ALL_SECONDS = 100, 60 * 60
 MOST_PUBLIC = 60
 
 
@@ -71,10 +73,9 @@ def link_create(
     expires_at: datetime | None = None,
 ) -> AlbumLink:
     """A new address of an album. `allows_download`: of the originals of those pictures that are the person's own.
-    Raises NotShared where the album was deleted meanwhile."""
+    Raises Http404 where the person may not share the album, or no longer."""
     with transaction.atomic():
-        if not Album.objects.select_for_update().filter(pk=album.pk).exists():
-            raise NotShared(_("The album was deleted meanwhile."))
+        album_hold(viewer=by, album=album, at_least=MANAGE)
         link = AlbumLink.objects.create(
             album=album,
             created_by=by,
@@ -85,22 +86,58 @@ def link_create(
             allows_download=allows_download,
             expires_at=expires_at,
         )
-        audit.record(
-            by,
-            "link.create",
-            album,
-            label=label,
-            is_public=is_public,
-            has_password=bool(password),
-            allows_download=allows_download,
-            expires_at=expires_at.isoformat() if expires_at else "",
-        )
+        audit.record(by, "link.create", album, **_on_record(link))
     return link
 
 
-def link_revoke(*, link: AlbumLink, by: User) -> None:
-    """Nobody sees the album by this link any more."""
+def _on_record(link: AlbumLink) -> dict[str, Any]:
+    return {
+        "label": link.label,
+        "is_public": link.is_public,
+        "has_password": bool(link.password),
+        "allows_download": link.allows_download,
+        "expires_at": link.expires_at.isoformat() if link.expires_at else "",
+    }
+
+
+def link_change(
+    *,
+    link: AlbumLink,
+    by: User,
+    label: str | None = None,
+    password: str | None = None,
+    allows_download: bool | None = None,
+    expires_at: datetime | Literal["as it was"] | None = "as it was",
+) -> None:
+    """Says something else of a link, whose address stays; None leaves a thing as it was. `password`: "" for none. With
+    another one, whoever said the former has to say it.
+
+    By whoever made it alone, since it gives away what is theirs: raises Http404 for all others, and where they may not
+    share the album any more.
+    """
     with transaction.atomic():
+        album_hold(viewer=by, album=link.album, at_least=MANAGE)
+        kept = AlbumLink.objects.select_for_update().filter(pk=link.pk, created_by=by).first()
+        if kept is None:
+            raise Http404("No such link.")
+        said: dict[str, Any] = {"label": label, "allows_download": allows_download}
+        if password is not None:
+            said["password"] = make_password(password) if password else ""
+        changed = {name for name, value in said.items() if value is not None and value != getattr(kept, name)}
+        for name in changed:
+            setattr(kept, name, said[name])
+        if not isinstance(expires_at, str) and expires_at != kept.expires_at:
+            kept.expires_at = expires_at
+            changed.add("expires_at")
+        if changed:
+            kept.save(update_fields=changed)
+            audit.record(by, "link.change", link.album, **_on_record(kept), changed=sorted(changed))
+
+
+def link_revoke(*, link: AlbumLink, by: User) -> None:
+    """Nobody sees the album by this link any more. Whoever manages the album revokes any of its links."""
+    with transaction.atomic():
+        album_hold(viewer=by, album=link.album, at_least=MANAGE)
         if AlbumLink.objects.filter(pk=link.pk).delete()[0]:
             audit.record(by, "link.revoke", link.album, label=link.label)
 
@@ -108,6 +145,11 @@ def link_revoke(*, link: AlbumLink, by: User) -> None:
 def links_of(album: Album) -> "QuerySet[AlbumLink]":
     """The links of an album that still hold, the newest first, with who made them."""
     return album.links.all().valid().select_related("created_by").order_by("-created_at", "-pk")
+
+
+def tells_address(link: AlbumLink, *, viewer: Viewer) -> bool:
+    """Whether the viewer, who manages the album, is told the address: of their own links, and what all can see."""
+    return link.is_public or link.created_by_id == viewer.pk
 
 
 def link_at(*, key: str) -> AlbumLink:
@@ -121,6 +163,12 @@ def link_at(*, key: str) -> AlbumLink:
 def images_by(link: AlbumLink) -> ImageQuerySet:
     """The pictures that a link shows: all that are in its album now."""
     return Image.objects.filter(pk__in=link.album.images.values("pk"))
+
+
+def images_still_by(link: AlbumLink) -> ImageQuerySet:
+    """As `images_by`, for what takes its time: none once the link has ended, or has another password."""
+    same = AlbumLink.objects.valid().filter(pk=link.pk, password=link.password)
+    return Image.objects.filter(pk__in=AlbumImage.objects.filter(album__in=same.values("album")).values("image"))
 
 
 def originals_by(link: AlbumLink) -> ImageQuerySet:
@@ -148,15 +196,20 @@ def is_open(link: AlbumLink, *, mark: str) -> bool:
 
 
 def may_try(link: AlbumLink, *, address: str) -> bool:
-    """Counts one more try of the password from a network address; whether it may be made."""
-    key = iri_to_uri(f"link-tries:{link.pk}:{address}")
-    if cache.add(key, 1, timeout=TRIES_SECONDS):
+    """Counts one more try of the password from a network address; whether it may be made. What is right is to be given
+    back."""
+    if not try_take(f"link {link.pk}", most=MOST_TRIES_OF_ALL, seconds=TRIES_OF_ALL_SECONDS):
+        return False
+    if try_take(f"link {link.pk} {address}", most=MOST_TRIES, seconds=TRIES_SECONDS):
         return True
-    try:
-        return cache.incr(key) <= MOST_TRIES
-    except ValueError:  # it has just expired
-        return True
+    try_give_back(f"link {link.pk}")  # nothing is looked at, so that one address doesn't use up what all have
+    return False
 
 
-def is_password(link: AlbumLink, password: str) -> bool:
-    return check_password(password, link.password)
+def is_password(link: AlbumLink, password: str, *, address: str) -> bool:
+    """Whether that is the password. Ask `may_try` first."""
+    if not check_password(password, link.password):
+        return False
+    try_give_back(f"link {link.pk}")
+    try_give_back(f"link {link.pk} {address}")
+    return True

@@ -50,6 +50,15 @@ def album_role(*, viewer: Viewer, album: Album) -> str:
     return AlbumMember.objects.filter(album=album, person_id=viewer.pk).values_list("role", flat=True).first() or ""
 
 
+def album_hold(*, viewer: Viewer | None, album: Album, at_least: str) -> None:
+    """Locks the album until the end of the transaction and then asks once more, since whoever was let in may have been
+    removed meanwhile: raises Http404 unless it is there and the viewer is still so much to it. None: nobody is asked.
+    """
+    is_there = Album.objects.select_for_update().filter(pk=album.pk).exists()
+    if not is_there or (viewer is not None and not is_at_least(album_role(viewer=viewer, album=album), at_least)):
+        raise Http404("No such album.")
+
+
 def is_at_least(role: str, least: str) -> bool:
     """Whether who has the one role may do what those of the other may."""
     return ROLES.index(role) >= ROLES.index(least)

@@ -70,8 +70,9 @@ def room_take(*, owner: User, byte_size: int) -> None:
     """As `room_check`, in the transaction that adds the picture: the same person's uploads take turns until its end."""
     if limit_of(owner) is not None:
         # Not FOR UPDATE, which would wait for whatever refers to this person.
-        fresh = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        _check(room_of(fresh), byte_size)
+        fresh = User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()
+        if fresh is not None:  # else the picture is refused, as one without an owner
+            _check(room_of(fresh), byte_size)
 
 
 def _check(room: Room, byte_size: int) -> None:

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from PIL import Image as PILImage
 
 from gallery import renditions, stages
-from gallery.albums import albums_lock
+from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.exceptions import NotNow
-from gallery.models import Image, Rendition, Stage, User, Visibility
+from gallery.exceptions import NotNow, UploadRefused
+from gallery.models import Album, Image, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check, room_take
 from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
@@ -50,27 +50,35 @@ def image_create(
     Raises UploadRefused with a sentence for the person who gave it.
     """
     digest = digest_upload(file)
-    if existing := _existing(owner, digest.sha256):
+    if existing := _existing(owner, digest.sha256, visibility):
         return existing
     room_check(owner=owner, byte_size=digest.byte_size)
     facts = inspect_upload(file, file_name, digest=digest)
     try:
         image = _image_store(owner=owner, file=file, facts=facts, visibility=visibility, priority=priority)
     except IntegrityError:
+        if not User.objects.filter(pk=owner.pk).exists():
+            raise UploadRefused(_("This account was deleted meanwhile.")) from None
         # The same bytes came twice at once, and the other one was quicker.
-        existing = _existing(owner, digest.sha256)
+        existing = _existing(owner, digest.sha256, visibility)
         if existing is None:
             raise
         return existing
     return ImageCreation(image, created=True)
 
 
-def _existing(owner: User, sha256: str) -> ImageCreation | None:
-    """The owner's picture of these bytes, where there is one; from the trash it comes back."""
+def _existing(owner: User, sha256: str, visibility: str) -> ImageCreation | None:
+    """The owner's picture of these bytes, where there is one. From the trash it comes back to be seen by those for whom
+    it is uploaded now, and by nobody else: not by those with whom it was shared before."""
     image = Image.with_trash.filter(owner=owner, sha256=sha256).first()
     if image is None or image.trashed_at is None:
         return ImageCreation(image, created=False) if image else None
-    restored = bool(images_restore(images=[image], by=owner))
+    with transaction.atomic():
+        restored = bool(images_restore(images=[image], by=owner))
+        if restored:
+            image_set_visibility(image=image, visibility=visibility)
+            for album in Album.objects.seen_by_others(owner).filter(images=image).order_by("pk"):
+                album_remove(album=album, images=Image.objects.filter(pk=image.pk))
     image = Image.objects.filter(pk=image.pk).first()  # None: it was just purged
     return ImageCreation(image, created=False, restored=restored) if image else None
 
@@ -185,7 +193,12 @@ def users_delete(*, users: Iterable[User]) -> None:
     """Deletes people with all of their pictures."""
     user_ids = [user.pk for user in users]
     with transaction.atomic():
-        images_delete(images=Image.with_trash.filter(owner__in=user_ids))
+        theirs = Image.with_trash.filter(owner__in=user_ids)
+        images_delete(images=theirs)
+        # Locked, which waits for what they upload at this moment and keeps out what comes later; pictures first, since
+        # all others lock these before they refer to people. Then what came meanwhile.
+        list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk"))
+        images_delete(images=theirs.all())
         User.objects.filter(pk__in=user_ids).delete()
 
 

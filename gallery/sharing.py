@@ -1,6 +1,9 @@
 """With whom an album is shared. See gallery.links for those who have no account.
 
 A picture is in another person's album as long as its owner is a member of it: who leaves takes theirs along.
+
+Who may share is asked under the album's lock, by which all of this waits for each other: somebody who has just been
+removed shares nothing any more. Where they may not, Http404 is raised.
 """
 
 from django.db import transaction
@@ -9,8 +12,13 @@ from django.utils.translation import gettext as _
 
 from gallery import audit
 from gallery.albums import album_remove
-from gallery.exceptions import NotShared
+from gallery.exceptions import NotShared, TriedTooOften
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Favourite, Image, User, Visibility
+from gallery.permissions import MANAGE, VIEW, album_hold
+from gallery.tries import try_give_back, try_take
+
+# User names that nobody has which one person may try within so many seconds.
+MOST_NAMES, NAMES_SECONDS = 30, 60 * 60
 
 
 def listed_beside_own(viewer: User) -> "QuerySet[AlbumImage, tuple[int]]":
@@ -33,17 +41,16 @@ def members_of(album: Album) -> "QuerySet[AlbumMember]":
 
 
 def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMember:
-    """Shares an album with the person who has this user name. Raises NotShared where nobody has, or who sees it
-    already."""
-    named = User.objects.filter(username__iexact=username.strip(), is_active=True)
-    person = named.filter(username=username.strip()).first() or named.first()
-    if person is None:
-        raise NotShared(_("Nobody here has the user name “%(name)s”.") % {"name": username.strip()})
+    """Shares an album with the person who has this user name.
+
+    Raises NotShared where nobody has, or who sees it already, and TriedTooOften where `by` has named too many whom
+    nobody knows: whoever shares hears whether there is such a name, and is not to find out all of them.
+    """
+    person = _named(username, by=by)
     if person.pk == album.owner_id:
         raise NotShared(_("The album is theirs already.") if by.pk != person.pk else _("The album is yours already."))
     with transaction.atomic():
-        if not Album.objects.select_for_update().filter(pk=album.pk).exists():
-            raise NotShared(_("The album was deleted meanwhile."))
+        album_hold(viewer=by, album=album, at_least=MANAGE)
         member, is_new = AlbumMember.objects.get_or_create(album=album, person=person, defaults={"role": role})
         if not is_new:
             raise NotShared(_("%(name)s sees the album already.") % {"name": person.shown_name})
@@ -54,6 +61,7 @@ def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMemb
 def member_set_role(*, member: AlbumMember, by: User, role: str) -> None:
     """Lets a member do more or less in the album. Links of somebody who may no longer share are revoked."""
     with transaction.atomic():
+        album_hold(viewer=by, album=member.album, at_least=MANAGE)
         if not AlbumMember.objects.filter(pk=member.pk).exclude(role=role).update(role=role):
             return
         if role != AlbumMember.Role.MANAGE:
@@ -65,12 +73,26 @@ def member_remove(*, member: AlbumMember, by: User) -> None:
     """Shares an album with somebody no longer, be it that they leave: their pictures leave it with them, and their
     links to it are revoked."""
     with transaction.atomic():
-        theirs = Image.with_trash.filter(owner=member.person_id)
-        album_remove(album=member.album, images=theirs)  # which locks the album: nothing is added meanwhile
+        album_hold(viewer=by, album=member.album, at_least=VIEW if by.pk == member.person_id else MANAGE)
         if not AlbumMember.objects.filter(pk=member.pk).delete()[0]:
             return
+        album_remove(album=member.album, images=Image.with_trash.filter(owner=member.person_id))
         _revoke_links(member, by)
         audit.record(by, "album.unshare", member.album, person=member.person.username)
+
+
+def _named(username: str, *, by: User) -> User:
+    """Whose user name this is; whatever its capitals, where there is no second one. Raises NotShared."""
+    name = User.normalize_username(username.strip())
+    tries = f"names {by.pk}"
+    if not try_take(tries, most=MOST_NAMES, seconds=NAMES_SECONDS):
+        raise TriedTooOften(_("Those were many names that nobody here has. Try again in an hour."))
+    named = list(User.objects.filter(username__iexact=name, is_active=True))
+    person = next((each for each in named if each.username == name), named[0] if len(named) == 1 else None)
+    if person is None:
+        raise NotShared(_("Nobody here has the user name “%(name)s”.") % {"name": name})
+    try_give_back(tries)
+    return person
 
 
 def _revoke_links(member: AlbumMember, by: User) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from gallery.albums import Removal, album_delete, album_put_back, album_remove
-from gallery.exceptions import NothingToUndo
+from gallery.albums import Removal, album_put_back, album_remove
+from gallery.albums_deleted import album_delete, album_restore
 from gallery.details import image_set_taken
+from gallery.exceptions import NothingToUndo
 from gallery.favourites import favourites_add, favourites_remove
-from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
-from gallery.permissions import MANAGE, album_role, is_at_least
+from gallery.models import Album, AlbumImage, DeletedAlbum, Image, ImageQuerySet, User
 from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag, images_untag
 from gallery.trash import images_restore
@@ -63,6 +63,10 @@ def added_to_album(album: Album, image_ids: list[int], *, is_new: bool = False) 
 
 def taken_out_of_album(album: Album, removal: Removal) -> list[Change]:
     return _changes("out", positions=list(removal.positions.items()), cover=removal.cover_id, album=album.pk)
+
+
+def album_deleted(deleted: DeletedAlbum) -> list[Change]:
+    return _changes("album-deleted", deleted=deleted.pk)
 
 
 def favoured(image_ids: list[int]) -> list[Change]:
@@ -145,9 +149,10 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
     album = Album.objects.filter(pk=values["album"]).first()
     if album is None:
         return ""
-    removal = album_remove(album=album, images=_own(person, values["ids"]))
+    removal = album_remove(album=album, images=_own(person, values["ids"]), by=person)
     if values["is_new"] and album.owner_id == person.pk and not AlbumImage.objects.filter(album=album).exists():
-        album_delete(album=album, by=person)
+        if deleted := album_delete(album=album, by=person):
+            deleted.delete()  # nobody looks for it in the trash
         return _("The album “%(album)s” is gone again; its pictures stayed.") % {"album": album}
     number = len(removal.positions)
     return (
@@ -166,17 +171,20 @@ def _back_into_album(person: User, values: dict[str, Any]) -> str:
     album = Album.objects.addable_by(person).filter(pk=values["album"]).first()
     if album is None:
         return ""
-    positions = dict(values["positions"])
-    if not is_at_least(album_role(viewer=person, album=album), MANAGE):
-        own = set(_own(person, positions).values_list("pk", flat=True))
-        positions = {pk: position for pk, position in positions.items() if pk in own}
-    number = len(album_put_back(album=album, removal=Removal(positions, values["cover"])))
+    removal = Removal(dict(values["positions"]), values["cover"])
+    number = len(album_put_back(album=album, removal=removal, by=person))
     return (
         ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
         % {"number": grouped(number), "album": album}
         if number
         else ""
     )
+
+
+def _album_back(person: User, values: dict[str, Any]) -> str:
+    deleted = DeletedAlbum.objects.filter(owner=person, pk=values["deleted"]).first()
+    album = deleted and album_restore(deleted=deleted, by=person)
+    return _("The album “%(album)s” is back.") % {"album": album} if album else ""
 
 
 def _unfavour(person: User, values: dict[str, Any]) -> str:
@@ -233,6 +241,7 @@ WAYS_BACK: dict[str, Callable[[User, dict[str, Any]], str]] = {
     "untag": _tag_again,
     "album": _out_of_album,
     "out": _back_into_album,
+    "album-deleted": _album_back,
     "favourite": _unfavour,
     "unfavourite": _favour_again,
     "visibility": _show_as_before,

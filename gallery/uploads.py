@@ -221,7 +221,9 @@ def _settle(upload: Upload, outcome: Outcome) -> None:
     upload.state = Upload.State.REFUSED if outcome.kind == "refused" else Upload.State.DONE
     upload.outcome, upload.image, upload.updated_at = outcome.sentence[:500], outcome.image, timezone.now()
     upload.report = {"kind": outcome.kind}
-    upload.save(update_fields=["state", "outcome", "image", "report", "updated_at"])
+    names = ("state", "outcome", "image", "report", "updated_at")
+    # not save(): it goes with its owner, who may have been deleted meanwhile
+    Upload.objects.filter(pk=upload.pk).update(**{name: getattr(upload, name) for name in names})
     path_of(upload).unlink(missing_ok=True)
 
 

@@ -16,13 +16,13 @@ from captioning.again import captions_ask
 from captioning.describers import describer_called, labels, others
 from captioning.models import Caption
 from captioning.services import caption_write_by_person
-from gallery import pauses, purge, sessions, stages
+from gallery import pauses, purge, sessions, stages, tries
 from gallery.models import Image, Stage
 from gallery.pipeline import Step
 from ml.errors import ModelError
 from mmsite import incoming, queues
 from reading import engine as reading_engine
-from search import captions, duplicates, factory, pushing, versions
+from search import captions, duplicates, factory, pushing, saved, versions
 from search import index as search_index
 from search import selectors as search_selectors
 from search import services as search_services
@@ -178,6 +178,8 @@ def sweep() -> stages.SweepReport:
     deliveries.prune()
     purge.trash_purge_due()
     sessions.sessions_clear()
+    saved.searches_prune()
+    tries.tries_forget()
     search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
     return report
 

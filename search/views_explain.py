@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from gallery.permissions import reachable_image
 from gallery.views.access import SignedInRequest, sign_in_required
-from gallery.views.media import CACHING
+from gallery.views.media import caching_of
 from ml.errors import ModelError
 from search.exceptions import NoHeat
 from search.query.explain import heat_map, question
@@ -37,6 +37,6 @@ def heat(request: SignedInRequest, uuid: UUID) -> HttpResponseBase:
             response = JsonResponse({"text": asked.text, "rows": rows, "columns": columns, "values": values})
     except (NoHeat, ModelError) as reason:
         return JsonResponse({"message": str(reason)}, status=404)
-    for header, value in {**CACHING, "ETag": etag}.items():
+    for header, value in {**caching_of(request, image), "ETag": etag}.items():
         response[header] = value
     return response

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from api.fields import Flag, Moment, Name
+from gallery.links import tells_address
 from gallery.models import AlbumLink, AlbumMember
 
 
@@ -35,7 +36,9 @@ class LinkSerializer(serializers.Serializer[Any]):
     """An address by which anybody who has it sees an album."""
 
     id = serializers.IntegerField()
-    address = serializers.SerializerMethodField()
+    address = serializers.SerializerMethodField(
+        help_text="Null for links that others made: each is told their own, and those that all can see."
+    )
     label = serializers.CharField()  # type: ignore[assignment]  # a name in the answer
     is_public = serializers.BooleanField(help_text="Listed among the public albums.")
     has_password = serializers.SerializerMethodField()
@@ -44,8 +47,9 @@ class LinkSerializer(serializers.Serializer[Any]):
     created_by = serializers.CharField(source="created_by.username")
     created_at = serializers.DateTimeField()
 
-    def get_address(self, link: AlbumLink) -> str:
-        return reverse("link", args=[link.key], request=self.context["request"])
+    def get_address(self, link: AlbumLink) -> str | None:
+        request = self.context["request"]
+        return reverse("link", args=[link.key], request=request) if tells_address(link, viewer=request.user) else None
 
     def get_has_password(self, link: AlbumLink) -> bool:
         return bool(link.password)
@@ -66,3 +70,19 @@ class LinkWishSerializer(serializers.Serializer[Any]):
     )
     allows_download = Flag(required=False, default=False, help_text="Originals of your own pictures.")
     expires_at = Moment(required=False, allow_null=True, default=None)
+
+
+class LinkChangeSerializer(serializers.Serializer[Any]):
+    """What is to be different about a link."""
+
+    label = Name(max_length=100, allow_blank=True, required=False)  # type: ignore[assignment]
+    password = serializers.CharField(
+        min_length=6,
+        max_length=100,
+        required=False,
+        allow_null=True,
+        trim_whitespace=False,
+        help_text="Null: none is asked any more. Who said the former has to say another one.",
+    )
+    allows_download = Flag(required=False, help_text="Originals of your own pictures.")
+    expires_at = Moment(required=False, allow_null=True, help_text="Null: without end.")

@@ -29,14 +29,14 @@ from api.serializers.images import ImageSerializer, represent_images
 from gallery.albums import (
     album_add,
     album_create,
-    album_delete,
     album_place,
     album_remove,
     album_rename,
     album_set_cover,
 )
+from gallery.albums_deleted import album_delete
 from gallery.models import Album, Image
-from gallery.permissions import ADD, MANAGE, album_for, album_role, is_at_least, owned_album
+from gallery.permissions import ADD, MANAGE, album_for, owned_album
 
 
 class Albums(ApiView):
@@ -80,14 +80,14 @@ class OneAlbum(ApiView):
         cover = _in_album(album, said["cover"]) if "cover" in said else None
         with if_match(request, album, lambda: _represent(request, album)):
             if "title" in said:
-                album_rename(album=album, title=said["title"])
+                album_rename(album=album, title=said["title"], by=viewer_of(request))
             if cover is not None:
-                album_set_cover(album=album, image=cover)
+                album_set_cover(album=album, image=cover, by=viewer_of(request))
         return _answer(request, album)
 
     @extend_schema(operation_id="albums_delete", parameters=[IF_MATCH], responses={204: None})
     def delete(self, request: Request, uuid: UUID) -> Response:
-        """Deletes an album of yours; its pictures stay."""
+        """Moves an album of yours to the trash; its pictures stay."""
         album = owned_album(viewer=viewer_of(request), uuid=uuid)
         with if_match(request, album, lambda: _represent(request, album)):
             album_delete(album=album, by=viewer_of(request))
@@ -130,9 +130,7 @@ class RemoveFromAlbum(ApiView):
         person = person_of(request)
         album = album_for(viewer=person, uuid=uuid, at_least=ADD)
         images = Image.objects.filter(uuid__in=read_body(request, PicturesSerializer)["images"])
-        if not is_at_least(album_role(viewer=person, album=album), MANAGE):
-            images = images.filter(owner=person)
-        return Response({"changed": len(album_remove(album=album, images=images).positions)})
+        return Response({"changed": len(album_remove(album=album, images=images, by=person).positions)})
 
 
 class MoveInAlbum(ApiView):
@@ -141,9 +139,11 @@ class MoveInAlbum(ApiView):
     @extend_schema(operation_id="albums_move", request=MoveSerializer, responses={204: None}, tags=["albums"])
     def post(self, request: Request, uuid: UUID) -> Response:
         """Puts a picture of an album where another is, which makes room."""
-        album = album_for(viewer=viewer_of(request), uuid=uuid, at_least=MANAGE)
+        person = person_of(request)
+        album = album_for(viewer=person, uuid=uuid, at_least=MANAGE)
         said = read_body(request, MoveSerializer)
-        album_place(album=album, image=_in_album(album, said["image"]), other=_in_album(album, said["place_of"]))
+        image, other = _in_album(album, said["image"]), _in_album(album, said["place_of"])
+        album_place(album=album, image=image, other=other, by=person)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -1,12 +1,13 @@
 """With whom an album is shared: members, who have an account, and links, for whoever has them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import ErrorDetail, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,14 +17,15 @@ from api.exceptions import Conflict
 from api.fields import PageQuery, read_body, read_query
 from api.schema import PageSchema
 from api.serializers.shares import (
+    LinkChangeSerializer,
     LinkSerializer,
     LinkWishSerializer,
     MemberSerializer,
     MemberWishSerializer,
     RoleSerializer,
 )
-from gallery.exceptions import NotShared
-from gallery.links import link_create, link_revoke, links_of
+from gallery.exceptions import NotShared, TriedTooOften
+from gallery.links import link_change, link_create, link_revoke, links_of
 from gallery.models import Album, AlbumLink, AlbumMember
 from gallery.permissions import MANAGE, album_for
 from gallery.sharing import member_add, member_remove, member_set_role, members_of
@@ -64,6 +66,10 @@ class Members(_OfAlbum):
         album, wish = self.album(request, uuid), read_body(request, MemberWishSerializer)
         try:
             member = member_add(album=album, by=person_of(request), **wish)
+        except TriedTooOften as refusal:
+            error = Throttled()
+            error.detail = ErrorDetail(str(refusal), code="throttled")
+            raise error from refusal
         except NotShared as refusal:
             raise Conflict(str(refusal)) from refusal
         return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
@@ -109,26 +115,42 @@ class Links(_OfAlbum):
     def post(self, request: Request, uuid: UUID) -> Response:
         """Makes a link to an album."""
         album, wish = self.album(request, uuid), read_body(request, LinkWishSerializer)
-        if wish["expires_at"] and wish["expires_at"] <= timezone.now():
-            raise Conflict("The link would have expired already.")
-        try:
-            link = link_create(album=album, by=person_of(request), **wish)
-        except NotShared as refusal:
-            raise Conflict(str(refusal)) from refusal
+        _check_end(wish)
+        link = link_create(album=album, by=person_of(request), **wish)
         return Response(LinkSerializer(link, context={"request": request}).data, status=status.HTTP_201_CREATED)
 
 
 class OneLink(_OfAlbum):
     """A link to an album."""
 
+    @extend_schema(operation_id="links_update", request=LinkChangeSerializer, responses=LinkSerializer, tags=["shares"])
+    def patch(self, request: Request, uuid: UUID, pk: int) -> Response:
+        """Says something else of a link that you made; its address stays. 409 where it would have expired already."""
+        link, wish = _link(self.album(request, uuid), pk), read_body(request, LinkChangeSerializer)
+        _check_end(wish)
+        if "password" in wish:
+            wish["password"] = wish["password"] or ""
+        link_change(link=link, by=person_of(request), **wish)
+        changed = _link(link.album, pk)
+        return Response(LinkSerializer(changed, context={"request": request}).data)
+
     @extend_schema(operation_id="links_revoke", responses={204: None}, tags=["shares"])
     def delete(self, request: Request, uuid: UUID, pk: int) -> Response:
         """Revokes a link: nobody sees the album by it any more."""
-        link = AlbumLink.objects.filter(album=self.album(request, uuid), pk=pk).first()
-        if link is None:
-            raise Http404
-        link_revoke(link=link, by=person_of(request))
+        link_revoke(link=_link(self.album(request, uuid), pk), by=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _check_end(wish: dict[str, Any]) -> None:
+    if wish.get("expires_at") and wish["expires_at"] <= timezone.now():
+        raise Conflict("The link would have expired already.")
+
+
+def _link(album: Album, pk: int) -> AlbumLink:
+    link = album.links.select_related("album", "created_by").filter(pk=pk).first()
+    if link is None:
+        raise Http404
+    return link
 
 
 def _member(album: Album, username: str) -> AlbumMember:

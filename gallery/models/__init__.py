@@ -1,10 +1,11 @@
 """Pictures, their renditions, the people who may see them, how they are ordered, and the state of the work on each."""
 
-from gallery.models.albums import Album, AlbumImage, AlbumLink, AlbumMember, AlbumQuerySet
+from gallery.models.albums import Album, AlbumImage, AlbumLink, AlbumMember, AlbumQuerySet, DeletedAlbum
 from gallery.models.audit import AuditEntry
 from gallery.models.images import Image, ImageQuerySet, Rendition, Visibility
 from gallery.models.marks import Favourite, ImageTag, Tag
 from gallery.models.people import Invitation, PersonSession, User, Viewer
+from gallery.models.tries import Tries
 from gallery.models.uploads import SeenFile, Upload
 from gallery.models.work import Pause, Stage
 
@@ -15,6 +16,7 @@ __all__ = [
     "AlbumMember",
     "AlbumQuerySet",
     "AuditEntry",
+    "DeletedAlbum",
     "Favourite",
     "Image",
     "ImageQuerySet",
@@ -26,6 +28,7 @@ __all__ = [
     "SeenFile",
     "Stage",
     "Tag",
+    "Tries",
     "Upload",
     "User",
     "Viewer",

@@ -34,6 +34,11 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         """Those that everybody may see: with a public link that still holds."""
         return self.filter(pk__in=AlbumLink.objects.valid().filter(is_public=True).values("album"))
 
+    def seen_by_others(self, person: User) -> Self:
+        """Those in which somebody else than this person sees what lies there: other people's, and shared ones."""
+        by_name, by_link = AlbumMember.objects.values("album"), AlbumLink.objects.valid().values("album")
+        return self.filter(~Q(owner=person) | Q(pk__in=by_name) | Q(pk__in=by_link))
+
     def with_sharing(self) -> Self:
         """With the number of people that each is shared with, `people`, and of its links that still hold, `guests`."""
         people = AlbumMember.objects.filter(album=OuterRef("pk"))
@@ -147,3 +152,24 @@ class AlbumLink(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"link to {self.album_id}"
+
+
+class DeletedAlbum(models.Model):
+    """An album in the trash. All that others saw it by is gone, as if it had been deleted for good; here is what it
+    takes to bring it back. See gallery.albums_deleted."""
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="deleted_albums")
+    uuid = models.UUIDField(unique=True, editable=False)
+    title = models.CharField(max_length=Album.LONGEST_TITLE)
+    pictures = models.PositiveIntegerField(default=0, help_text=_("Places of pictures, be they in the trash."))
+    contents = models.JSONField(default=dict, help_text=_("Its pictures, members and links, by their keys."))
+    deleted_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-deleted_at", "-id"], name="album_trash"),
+            models.Index(fields=["deleted_at"], name="album_deleted"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

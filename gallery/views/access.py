@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Concatenate, ParamSpec, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -26,6 +28,21 @@ class SignedInRequest(HttpRequest):
 def wants_json(request: HttpRequest) -> bool:
     """A script asks, not a person: `Accept: application/json` comes before any HTML."""
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def address_of(request: HttpRequest) -> str:
+    """The network address that the request came from, as the outermost of our own proxies saw it; of IPv6 the network,
+    since whoever has one address there has them all. What callers say of themselves before that counts for nothing."""
+    said = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    proxies: int = settings.PROXIES
+    address = said[-min(proxies, len(said))] if said and proxies else request.META.get("REMOTE_ADDR", "")
+    try:
+        number = ip_address(address)
+    except ValueError:
+        return str(address)
+    if isinstance(number, IPv6Address) and number.ipv4_mapped is None:
+        return str(ip_network((number, 64), strict=False))
+    return str(address)
 
 
 def sign_in_required(

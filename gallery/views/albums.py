@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery.albums import (
     album_add,
     album_create,
-    album_delete,
     album_move,
     album_place,
     album_remove,
@@ -23,12 +22,12 @@ from gallery.albums import (
     albums_listed,
 )
 from gallery.albums import album_page as pictures_page
+from gallery.albums_deleted import album_delete, album_restore, deleted_albums_of
 from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
-from gallery.links import links_of
 from gallery.models import Album, Image
 from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
-from gallery.undo import added_to_album, taken_out_of_album
+from gallery.undo import added_to_album, album_deleted, taken_out_of_album
 from gallery.views.access import SignedInRequest, album_page, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 from gallery.views.undo import say_done
@@ -61,11 +60,12 @@ def create(request: HttpRequest) -> HttpResponse:
 @album_page(at_least=VIEW)
 def album(request: SignedInRequest, album: Album) -> HttpResponse:
     role = album_role(viewer=request.user, album=album)
+    sharing: Any = Album.objects.with_sharing().get(pk=album.pk)
     context = _page(request, album) | {
         "role": role,
         "may_manage": is_at_least(role, MANAGE),
-        "people": album.members.count(),
-        "guests": links_of(album).count(),
+        "people": sharing.people,
+        "guests": sharing.guests,
     }
     if is_at_least(role, ADD):
         context |= selection_context(request.user)
@@ -77,7 +77,7 @@ def album(request: SignedInRequest, album: Album) -> HttpResponse:
 def rename(request: SignedInRequest, album: Album) -> HttpResponse:
     form = AlbumForm(request.POST)
     if form.is_valid():
-        album_rename(album=album, title=form.cleaned_data["title"])
+        album_rename(album=album, title=form.cleaned_data["title"], by=request.user)
     else:
         messages.error(request, mistakes(form))
     return redirect(album)
@@ -95,38 +95,44 @@ def arrange(request: SignedInRequest, album: Album) -> HttpResponse:
         said = form.cleaned_data
         found = {image.uuid: image for image in album.images.filter(uuid__in=[said["image"], said["other"]])}
         if image := found.get(said["image"]):
-            _do(said["do"], album, image, found.get(said["other"]))
+            _do(request, said["do"], album, image, found.get(said["other"]))
             place = f"#{image.uuid}"
     return redirect(f"{request.get_full_path()}{place}")
 
 
-def _do(deed: str, album: Album, image: Image, other: Image | None) -> None:
+def _do(request: SignedInRequest, deed: str, album: Album, image: Image, other: Image | None) -> None:
+    by = request.user
     if deed == "cover":
-        album_set_cover(album=album, image=image)
+        album_set_cover(album=album, image=image, by=by)
     elif deed == "out":
-        album_remove(album=album, images=Image.objects.filter(pk=image.pk))
+        album_remove(album=album, images=Image.objects.filter(pk=image.pk), by=by)
     elif deed == "place" and other is not None:
-        album_place(album=album, image=image, other=other)
+        album_place(album=album, image=image, other=other, by=by)
     elif deed in ("earlier", "later"):
-        album_move(album=album, image=image, earlier=deed == "earlier")
+        album_move(album=album, image=image, earlier=deed == "earlier", by=by)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 @album_page(at_least=OWNER)
 def delete(request: SignedInRequest, album: Album) -> HttpResponse:
-    """Asks first (GET), then deletes (POST)."""
-    if request.method != "POST":
-        context = {
-            "album": album,
-            "pictures": album.images.count(),
-            "others": album.images.exclude(owner=request.user).count(),
-            "people": album.members.count(),
-            "guests": links_of(album).count(),
-        }
-        return render(request, "gallery/album_delete.html", context)
-    album_delete(album=album, by=request.user)
-    messages.success(request, _("The album “%(album)s” is deleted; its pictures stayed.") % {"album": album})
+    """Moves the album to the trash."""
+    if deleted := album_delete(album=album, by=request.user):
+        sentence = _("The album “%(album)s” is in the trash, where nobody else sees it; its pictures stayed.")
+        say_done(request, sentence % {"album": album}, album_deleted(deleted))
     return redirect("albums")
+
+
+@require_POST
+@login_required
+def restore(request: SignedInRequest) -> HttpResponse:
+    """Brings an album in the trash back, by its number."""
+    deleted = deleted_albums_of(request.user).filter(pk=whole(request.POST.get("album", "")) or 0).first()
+    album = deleted and album_restore(deleted=deleted, by=request.user)
+    if not album:
+        messages.error(request, _("That album is not in your trash any more."))
+        return redirect("trash")
+    messages.success(request, _("The album “%(album)s” is back, for all who saw it before.") % {"album": album})
+    return redirect(album)
 
 
 @require_POST
@@ -140,7 +146,7 @@ def image_albums(request: SignedInRequest, image: Image) -> HttpResponse:
             changes = added_to_album(album, album_add(album=album, images=images, by=request.user))
             say_done(request, _("It is in “%(album)s” now.") % {"album": album}, changes)
         if album := form.cleaned_data["out"]:
-            changes = taken_out_of_album(album, album_remove(album=album, images=images))
+            changes = taken_out_of_album(album, album_remove(album=album, images=images, by=request.user))
             say_done(request, _("It is taken out of “%(album)s”.") % {"album": album}, changes)
     else:
         messages.error(request, mistakes(form))

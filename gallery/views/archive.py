@@ -1,6 +1,7 @@
 """Many pictures as one file: the whole library of one's own, an album, a selection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import audit
 from gallery.downloads import Busy, Download
 from gallery.forms import ArchiveForm, mistakes
-from gallery.models import AlbumImage, Image, Viewer
+from gallery.models import AlbumImage, Image, ImageQuerySet, Viewer
 from gallery.permissions import album_for
 from gallery.validators import clean_file_name
 from gallery.views.access import SignedInRequest
@@ -70,12 +71,15 @@ def archive_response(
     *,
     title: str,
     form: ArchiveForm | None = None,
-    all_originals: bool = False,
+    seen: Callable[[], ImageQuerySet] | None = None,
+    originals_of: int | None = None,
+    columns: Sequence[str] = ("title", "caption", "notes"),
 ) -> HttpResponseBase:
     """An archive of pictures that the caller has been found to see, as the form of the request wants it.
 
-    `all_originals`: whose they are allowed that originals are given away. While too many are being sent: a page that
-    says so.
+    `seen`, which is asked again while it is sent: what the caller may see, unless it is what anybody in their place
+    does. `originals_of`: whose originals are given away, beside the caller's own. `columns`: of the table of captions.
+    While too many are being sent: a page that says so.
     """
     form = form or ArchiveForm(request.GET)
     said: dict[str, Any] = form.cleaned_data if form.is_valid() else {"size": "", "captions": False}
@@ -87,7 +91,12 @@ def archive_response(
         with transaction.atomic():  # nothing is recorded of what is not sent
             audit.record(viewer, "archive.download", title, pictures=len(image_ids), originals=originals)
             download = Download(
-                image_ids, viewer=viewer, originals=originals, all_originals=all_originals, captions=said["captions"]
+                image_ids,
+                viewer=viewer,
+                seen=seen or partial(Image.objects.reachable_by, viewer),
+                originals=originals,
+                originals_of=originals_of,
+                columns=columns if said["captions"] else (),
             )
     except Busy:
         response = render(request, "error.html", BUSY, status=503)

@@ -1,7 +1,7 @@
 """What whoever has a link to an album sees, below the link's own address."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,22 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.albums import album_page
 from gallery.forms_sharing import LinkPasswordForm
-from gallery.links import LinkAddresses, images_by, is_open, is_password, link_at, mark_of, may_try, originals_by
+from gallery.links import (
+    LinkAddresses,
+    images_by,
+    images_still_by,
+    is_open,
+    is_password,
+    link_at,
+    mark_of,
+    may_try,
+    originals_by,
+)
 from gallery.models import AlbumImage, AlbumLink, Image, Rendition
 from gallery.views import media
+from gallery.views.access import address_of
 from gallery.views.albums import position_after
+from gallery.views.archive import archive_response
 from gallery.views.library import PAGE_SIZE
 
 View = Callable[..., HttpResponseBase]
@@ -34,7 +46,8 @@ def _by_link(view: View) -> View:
         response = view(request, link, **more)
         # not "no-referrer", with which browsers send forms without their origin, and Django refuses them
         response["Referrer-Policy"] = "same-origin"
-        response["Cache-Control"] = "private, no-cache"
+        if "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = "private, no-cache"
         response["Vary"] = "Cookie"
         if not link.is_public:
             response["X-Robots-Tag"] = "noindex"
@@ -73,10 +86,11 @@ def _ask(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
     form = LinkPasswordForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST" and form.is_valid():
-        if not may_try(link, address=request.META.get("REMOTE_ADDR", "")):
+        address = address_of(request)
+        if not may_try(link, address=address):
             form.add_error("password", _("That was tried too often. Wait a minute, then try again."))
             status = 429
-        elif is_password(link, form.cleaned_data["password"]):
+        elif is_password(link, form.cleaned_data["password"], address=address):
             request.session[MARKS] = {**request.session.get(MARKS, {}), str(link.pk): mark_of(link)}
             return redirect("link", link.key)
         else:
@@ -127,6 +141,26 @@ def link_original(request: HttpRequest, link: AlbumLink, uuid: UUID) -> HttpResp
     """The file as it was uploaded, where whoever made the link gives theirs away."""
     _refuse_unless_known(request, link)
     return media.answer_original(request, get_object_or_404(originals_by(link), uuid=uuid))
+
+
+@require_safe
+@_by_link
+def link_archive(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
+    """All pictures of the album as one file, where the link gives originals: those of whoever made it, and the others
+    as they are shown. Without their notes, which no page of a link shows."""
+    if not _knows_password(request, link):
+        return redirect("link", link.key)
+    if not link.allows_download:
+        raise Http404("The link is for looking.")
+    places = AlbumImage.objects.filter(album=link.album_id, image__trashed_at=None).order_by("position")
+    return archive_response(
+        request,
+        list(places.values_list("image_id", flat=True)),
+        title=link.album.title,
+        seen=partial(images_still_by, link),
+        originals_of=link.created_by_id,
+        columns=("title", "caption"),
+    )
 
 
 def _refuse_unless_known(request: HttpRequest, link: AlbumLink) -> None:

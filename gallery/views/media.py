@@ -17,14 +17,16 @@ from django.views.decorators.http import require_safe
 
 from gallery.exceptions import RendererBusy, UploadRefused
 from gallery.models import Image, Rendition
-from gallery.permissions import owned_image, reachable_image
+from gallery.permissions import may_change, owned_image, reachable_image
 from gallery.sized import QUALITY, jpeg_of, name_of, sizes_of
 
 logger = logging.getLogger(__name__)
 
-# Vary on the cookie: when somebody signs out, the next person at this browser doesn't see what its cache holds.
 RETRY_SECONDS = 3
+# Vary on the cookie: when somebody signs out, the next person at this browser doesn't see what its cache holds.
 CACHING = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
+# Of other people's pictures, which may be shared no longer a moment later: kept, but asked for anew each time.
+SHARED = CACHING | {"Cache-Control": "private, no-cache"}
 
 
 @require_safe
@@ -33,7 +35,8 @@ def rendition(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     images = Image.objects.reachable_by(request.user)
     if kind == Rendition.Kind.THUMBNAIL and request.user.is_authenticated:
         images |= Image.with_trash.filter(owner=request.user)  # the page of the trash shows them
-    return answer_rendition(request, get_object_or_404(Rendition, image__in=images, image__uuid=uuid, kind=kind))
+    renditions = Rendition.objects.select_related("image")
+    return answer_rendition(request, get_object_or_404(renditions, image__in=images, image__uuid=uuid, kind=kind))
 
 
 def answer_rendition(request: HttpRequest, found: Rendition) -> HttpResponseBase:
@@ -44,6 +47,7 @@ def answer_rendition(request: HttpRequest, found: Rendition) -> HttpResponseBase
         etag=f"{found.pk}-{found.created_at.timestamp():.0f}-{found.byte_size}",
         last_modified=found.created_at,
         content_type="image/webp",
+        caching=caching_of(request, found.image),
     )
 
 
@@ -62,7 +66,13 @@ def answer_original(request: HttpRequest, image: Image) -> HttpResponseBase:
         last_modified=image.uploaded_at,
         content_type="application/octet-stream",  # never rendered by the browser, whatever it holds
         download_as=image.file_name,
+        caching=caching_of(request, image),
     )
+
+
+def caching_of(request: HttpRequest, image: Image) -> dict[str, str]:
+    """How long whoever asks may keep what shows the picture."""
+    return CACHING if may_change(viewer=request.user, image=image) else SHARED
 
 
 @require_safe
@@ -84,7 +94,7 @@ def sized(request: HttpRequest, image: Image, name: str) -> HttpResponseBase:
         return FileResponse(jpeg, as_attachment=True, filename=name_of(image, size), content_type="image/jpeg")
 
     try:
-        return _conditional(request, make, etag=etag, last_modified=modified)
+        return _conditional(request, make, etag=etag, last_modified=modified, caching=caching_of(request, image))
     except RendererBusy as busy:
         response = render(
             request, "error.html", {"status": 503, "heading": _("One moment"), "sentence": busy}, status=503
@@ -104,6 +114,7 @@ def _answer(
     etag: str,
     last_modified: datetime,
     content_type: str,
+    caching: dict[str, str],
     download_as: str = "",
 ) -> HttpResponseBase:
     return _conditional(
@@ -111,11 +122,17 @@ def _answer(
         lambda: _stream(file, content_type=content_type, download_as=download_as),
         etag=etag,
         last_modified=last_modified,
+        caching=caching,
     )
 
 
 def _conditional(
-    request: HttpRequest, make: Callable[[], HttpResponseBase], *, etag: str, last_modified: datetime
+    request: HttpRequest,
+    make: Callable[[], HttpResponseBase],
+    *,
+    etag: str,
+    last_modified: datetime,
+    caching: dict[str, str],
 ) -> HttpResponseBase:
     """What `make` answers, unless the browser has it already."""
     modified = int(last_modified.timestamp())
@@ -123,7 +140,7 @@ def _conditional(
     response["X-Content-Type-Options"] = "nosniff"
     response["ETag"] = quote_etag(etag)
     response["Last-Modified"] = http_date(modified)
-    for header, value in CACHING.items():
+    for header, value in caching.items():
         response[header] = value
     return response
 

@@ -107,7 +107,7 @@ def _describe(request: SignedInRequest, said: dict[str, Any], images: ImageQuery
 
 def _out(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
     album = said["within"]
-    removal = album_remove(album=album, images=images)
+    removal = album_remove(album=album, images=images, by=request.user)
     number = len(removal.positions)
     sentence = ngettext(
         "%(number)s picture taken out of “%(album)s”.", "%(number)s pictures taken out of “%(album)s”.", number

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery.exceptions import NotShared
 from gallery.forms import mistakes
-from gallery.forms_sharing import LinkForm, MemberForm, RoleForm
-from gallery.links import link_create, link_revoke, links_of
-from gallery.models import Album, AlbumMember
+from gallery.forms_sharing import LinkChangeForm, LinkForm, MemberForm, RoleForm
+from gallery.links import link_change, link_create, link_revoke, links_of, tells_address
+from gallery.models import Album, AlbumLink, AlbumMember
 from gallery.numbers import whole
 from gallery.permissions import MANAGE, VIEW, album_role, is_at_least
 from gallery.sharing import member_add, member_remove, member_set_role, members_of
@@ -34,7 +34,15 @@ def share(request: SignedInRequest, album: Album) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s sees the album now.") % {"name": member.person.shown_name})
         return _back(album)
-    links = [(link, request.build_absolute_uri(reverse("link", args=[link.key]))) for link in links_of(album)]
+    links = [
+        {
+            "link": link,
+            "address": request.build_absolute_uri(reverse("link", args=[link.key])) if told else "",
+            "form": LinkChangeForm.of(link) if link.created_by_id == request.user.pk else None,
+        }
+        for link in links_of(album)
+        for told in [tells_address(link, viewer=request.user)]
+    ]
     context = {
         "album": album,
         "members": members_of(album),
@@ -70,33 +78,46 @@ def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
 @require_POST
 @album_page(at_least=MANAGE)
 def share_links(request: SignedInRequest, album: Album) -> HttpResponse:
-    """Makes a link to the album, or revokes one, by its number in `revoke`."""
+    """Makes a link to the album, or revokes or changes one, by its number in `revoke` or `change`."""
     if given := request.POST.get("revoke", ""):
-        link = links_of(album).filter(pk=whole(given) or 0).first()
-        if link is not None:
+        if link := _link(album, given):
             link_revoke(link=link, by=request.user)
         messages.success(request, _("The link is revoked: nobody sees the album by it any more."))
         return _back(album)
+    if given := request.POST.get("change", ""):
+        return _change(request, album, _link(album, given))
     form = LinkForm(request.POST)
     if not form.is_valid():
         messages.error(request, mistakes(form))
         return _back(album)
     said = form.cleaned_data
-    try:
-        link_create(
-            album=album,
-            by=request.user,
-            is_public=said["is_public"],
-            label=said["label"],
-            password=said["password"],
-            allows_download=said["allows_download"],
-            expires_at=form.expires_at(),
-        )
-    except NotShared as reason:
-        messages.error(request, str(reason))
-    else:
-        messages.success(request, _("The link is made: copy it below, and send it to whom it is for."))
+    link_create(
+        album=album,
+        by=request.user,
+        is_public=said["is_public"],
+        label=said["label"],
+        password=said["password"],
+        allows_download=said["allows_download"],
+        expires_at=form.expires_at(),
+    )
+    messages.success(request, _("The link is made: copy it below, and send it to whom it is for."))
     return _back(album)
+
+
+def _change(request: SignedInRequest, album: Album, link: AlbumLink | None) -> HttpResponse:
+    form = LinkChangeForm(request.POST)
+    if link is None:
+        messages.error(request, _("Nothing was changed: the link has ended."))
+    elif not form.is_valid():
+        messages.error(request, mistakes(form))
+    else:
+        link_change(link=link, by=request.user, **form.changes())
+        messages.success(request, _("The link is changed; its address stays the same."))
+    return _back(album)
+
+
+def _link(album: Album, number: str) -> AlbumLink | None:
+    return links_of(album).filter(pk=whole(number) or 0).select_related("album").first()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from gallery.albums_deleted import deleted_album_purged_at, deleted_albums_of
 from gallery.forms import TrashForm, mistakes
 from gallery.models import ImageQuerySet
 from gallery.numbers import whole
@@ -22,6 +23,7 @@ from gallery.wording import grouped
 
 PAGE_SIZE = 60
 MOST_DIGITS = 6  # of a page's number
+MOST_ALBUMS = 100  # that are listed; others go by emptying, or by time
 THUMBS = 60  # that a question shows at most
 
 
@@ -33,6 +35,7 @@ def trash(request: SignedInRequest) -> HttpResponse:
     context = {
         "page": page,
         "images": [(image, purged_at(image)) for image in page.images],
+        "albums": [(album, deleted_album_purged_at(album)) for album in deleted_albums_of(request.user)[:MOST_ALBUMS]],
         "days": settings.TRASH_DAYS,
     }
     return render(request, "gallery/trash.html", context)
@@ -100,7 +103,7 @@ def empty(request: SignedInRequest) -> HttpResponse:
     return redirect("trash")
 
 
-def _ask(request: HttpRequest, images: ImageQuerySet, *, is_all: bool) -> HttpResponse:
+def _ask(request: SignedInRequest, images: ImageQuerySet, *, is_all: bool) -> HttpResponse:
     """Whether all of them are really to go, and what would go with them."""
     number = images.count()
     context = {
@@ -108,6 +111,7 @@ def _ask(request: HttpRequest, images: ImageQuerySet, *, is_all: bool) -> HttpRe
         "number": number,
         "more": max(0, number - THUMBS) if is_all else 0,
         "described": images.described_by_person().count(),
+        "albums": deleted_albums_of(request.user).count() if is_all else 0,
         "is_all": is_all,
     }
     return render(request, "gallery/trash_purge.html", context)

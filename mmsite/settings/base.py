@@ -39,6 +39,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("HSTS_SUBDOMAINS", default=False)
 # Whether names below the site's own speak https too, and whether browsers are told so for good, isn't ours to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+PROXIES = env.whole("PROXIES", default=1 if HTTPS else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "mmsite.errors.csrf_failure"
@@ -346,7 +347,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
     "EXCEPTION_HANDLER": "api.handler.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "NUM_PROXIES": None,
+    "NUM_PROXIES": PROXIES,
     "URL_FORMAT_OVERRIDE": None,  # the name of a filter
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {

@@ -201,7 +201,7 @@ OTHER_SCOPES = {
     **{(name, method): "share" for name in ("members", "links") for method in ("get", "post")},
     ("member", "patch"): "share",
     ("member", "delete"): "share",
-    ("link", "delete"): "share",
+    **{("link", method): "share" for method in ("patch", "delete")},
     **{(name, "post"): "read" for name in ("search", "search-picture", "caption", "embed-texts", "embed-picture")},
     ("jobs-all", "get"): "admin",
     ("jobs-pause", "post"): "admin",

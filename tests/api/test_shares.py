@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from gallery.albums import album_create
@@ -42,6 +43,43 @@ def test_links(api: Api, others_api: Api, user: User) -> None:
     assert api.delete(f"{path}{made.json()['id']}/").status_code == 204
     assert Client().get(made.json()["address"]).status_code == 404
     assert AlbumLink.objects.count() == 1
+
+
+def test_addresses_are_told_to_whoever_made_them(api: Api, others_api: Api, user: User, other_user: User) -> None:
+    album = album_create(owner=user, title="Iceland")
+    path = f"albums/{album.uuid}/"
+    api.post(f"{path}members/", {"username": "grace", "role": "manage"})
+    own, theirs = api.post(f"{path}links/", {}).json(), others_api.post(f"{path}links/", {}).json()
+    for caller, told, hidden in ((api, own, theirs), (others_api, theirs, own)):
+        found = {each["id"]: each["address"] for each in caller.get(f"{path}links/").json()["results"]}
+        assert found == {told["id"]: told["address"], hidden["id"]: None}
+
+
+def test_links_are_changed_by_whoever_made_them(api: Api, others_api: Api, user: User, other_user: User) -> None:
+    album = album_create(owner=user, title="Iceland")
+    path = f"albums/{album.uuid}/"
+    api.post(f"{path}members/", {"username": "grace", "role": "manage"})
+    link = api.post(f"{path}links/", {"label": "Aunt", "password": "open sesame"}).json()
+    one = f"{path}links/{link['id']}/"
+    changed = api.patch(one, {"label": "Uncle", "allows_download": True}).json()
+    assert changed == link | {"label": "Uncle", "allows_download": True}
+    assert api.patch(one, {"password": None, "expires_at": "2999-01-01T00:00:00Z"}).json()["has_password"] is False
+    assert api.patch(one, {}).json()["expires_at"].startswith("2999")
+    assert api.patch(one, {"expires_at": None}).json()["expires_at"] is None
+    assert api.patch(one, {"expires_at": "2020-05-04T12:00:00Z"}).status_code == 409
+    assert api.patch(one, {"password": "short"}).status_code == 400
+    assert others_api.patch(one, {"label": "Mine"}).status_code == 404
+    assert api.patch(f"{path}links/{'9' * 25}/", {}).status_code == 404
+    assert api.patch(f"{path}links/{'9' * 5_000}/", {}).status_code == 404
+
+
+def test_names_can_not_be_tried_without_end(
+    api: Api, user: User, other_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.sharing.MOST_NAMES", 2)
+    path = f"albums/{album_create(owner=user, title='Iceland').uuid}/members/"
+    answers = [api.post(path, {"username": name}).status_code for name in ("nobody", "none", "grace", "no one")]
+    assert answers == [409, 409, 429, 429]
 
 
 def test_sharing_needs_its_scope(user: User, secret_of: Callable[..., str]) -> None:

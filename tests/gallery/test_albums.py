@@ -10,7 +10,6 @@ from gallery.albums import (
     ListedAlbum,
     album_add,
     album_create,
-    album_delete,
     album_move,
     album_page,
     album_place,
@@ -19,6 +18,7 @@ from gallery.albums import (
     album_set_cover,
     albums_listed,
 )
+from gallery.albums_deleted import album_delete
 from gallery.models import Album, AlbumImage, Image, ImageQuerySet, User
 from gallery.services import images_delete, users_delete
 from tests.gallery import recording

@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 
 from gallery.albums import album_add, album_create, album_remove
 from gallery.links import TRIES_SECONDS, link_create, public_albums
-from gallery.models import Album, AlbumLink, AuditEntry, Image, User
+from gallery.models import Album, AlbumLink, AuditEntry, Image, Tries, User
 from gallery.services import renditions_create
 from gallery.sharing import member_add
 from gallery.trash import images_trash
@@ -169,9 +169,7 @@ class TestPassword:
         AlbumLink.objects.update(password=make_password("another one"))
         assert fetch(client, addresses(link, picture)["preview"]).status_code == 404
 
-    def test_few_tries_a_minute_for_each_address(
-        self, client: Client, album: Album, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_few_tries_a_minute_for_each_address(self, client: Client, album: Album) -> None:
         url = reverse("link", args=[made(album, password=PASSWORD).key])
         for _ in range(5):
             assert client.post(url, {"password": "guess"}).status_code == 200
@@ -181,9 +179,50 @@ class TestPassword:
         assert client.post(url, {"password": PASSWORD}, REMOTE_ADDR="10.0.0.7").status_code == 302
         other = reverse("link", args=[made(album, password=PASSWORD).key])
         assert client.post(other, {"password": PASSWORD}).status_code == 302
-        later = timezone.now().timestamp() + TRIES_SECONDS + 1
-        monkeypatch.setattr("django.core.cache.backends.locmem.time.time", lambda: later)
+        Tries.objects.update(since=timezone.now() - timedelta(seconds=TRIES_SECONDS))
         assert Client().post(url, {"password": PASSWORD}).status_code == 302
+
+    def test_who_knows_it_uses_up_no_tries(self, client: Client, album: Album) -> None:
+        url = reverse("link", args=[made(album, password=PASSWORD).key])
+        for _ in range(8):
+            assert Client().post(url, {"password": PASSWORD}).status_code == 302
+
+    def test_all_addresses_together_have_their_tries_too(
+        self, client: Client, album: Album, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gallery.links.MOST_TRIES_OF_ALL", 7)
+        url = reverse("link", args=[made(album, password=PASSWORD).key])
+        for number in range(20):  # those that are refused don't count
+            client.post(url, {"password": "guess"}, REMOTE_ADDR="10.0.0.1" if number else "10.0.0.2")
+        assert client.post(url, {"password": "guess"}, REMOTE_ADDR="10.0.0.3").status_code == 200
+        assert client.post(url, {"password": PASSWORD}, REMOTE_ADDR="10.0.0.4").status_code == 429
+
+    @pytest.mark.parametrize(("proxies", "is_told_apart"), [(0, False), (1, True)])
+    def test_addresses_are_those_that_our_proxies_saw(
+        self, client: Client, album: Album, settings: Any, proxies: int, is_told_apart: bool
+    ) -> None:
+        settings.PROXIES = proxies
+        url = reverse("link", args=[made(album, password=PASSWORD).key])
+        for number in range(6):  # with an address of its own invention in front
+            client.post(url, {"password": "guess"}, headers={"X-Forwarded-For": f"10.9.9.{number}, 10.0.0.1"})
+        again = client.post(url, {"password": "guess"}, headers={"X-Forwarded-For": "10.9.9.9, 10.0.0.1"})
+        assert again.status_code == 429
+        other = client.post(url, {"password": PASSWORD}, headers={"X-Forwarded-For": "10.0.0.1, 10.0.0.2"})
+        assert other.status_code == (302 if is_told_apart else 429)
+
+    def test_a_network_of_ipv6_is_one_address(self, client: Client, album: Album) -> None:
+        url = reverse("link", args=[made(album, password=PASSWORD).key])
+        for number in range(6):
+            answer = client.post(url, {"password": "guess"}, REMOTE_ADDR=f"2001:db8::{number}")
+        assert answer.status_code == 429
+        assert client.post(url, {"password": PASSWORD}, REMOTE_ADDR="2001:db8:1::1").status_code == 302
+
+    def test_a_cache_that_is_away_changes_nothing(self, client: Client, album: Album, settings: Any) -> None:
+        redis = "django.core.cache.backends.redis.RedisCache"
+        settings.CACHES = {"default": {"BACKEND": redis, "LOCATION": "redis://127.0.0.1:1"}}
+        url = reverse("link", args=[made(album, password=PASSWORD).key])
+        answers = [client.post(url, {"password": "guess"}).status_code for _ in range(6)]
+        assert answers == [200] * 5 + [429]
 
     def test_is_kept_hashed_and_never_on_record(self, album: Album) -> None:
         link = made(album, password=PASSWORD)

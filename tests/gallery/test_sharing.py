@@ -1,19 +1,22 @@
 """Albums shared with people: who sees them, who does what there, and that nothing is left to see afterwards."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.http import Http404
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from gallery.albums import album_add, album_create, album_page, album_put_back, album_remove
-from gallery.exceptions import NotShared
+from gallery.exceptions import NotShared, TriedTooOften
 from gallery.favourites import favourites_add
 from gallery.links import link_create
-from gallery.models import Album, AlbumLink, AlbumMember, AuditEntry, Image, User, Viewer
+from gallery.models import Album, AlbumLink, AlbumMember, AuditEntry, Image, Tries, User, Viewer
 from gallery.services import image_set_visibility, users_delete
-from gallery.sharing import listed_beside_own, member_add, member_remove, member_set_role
+from gallery.sharing import MOST_NAMES, NAMES_SECONDS, listed_beside_own, member_add, member_remove, member_set_role
 from gallery.tags import images_tag
 from gallery.trash import images_trash
 from tests.gallery.test_selectors import add
@@ -31,7 +34,6 @@ PAGES = {
     "image-state": SEES,
     "album-arrange": MANAGES,
     "album-share": MANAGES,
-    "album-delete": {"owner"},
     "album-leave": SEES - {"owner"},
     "original": set(),  # the files of these pictures don't exist: nobody gets further than to a missing file
 }
@@ -232,9 +234,37 @@ def test_people_are_found_by_their_names_and_once(people: dict[str, User], album
     with pytest.raises(NotShared):
         member_add(album=album, by=album.owner, username="other", role="view")
     assert member_add(album=album, by=album.owner, username=" Grace ", role="add").person.username == "grace"
+    gone = Album(pk=album.pk, owner=people["owner"])
     album.delete()
+    with pytest.raises(Http404):
+        member_add(album=gone, by=people["owner"], username="former", role="view")
+
+
+def test_nobody_is_taken_for_somebody_of_nearly_their_name(people: dict[str, User], album: Album) -> None:
+    User.objects.create_user("Zoe")
+    other = User.objects.create_user("zoe")
     with pytest.raises(NotShared):
-        member_add(album=Album(pk=1, owner=people["owner"]), by=people["owner"], username="former", role="view")
+        member_add(album=album, by=album.owner, username="ZOE", role="view")
+    assert member_add(album=album, by=album.owner, username="zoe", role="view").person == other
+
+
+def test_names_can_not_be_tried_without_end(people: dict[str, User], album: Album) -> None:
+    manager = people["manager"]
+    for number in range(MOST_NAMES):
+        with pytest.raises(NotShared, match="Nobody here"):
+            member_add(album=album, by=manager, username=f"name{number}", role="view")
+    for name in ("other", "nobody"):  # no longer told apart
+        with pytest.raises(TriedTooOften):
+            member_add(album=album, by=manager, username=name, role="view")
+    assert member_add(album=album, by=album.owner, username="other", role="view")
+    Tries.objects.update(since=timezone.now() - timedelta(seconds=NAMES_SECONDS))
+    assert member_add(album=album, by=manager, username="grace", role="view")
+
+
+def test_names_that_somebody_has_use_up_no_tries(people: dict[str, User], album: Album) -> None:
+    for _ in range(MOST_NAMES + 1):
+        with pytest.raises(NotShared, match="sees the album already"):
+            member_add(album=album, by=album.owner, username="viewer", role="view")
 
 
 def test_links_of_who_may_no_longer_share_are_revoked(people: dict[str, User], album: Album) -> None:

@@ -114,7 +114,7 @@ OWNER_POSTS: dict[str, dict[str, str]] = {
 # name -> what whoever has signed in and may reach it sends
 POSTS = {"image-favourite": {"heart": "on"}}
 # of an album, name -> what the owner sends; nobody else may look or send
-ALBUM_PAGES = ["album", "album-arrange", "album-share", "album-delete"]
+ALBUM_PAGES = ["album", "album-arrange", "album-share"]
 ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-rename": {"title": "Theirs"},
     "album-arrange": {"do": "out"},
@@ -124,7 +124,9 @@ ALBUM_POSTS: dict[str, dict[str, str]] = {
     "album-delete": {},
 }
 # tried by everyone in test_sharing.py and test_links.py
-SHARED_PAGES = ["album-leave", "link", "link-image", "link-rendition", "link-original"]
+SHARED_PAGES = ["album-leave", "link", "link-image", "link-rendition", "link-original", "link-archive"]
+# tried by everyone in test_albums_deleted.py
+DELETED_ALBUMS = ["album-restore"]
 # tried by everyone in test_undo.py
 UNDO = ["undo"]
 # tried by everyone in test_uploads.py and test_views_archive.py
@@ -180,6 +182,7 @@ def test_no_address_is_missing_from_these_tables() -> None:
             *ALBUM_PAGES,
             *ALBUM_POSTS,
             *SHARED_PAGES,
+            *DELETED_ALBUMS,
             *UNDO,
             *UPLOAD_PAGES,
         }

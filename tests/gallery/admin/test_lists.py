@@ -18,6 +18,7 @@ from gallery.models import (
     AlbumLink,
     AlbumMember,
     AuditEntry,
+    DeletedAlbum,
     Favourite,
     Image,
     ImageTag,
@@ -28,6 +29,7 @@ from gallery.models import (
     SeenFile,
     Stage,
     Tag,
+    Tries,
     Upload,
     User,
 )
@@ -80,6 +82,8 @@ NOT_LISTED = {
     SavedSearch,
     Look,
     NearDuplicate,
+    DeletedAlbum,
+    Tries,
 }
 ADDABLE = [User, Caption, ModelVersion, Invitation]
 
