@@ -32,6 +32,7 @@ class Webhook(models.Model):
     is_active = models.BooleanField(default=True)
     failures = models.PositiveIntegerField(default=0, help_text=_("Deliveries that were given up, in a row."))
     note = models.CharField(max_length=300, blank=True, help_text=_("Why it was paused, where it wasn't its owner."))
+    rests_until = models.DateTimeField(null=True, blank=True, help_text=_("Not to be asked before: it didn't answer."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
