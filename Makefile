@@ -14,6 +14,9 @@ RUNS ?= runs
 # What is installed beyond the site itself: EXTRAS=samples leaves the reader of text in pictures out.
 EXTRAS ?= samples,text
 
+# What is compiled once is read by each of the many processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
@@ -55,7 +58,7 @@ POSTGRES_ANSWERS = $(BIN)/python -c \
 REDIS_ANSWERS = $(BIN)/python -c 'import redis, sys; redis.from_url(sys.argv[1], socket_connect_timeout=2).ping()' \
 	"$(REDIS_URL)" 2>/dev/null
 DATABASE_TESTS = OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" TEST_REDIS_URL="$(REDIS_URL)" \
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not browser and not models" \
+	$(BIN)/pytest -n 2 --dist loadgroup -m "database and not browser and not models" \
 	tests/api tests/gallery tests/captioning tests/reading tests/search tests/mmsite
 
 lint: install-dev ## Style, import contracts, templates, migrations

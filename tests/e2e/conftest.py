@@ -48,7 +48,7 @@ def browser(chrome: Chrome) -> Iterator[Chrome]:
         chrome.execute_cdp_cmd(command, parameters)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sample_photos() -> dict[str, Path]:
     """Real photos by their file names."""
     return {path.name: path for path in find_photos()}

@@ -29,7 +29,8 @@ def invited_site(tmp_path: Path, post: Path) -> Iterator[str]:
     """The address of a running site where one joins by invitation."""
     (folder := tmp_path / "site").mkdir()
     more = {"MMSITE_SIGN_UP": "invited", "MMSITE_EMAIL_URL": f"file://{post}"}
-    with installation.running(installation.environment(folder) | more) as running:
+    fakes = {"MMSITE_CAPTIONER": "fake", "MMSITE_ENCODER": "fake", "MMSITE_TEXT_READER": "none"}
+    with installation.running(installation.environment(folder) | fakes | more) as running:
         yield running.url
 
 

@@ -8,6 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
 from tests.e2e.waiting import patiently, scroll_to
 
@@ -106,10 +107,11 @@ def test_mark_hits_and_see_what_it_says(
     patiently(browser, 10).until(lambda page: pressed(page) == ["right", ""])
 
 
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_signed_out_meanwhile_one_is_asked_to_sign_in(
-    browser: Chrome, site: str, sample_photos: dict[str, Path], request: pytest.FixtureRequest
+    browser: Chrome, site: str, sample_photos: dict[str, Path]
 ) -> None:
-    sign_up(browser, site, f"forgetful-{request.node.callspec.id}")
+    sign_up(browser, site, "forgetful")
     upload(browser, site, [sample_photos["chelsea.png"]])
     browser.delete_cookie("sessionid")
     button(browser, "right", 0).click()

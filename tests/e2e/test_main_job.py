@@ -6,6 +6,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from bench.browser import DESKTOP
 from bench.installation import PASSWORD
 from tests.e2e.waiting import patiently, scroll_to
 
@@ -102,6 +103,7 @@ def test_upload_watch_search_find(
     assert len(hits) == 3
 
 
-def test_a_stranger_finds_nothing_of_ours(browser: Chrome, site: str, request: pytest.FixtureRequest) -> None:
-    sign_up(browser, site, f"grace-{request.node.callspec.id}")
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
+def test_a_stranger_finds_nothing_of_ours(browser: Chrome, site: str) -> None:
+    sign_up(browser, site, "grace")
     assert search(browser, site, "a cat") == []

@@ -3,7 +3,9 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from PIL import Image as PILImage
@@ -52,19 +54,25 @@ def press(browser: Chrome, element: WebElement) -> None:
     go(browser, element.click)
 
 
-@pytest.fixture
-def library(
-    browser: Chrome, site: str, sample_photos: dict[str, Path], request: pytest.FixtureRequest
-) -> dict[str, str]:
-    """The addresses of three photos of somebody who is signed in, ready to be found, by their file names."""
-    sign_up(browser, site, f"mary-{abs(hash(request.node.nodeid)) % 10**8}")
-    browser.get(f"{site}/upload/")
+@dataclass(frozen=True)
+class Library:
+    """The addresses of photos, ready to be found, by their file names; and the cookie of the session of their owner."""
+
+    addresses: dict[str, str]
+    session: str
+
+
+@pytest.fixture(scope="module")
+def uploaded(chrome: Chrome, site: str, sample_photos: dict[str, Path]) -> Library:
+    """Three photos of somebody, which no test here changes."""
+    sign_up(chrome, site, f"mary-{uuid4().hex[:8]}")
+    chrome.get(f"{site}/upload/")
     paths = "\n".join(str(sample_photos[name]) for name in PHOTOS)
-    browser.find_element(By.NAME, "pictures").send_keys(paths)
-    patiently(browser, READY_SECONDS).until(
+    chrome.find_element(By.NAME, "pictures").send_keys(paths)
+    patiently(chrome, READY_SECONDS).until(
         lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(PHOTOS)
     )
-    rows = browser.find_elements(By.CSS_SELECTOR, ".uploads .upload")
+    rows = chrome.find_elements(By.CSS_SELECTOR, ".uploads .upload")
     found = {
         row.find_element(By.CSS_SELECTOR, ".upload-name").text: str(
             row.find_element(By.CSS_SELECTOR, "a").get_attribute("href")
@@ -72,9 +80,19 @@ def library(
         for row in rows
     }
     for address in found.values():
-        browser.get(address)
-        patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
-    return found
+        chrome.get(address)
+        patiently(chrome, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    cookie = chrome.get_cookie("sessionid")
+    assert cookie
+    return Library(found, str(cookie["value"]))
+
+
+@pytest.fixture
+def library(browser: Chrome, site: str, uploaded: Library) -> dict[str, str]:
+    """The addresses of three photos of somebody who is signed in, by their file names."""
+    cookie = {"name": "sessionid", "value": uploaded.session, "url": site}
+    browser.execute_cdp_cmd("Network.setCookie", cookie)
+    return uploaded.addresses
 
 
 def test_more_like_this_and_like_another(browser: Chrome, site: str, library: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
 from tests.e2e.waiting import patiently, says, scroll_to
 
@@ -80,6 +81,7 @@ def test_a_press_on_a_suggestion_takes_it(browser: Chrome, site: str) -> None:
     assert options(browser) == []
 
 
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_the_middle_of_a_text_is_completed_too(browser: Chrome, site: str) -> None:
     browser.get(f"{site}/search/")
     box = box_of(browser)
@@ -90,6 +92,7 @@ def test_the_middle_of_a_text_is_completed_too(browser: Chrome, site: str) -> No
     assert box.get_property("selectionEnd") == len("camera:")
 
 
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_an_answer_that_comes_too_late_is_not_shown(browser: Chrome, site: str) -> None:
     browser.get(f"{site}/search/")
     browser.execute_script(

@@ -32,3 +32,5 @@ def library_of(browser: Chrome, site: str, name: str, folder: Path, moments: lis
     patiently(browser, READY_SECONDS).until(
         lambda page: len(page.find_elements(By.CSS_SELECTOR, "a[data-preview]")) == len(moments)
     )
+    # Until then cards are renewed.
+    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
