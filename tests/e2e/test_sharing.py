@@ -70,6 +70,32 @@ def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path:
     sign_out(browser)
     sign_in(browser, site, "sharer")
     browser.get(sharing)
+    browser.find_element(By.XPATH, "//summary[contains(., 'Change')]").click()
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=allows_download]").click()
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=no_password]").click()
+    assert not overflows(browser)
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=change]").click()
+    says(browser, "The link is changed")
+    browser.get(link)
+    browser.find_element(By.XPATH, "//summary[contains(., 'Download')]").click()
+    archive = browser.find_element(By.CSS_SELECTOR, "form[action$='/archive/']").get_attribute("action") or ""
+    script = "const done = arguments[1]; fetch(arguments[0]).then(answer => done(answer.headers.get('Content-Type')))"
+    assert browser.execute_async_script(script, archive) == "application/zip"
+
+    album = sharing.removesuffix("share/")
+    browser.get(album)
+    browser.find_element(By.CSS_SELECTOR, ".album-menu summary").click()
+    press(browser, "Delete the album")
+    says(browser, "is in the trash")
+    browser.get(link)
+    says(browser, "Nothing here")
+    browser.get(f"{site}/trash/")
+    press(browser, "Restore")
+    says(browser, "is back, for all who saw it before")
+    browser.get(link)
+    patiently(browser).until(lambda page: len(cards(page)) == 1)
+
+    browser.get(sharing)
     press(browser, "Revoke")
     says(browser, "The link is revoked")
     press(browser, "Remove")
