@@ -24,6 +24,37 @@ def press(browser: Chrome, text: str) -> None:
     browser.find_element(By.XPATH, f"//button[contains(., '{text}')]").click()
 
 
+def change_the_link(browser: Chrome, link: str) -> None:
+    """Into one without a password, by which the album is downloaded."""
+    browser.find_element(By.XPATH, "//summary[contains(., 'Change')]").click()
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=allows_download]").click()
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=no_password]").click()
+    assert not overflows(browser)
+    browser.find_element(By.CSS_SELECTOR, ".share-links [name=change]").click()
+    says(browser, "The link is changed")
+    browser.get(link)
+    browser.find_element(By.XPATH, "//summary[contains(., 'Download')]").click()
+    archive = browser.find_element(By.CSS_SELECTOR, "form[action$='/archive/']").get_attribute("action") or ""
+    script = "const done = arguments[1]; fetch(arguments[0]).then(answer => done(answer.headers.get('Content-Type')))"
+    assert browser.execute_async_script(script, archive) == "application/zip"
+
+
+def delete_and_bring_back(browser: Chrome, site: str, sharing: str, link: str) -> None:
+    """The album, whose link holds nothing meanwhile."""
+    album = sharing.removesuffix("share/")
+    browser.get(album)
+    browser.find_element(By.CSS_SELECTOR, ".album-menu summary").click()
+    press(browser, "Delete the album")
+    says(browser, "is in the trash")
+    browser.get(link)
+    says(browser, "Nothing here")
+    browser.get(f"{site}/trash/")
+    press(browser, "Restore")
+    says(browser, "is back, for all who saw it before")
+    browser.get(link)
+    patiently(browser).until(lambda page: len(cards(page)) == 1)
+
+
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path: Path) -> None:
     sign_up(browser, site, "aunt")
@@ -70,31 +101,8 @@ def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path:
     sign_out(browser)
     sign_in(browser, site, "sharer")
     browser.get(sharing)
-    browser.find_element(By.XPATH, "//summary[contains(., 'Change')]").click()
-    browser.find_element(By.CSS_SELECTOR, ".share-links [name=allows_download]").click()
-    browser.find_element(By.CSS_SELECTOR, ".share-links [name=no_password]").click()
-    assert not overflows(browser)
-    browser.find_element(By.CSS_SELECTOR, ".share-links [name=change]").click()
-    says(browser, "The link is changed")
-    browser.get(link)
-    browser.find_element(By.XPATH, "//summary[contains(., 'Download')]").click()
-    archive = browser.find_element(By.CSS_SELECTOR, "form[action$='/archive/']").get_attribute("action") or ""
-    script = "const done = arguments[1]; fetch(arguments[0]).then(answer => done(answer.headers.get('Content-Type')))"
-    assert browser.execute_async_script(script, archive) == "application/zip"
-
-    album = sharing.removesuffix("share/")
-    browser.get(album)
-    browser.find_element(By.CSS_SELECTOR, ".album-menu summary").click()
-    press(browser, "Delete the album")
-    says(browser, "is in the trash")
-    browser.get(link)
-    says(browser, "Nothing here")
-    browser.get(f"{site}/trash/")
-    press(browser, "Restore")
-    says(browser, "is back, for all who saw it before")
-    browser.get(link)
-    patiently(browser).until(lambda page: len(cards(page)) == 1)
-
+    change_the_link(browser, link)
+    delete_and_bring_back(browser, site, sharing, link)
     browser.get(sharing)
     press(browser, "Revoke")
     says(browser, "The link is revoked")
