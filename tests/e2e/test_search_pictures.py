@@ -62,7 +62,7 @@ class Library:
     session: str
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def uploaded(chrome: Chrome, site: str, sample_photos: dict[str, Path]) -> Library:
     """Three photos of somebody, which no test here changes."""
     sign_up(chrome, site, f"mary-{uuid4().hex[:8]}")
