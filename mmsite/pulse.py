@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 
 from django.conf import settings
 
+from mmsite.meanwhile import meanwhile
+
 VARIABLE = "MMSITE_PULSE"
 # Less than this share of the time is no work: whoever hangs may wake up now and then to see whether it hangs still.
 LEAST_SHARE = 0.005
@@ -54,14 +56,8 @@ def beating() -> Iterator[None]:
     if _descriptor is None:
         yield
         return
-    done = threading.Event()
-    thread = threading.Thread(target=_beat_until, args=(done, _descriptor), name="pulse", daemon=True)
-    thread.start()
-    try:
+    with meanwhile(_beat_until, _descriptor, name="pulse"):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _beat_until(done: threading.Event, descriptor: int) -> None:

@@ -6,8 +6,7 @@ import mmap
 import os
 import socket
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from time import monotonic
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
 from mmsite import batch, incoming, pipeline, pulse
+from mmsite.meanwhile import meanwhile
 from search import captions, duplicates, pushing
 from search import engine as search_engine
 
@@ -84,7 +84,7 @@ def work_batch(steps: Collection[str] | None = None) -> list[Stage]:
     claimed = stages.claim(worker=name, limit=settings.STAGE_BATCH, steps=steps)
     if claimed:
         try:
-            with _held(claimed):
+            with meanwhile(_renew_until, claimed, name="heartbeat"):
                 batch.run(claimed, should_stop=should_stop)
         except KeyboardInterrupt:
             stages.release(claimed)  # somebody at a terminal had enough; the pictures are not to blame
@@ -103,20 +103,8 @@ def warm_models() -> None:
                 logger.warning("The %s is not usable now: %s", name, error)
 
 
-@contextmanager
-def _held(claimed: Collection[Stage]) -> Iterator[None]:
-    """Renew the claim while the block runs, though no longer than django-q2 lets a task run."""
-    done = threading.Event()
-    thread = threading.Thread(target=_renew_until, args=(done, claimed), name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 def _renew_until(done: threading.Event, claimed: Collection[Stage]) -> None:
+    """Renew the claim, though no longer than django-q2 lets a task run."""
     end = monotonic() + settings.Q_CLUSTER["timeout"]
     try:
         while not done.wait(settings.STAGE_LEASE_SECONDS / 3) and monotonic() < end:
