@@ -20,7 +20,7 @@ ENGLISH = re.compile(r"\b(the|your|and|of|to|is|with|that|here|nothing|by|which|
 DATA = re.compile(
     r"for the family|the sun&#x27;s own|a mostly red picture|MMSITE_\w+|<(?:script|style|option)\b.*?</|Can \w+ [\w -]+"
     r"|manage\.py [\w -]+|sun@example\.org[^<]*|Sunsets by [^<]*|\w+ of \d+[^<]*|/tmp/\S+|Raw passwords [^<]*"
-    r"|1 by 1, change 1|1 is right for [^<]*|ping to 1: pending",
+    r"|\d+ by \d+, change \d+|\d+ is right for [^<]*|ping to \d+: pending",
     re.DOTALL,
 )
 # What is the same in both languages, and what Django itself doesn't translate.
