@@ -81,9 +81,10 @@ def password_link(*, user: User, by: Viewer | None) -> str:
     return reverse("password-reset-confirm", args=[uid, default_token_generator.make_token(user)])
 
 
+@transaction.atomic
 def administrators_check(*, without: Iterable[User], by: Viewer | None = None) -> None:
-    """Raises OnlyAdministrator where nobody could run the site without these people. In a transaction, until whose end
-    no other administrator is lost."""
+    """Raises OnlyAdministrator where nobody could run the site without these people. Until the end of a transaction
+    around it no other administrator is lost."""
     going = {user.pk for user in without}
     active = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
     there = list(active.select_for_update(no_key=True))
@@ -98,7 +99,6 @@ def administrators_check(*, without: Iterable[User], by: Viewer | None = None) -
     )
 
 
-@transaction.atomic
 def account_check_deletable(*, user: User) -> None:
     """Raises OnlyAdministrator for the last one who could run the site."""
     administrators_check(without=[user], by=user)

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -53,8 +52,7 @@ class PasswordForm(_PasswordForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         try:
             if not cleaned.get("set_usable_password", True):
-                with transaction.atomic():
-                    accounts.administrators_check(without=[self.user])
+                accounts.administrators_check(without=[self.user])
         except accounts.OnlyAdministrator as only:
             self.add_error("usable_password", str(only))
         return cleaned
@@ -83,8 +81,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
         if images:
             to_delete, counts = [*to_delete, images], {**counts, Image._meta.verbose_name_plural: len(images)}
         try:
-            with transaction.atomic():
-                accounts.administrators_check(without=objs, by=_staff(request))
+            accounts.administrators_check(without=objs, by=_staff(request))
         except accounts.OnlyAdministrator as only:
             return to_delete, counts, set(), [str(only)]
         return to_delete, counts, set(), []
