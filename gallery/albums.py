@@ -76,7 +76,7 @@ def album_create(*, owner: User, title: str) -> Album:
 def album_rename(*, album: Album, title: str, by: Viewer | None = None) -> None:
     """Gives an album another title."""
     with transaction.atomic():
-        _lock_for(album, by, MANAGE)
+        _lock_for_manager(album, by)
         Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
 
 
@@ -105,7 +105,7 @@ def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = Non
     their own alone, and those always."""
     with transaction.atomic():
         _lock(album)
-        if by is not None and not is_at_least(album_role(viewer=by, album=album), MANAGE):
+        if by is not None and not _is_manager(by, album):
             images = images.filter(owner_id=by.pk)
         covers = Album.objects.filter(pk=album.pk, cover__in=images)
         cover_id = covers.values_list("cover", flat=True).first()
@@ -125,7 +125,7 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
         if not _lock(album):
             return []
         back = Image.with_trash.filter(pk__in=locked, owner__in=_adders(album))  # not of who left meanwhile
-        if by is not None and not is_at_least(album_role(viewer=by, album=album), MANAGE):
+        if by is not None and not _is_manager(by, album):
             back = back.filter(owner_id=by.pk)
         present = list(back.values_list("pk", flat=True))
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
@@ -147,14 +147,14 @@ def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> 
     """Lets a picture of the album stand for it; one that isn't in the album changes nothing."""
     with transaction.atomic():
         list(Image.objects.filter(pk=image.pk).select_for_update())  # so that it isn't deleted meanwhile
-        _lock_for(album, by, MANAGE)
+        _lock_for_manager(album, by)
         Album.objects.filter(pk=album.pk, images=image).update(cover=image)
 
 
 def album_move(*, album: Album, image: Image, earlier: bool, by: Viewer | None = None) -> None:
     """Lets a picture change places with the one before it (`earlier`) or behind it, where there is one."""
     with transaction.atomic():
-        _lock_for(album, by, MANAGE)
+        _lock_for_manager(album, by)
         places = AlbumImage.objects.filter(album=album, image__trashed_at=None)
         place = places.filter(image=image).first()
         if place is None:
@@ -170,7 +170,7 @@ def album_move(*, album: Album, image: Image, earlier: bool, by: Viewer | None =
 def album_place(*, album: Album, image: Image, other: Image, by: Viewer | None = None) -> None:
     """Puts a picture of an album where another is, which makes room; where one of them isn't in it, nothing happens."""
     with transaction.atomic():
-        _lock_for(album, by, MANAGE)
+        _lock_for_manager(album, by)
         places = AlbumImage.objects.filter(album=album)
         positions = dict(places.filter(image__in=[image, other]).values_list("image", "position"))
         if positions.keys() == {image.pk, other.pk}:
@@ -194,10 +194,14 @@ def _adders(album: Album) -> "QuerySet[User]":
     return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
 
 
-def _lock_for(album: Album, by: Viewer | None, at_least: str) -> None:
+def _lock_for_manager(album: Album, by: Viewer | None) -> None:
     is_there = _lock(album)
-    if by is not None and not (is_there and is_at_least(album_role(viewer=by, album=album), at_least)):
+    if by is not None and not (is_there and _is_manager(by, album)):
         raise Http404("No such album.")
+
+
+def _is_manager(viewer: Viewer, album: Album) -> bool:
+    return is_at_least(album_role(viewer=viewer, album=album), MANAGE)
 
 
 def _lock(album: Album) -> bool:
