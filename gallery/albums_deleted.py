@@ -6,13 +6,11 @@ under its own address, to whom it was shared with, by the same links; what is no
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from gallery import audit
 from gallery.chunks import AT_ONCE, in_chunks
@@ -89,22 +87,14 @@ def deleted_albums_of(owner: User) -> "QuerySet[DeletedAlbum]":
     return DeletedAlbum.objects.filter(owner=owner).order_by("-deleted_at", "-pk")
 
 
-def deleted_album_purged_at(deleted: DeletedAlbum) -> datetime | None:
-    """When it goes for good; None where it stays until somebody empties the trash."""
-    return deleted.deleted_at + timedelta(days=settings.TRASH_DAYS) if settings.TRASH_DAYS else None
-
-
 def deleted_albums_purge(*, owner: User) -> int:
     """Deletes the albums in somebody's trash for good; how many there were."""
     return deleted_albums_of(owner).delete()[0]
 
 
-def deleted_albums_purge_due() -> int:
-    """Deletes for good what has lain in the trash for settings.TRASH_DAYS; how many albums. For the sweep."""
-    if not settings.TRASH_DAYS:
-        return 0
-    before = timezone.now() - timedelta(days=settings.TRASH_DAYS)
-    return DeletedAlbum.objects.filter(deleted_at__lte=before).delete()[0]
+def deleted_albums_purge_before(moment: datetime) -> int:
+    """Deletes for good what has lain in the trash since then or longer; how many albums."""
+    return DeletedAlbum.objects.filter(deleted_at__lte=moment).delete()[0]
 
 
 def _places_restore(album: Album, places: Iterable[tuple[int, int]], owners: set[int]) -> None:

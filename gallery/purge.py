@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from gallery import audit
-from gallery.albums_deleted import deleted_albums_purge, deleted_albums_purge_due
+from gallery.albums_deleted import deleted_albums_purge, deleted_albums_purge_before
 from gallery.chunks import in_chunks
 from gallery.models import Image, ImageQuerySet, User
 from gallery.services import images_delete
@@ -24,8 +24,8 @@ def trash_purge_due() -> int:
     """Deletes what has lain in the trash for settings.TRASH_DAYS, in pieces; how many pictures. For the sweep."""
     if not settings.TRASH_DAYS:
         return 0
-    deleted_albums_purge_due()
     before = timezone.now() - timedelta(days=settings.TRASH_DAYS)
+    deleted_albums_purge_before(before)
     due = Image.with_trash.filter(trashed_at__lte=before).order_by("trashed_at", "pk")
     return _purge(due, most=PURGED_PER_SWEEP, by=None)
 

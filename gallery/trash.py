@@ -63,9 +63,12 @@ def trash_page(*, owner: User, number: int, size: int) -> TrashPage:
 
 def purged_at(image: Image) -> datetime | None:
     """When a picture in the trash goes for good; None where it stays until somebody empties the trash."""
-    if image.trashed_at is None or not settings.TRASH_DAYS:
-        return None
-    return image.trashed_at + timedelta(days=settings.TRASH_DAYS)
+    return None if image.trashed_at is None else goes_at(image.trashed_at)
+
+
+def goes_at(moved_at: datetime) -> datetime | None:
+    """When what was moved to the trash at that moment goes for good; None where nothing does by itself."""
+    return moved_at + timedelta(days=settings.TRASH_DAYS) if settings.TRASH_DAYS else None
 
 
 def _moved(images: Iterable[Image], *, is_trashed: bool) -> list[int]:

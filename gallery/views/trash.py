@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery.albums_deleted import deleted_album_purged_at, deleted_albums_of
+from gallery.albums_deleted import deleted_albums_of
 from gallery.forms import TrashForm, mistakes
 from gallery.models import ImageQuerySet
 from gallery.numbers import whole
 from gallery.purge import trash_empty, trash_purge
-from gallery.trash import images_restore, purged_at, trash_of, trash_page
+from gallery.trash import goes_at, images_restore, purged_at, trash_of, trash_page
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
 from gallery.wording import grouped
 
@@ -35,7 +35,7 @@ def trash(request: SignedInRequest) -> HttpResponse:
     context = {
         "page": page,
         "images": [(image, purged_at(image)) for image in page.images],
-        "albums": [(album, deleted_album_purged_at(album)) for album in deleted_albums_of(request.user)[:MOST_ALBUMS]],
+        "albums": [(album, goes_at(album.deleted_at)) for album in deleted_albums_of(request.user)[:MOST_ALBUMS]],
         "days": settings.TRASH_DAYS,
     }
     return render(request, "gallery/trash.html", context)
