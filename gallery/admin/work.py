@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from gallery import audit, stages
 from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin, thumbnail_of
 from gallery.models import Pause, Stage, Upload, User
-from gallery.templatetags.work import step_name
+from gallery.templatetags.work import pause_name
 from gallery.wording import grouped
 
 
@@ -49,7 +49,7 @@ class PauseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("step"), ordering="step")
     def what(self, pause: Pause) -> str:
-        return step_name(pause.step) if pause.step else _("everything")
+        return pause_name(pause)
 
 
 @admin.register(Upload)

@@ -19,6 +19,11 @@ def step_name(step: str) -> str:
     return str(STEP_LABELS.get(step, step.capitalize()))
 
 
+def pause_name(pause: Pause) -> str:
+    """What is paused: a step, or everything."""
+    return _("everything") if pause.step == EVERYTHING else step_name(pause.step)
+
+
 @register.filter
 def step_numbers(step: StepJobs) -> str:
     """ "3 waiting, 1 running, 5 done, 0 failed"."""
