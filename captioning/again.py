@@ -52,14 +52,18 @@ def asking(*, said: Sequence[Caption], work: ImageWork) -> Asking:
     if own is not None and own.state != Stage.State.DONE:
         passed.add(settings.CAPTIONER)  # to try again has a button of its own
     is_about_to = own is not None and own.state in Stage.OPEN and not own.error
-    labels = [] if is_about_to else [each.label for each in describers() if each.name not in passed]
+    free = [] if is_about_to else describers()
     asked = [
         Asked(describer.label, describer.begin, stage.state == Stage.State.FAILED, stage.error)
         for stage in work.asked
         if (describer := describer_of(stage.model))
     ]
-    labels_to_begin = [] if is_about_to else [each.label for each in describers()]
-    return Asking(labels, labels_to_begin, asked, bool(asked) or any(_is_news(each, said[0]) for each in said[1:]))
+    return Asking(
+        labels=[each.label for each in free if each.name not in passed],
+        labels_to_begin=[each.label for each in free],
+        asked=asked,
+        is_compared=bool(asked) or any(_is_news(each, said[0]) for each in said[1:]),
+    )
 
 
 def _is_news(caption: Caption, first: Caption) -> bool:

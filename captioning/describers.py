@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from captioning.exceptions import BadCaption
 from captioning.models import CaptionerVersion
 from gallery.names import tidy
-from gallery.pipeline import VARIANT
+from gallery.pipeline import VARIANT, parts_of
 
 LONGEST_BEGINNING = 60  #: characters
 
@@ -74,7 +74,7 @@ def beginning(text: str) -> str:
 
 def describer_of(model: str) -> Describer | None:
     """The one whose `model` a stage has, where the settings still name it."""
-    name, __, begin = model.partition(VARIANT)
+    name, begin = parts_of(model)
     return next((replace(each, begin=begin) for each in describers() if each.name == name), None)
 
 

@@ -17,7 +17,7 @@ from captioning.models import Caption
 from gallery import services as gallery_services
 from gallery.models import Image, User
 from gallery.names import tidy
-from gallery.pipeline import VARIANT
+from gallery.pipeline import parts_of
 from ml.interfaces import CaptionResult, ModelInfo
 
 
@@ -29,7 +29,7 @@ def captions_write(*, image_ids: Sequence[int], pictures: Sequence[Picture], by:
     Where the captioner fails on one of them, nothing is written and its error is raised: give it each picture alone
     then. Raises an error of ml.errors where the captioner itself is missing or damaged, or can't begin so.
     """
-    name, __, begin = by.partition(VARIANT)
+    name, begin = parts_of(by)
     captioner = engine.get_captioner(name)
     again.captioner_seen(name=name or settings.CAPTIONER, info=captioner.info)
     # strict: a captioner that lost a picture must not have its captions put on the others

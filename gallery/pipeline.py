@@ -13,7 +13,7 @@ from django.conf import settings
 
 from gallery.models import Image, Stage
 
-VARIANT = "\n"  #: behind it, a stage's model says how somebody asked for the step to be done
+VARIANT = "\n"  #: behind it, a stage's model says how somebody asked for the step to be done: see `parts_of`
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ class Pipeline(Protocol):
 
     def forget(self, *, image_ids: Collection[int]) -> None:
         """These pictures are about to be deleted; called in the transaction that deletes them."""
+
+
+def parts_of(model: str) -> tuple[str, str]:
+    """A stage's model: its name, and how somebody asked for the step to be done, "" where nobody did."""
+    name, _, manner = model.partition(VARIANT)
+    return name, manner
 
 
 def is_on_request(stage: Stage) -> bool:

@@ -22,7 +22,7 @@ from gallery import stages
 from gallery.exceptions import GalleryError, UploadRefused
 from gallery.models import Stage
 from gallery.pictures import WORKING_SIDE, flatten, open_picture
-from gallery.pipeline import VARIANT, Step
+from gallery.pipeline import Step, parts_of
 from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
@@ -57,7 +57,7 @@ class _Prepared:
 def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     """Do these stages and report on each to `gallery.stages`. Asked to stop, it gives back what it has not begun."""
     wanted = {*pipeline.steps(), *pipeline.steps_on_request()}
-    replaced = [stage for stage in claimed if Step(stage.step, stage.model.partition(VARIANT)[0]) not in wanted]
+    replaced = [stage for stage in claimed if Step(stage.step, parts_of(stage.model)[0]) not in wanted]
     stages.skip(replaced, stages.REPLACED)
     todo = _with_their_model([stage for stage in claimed if stage not in replaced])
 
@@ -189,7 +189,7 @@ def _load_encoder(model: str) -> None:
 
 
 LOADERS: dict[str, Callable[[str], object]] = {
-    pipeline.CAPTION: lambda model: captioning_engine.get_captioner(model.partition(VARIANT)[0]),
+    pipeline.CAPTION: lambda model: captioning_engine.get_captioner(parts_of(model)[0]),
     pipeline.EMBEDDING: _load_encoder,
     pipeline.TEXT: lambda _: reading_engine.get_reader(),
 }

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 
 from captioning.again import asking
-from captioning.describers import labels
+from captioning.describers import LONGEST_BEGINNING, labels
 from captioning.models import Caption
 from captioning.selectors import captions_of, is_of_describer
 from gallery.models import Image
@@ -25,6 +25,7 @@ def caption_tools(image: Image, work: ImageWork) -> dict[str, Any]:
         "image": image,
         "captions": said,
         "longest": Caption.LONGEST,
+        "longest_beginning": LONGEST_BEGINNING,
         "may_hand_back": image.description_by_person and any(is_of_describer(each) for each in said),
     }
 
