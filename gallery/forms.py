@@ -130,8 +130,7 @@ class WordsForm(forms.Form):
 
     def clean_taken(self) -> datetime | None:
         taken: datetime | None = self.cleaned_data["taken"]
-        field = self.fields["taken"]
-        if taken and taken != field.known and not FIRST_PHOTOGRAPH <= taken.year < LAST_YEAR:  # type: ignore[attr-defined]
+        if taken and taken != self.initial["taken"] and not FIRST_PHOTOGRAPH <= taken.year < LAST_YEAR:
             raise forms.ValidationError(
                 _("No photograph is from before %(year)s.") % {"year": FIRST_PHOTOGRAPH}
                 if taken.year < FIRST_PHOTOGRAPH

@@ -106,10 +106,8 @@ class OneImage(ApiView):
     def get(self, request: Request, uuid: UUID) -> Response:
         """A picture that you may see: your own, a public one, or one shared with you or by link."""
         query = read_query(request, OneImageQuery)
-        data, fields = (
-            represent_image(request, reachable_image(viewer=viewer_of(request), uuid=uuid)),
-            query.get("fields"),
-        )
+        data = represent_image(request, reachable_image(viewer=viewer_of(request), uuid=uuid))
+        fields = query.get("fields")
         return Response(only(data, fields), headers={"ETag": etag_of(data, fields)})
 
     @extend_schema(

@@ -172,7 +172,7 @@ def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
         services.image_set_words(image=image, title=said["title"], notes=said["notes"], place=place)
         if "taken" in request.POST and said["taken"] != image.taken_at:
             image_set_taken(image=image, taken_at=said["taken"])
-        image.refresh_from_db(fields=["title", "notes", "place", "place_by_person", "taken_at"])
+        image.refresh_from_db(fields=before)
         say_done(request, _("Title, place, date and notes are saved."), words_set(image, before=before))
     else:
         messages.error(request, mistakes(form))
