@@ -115,7 +115,21 @@ def _leave_work(owner: User, images: Sequence[Image]) -> None:
 
 def _pages(owner: User, image: Image, album: Album, links: Sequence[AlbumLink]) -> list[Page]:
     me, album_path = owner.username, f"/albums/{album.uuid}/"
-    by_me = {
+    return [
+        *(Page(name, path, me) for name, path in _of_owner(me, album_path).items()),
+        Page("image", f"/i/{image.uuid}/", me),
+        Page("image-open", f"/i/{image.uuid}/", me, is_open=True),
+        Page("album-open", album_path, me, is_open=True),
+        Page("tags-open", "/tags/", me, is_open=True),
+        Page("album-share-open", f"{album_path}share/", me, is_open=True),
+        Page("guest-album", album_path, GUEST),
+        *(Page(name, path) for name, path in _of_strangers(image, links).items()),
+        *(Page(name, path, NEWCOMER) for name, path in _OF_NEWCOMERS.items()),
+    ]
+
+
+def _of_owner(me: str, album_path: str) -> dict[str, str]:
+    return {
         "library": "/",
         "public": "/public/",
         "search": "/search/?q=a+cat&show=12",
@@ -144,7 +158,10 @@ def _pages(owner: User, image: Image, album: Album, links: Sequence[AlbumLink]) 
         "invitations": "/invitations/",
         "person": f"/people/{me}/",
     }
-    by_strangers = {
+
+
+def _of_strangers(image: Image, links: Sequence[AlbumLink]) -> dict[str, str]:
+    return {
         "home": "/",
         "stranger-public": "/public/",
         "sign-in": "/sign-in/",
@@ -156,24 +173,15 @@ def _pages(owner: User, image: Image, album: Album, links: Sequence[AlbumLink]) 
         "link-password": f"/s/{links[1].key}/",
         "not-found": "/nothing-here/",
     }
-    by_newcomers = {
-        "empty-library": "/",
-        "empty-albums": "/albums/",
-        "empty-tags": "/tags/",
-        "empty-trash": "/trash/",
-        "empty-jobs": "/jobs/",
-        "empty-duplicates": "/duplicates/",
-        "empty-review": "/review/",
-        "empty-golden": "/search/golden/",
-    }
-    return [
-        *(Page(name, path, me) for name, path in by_me.items()),
-        Page("image", f"/i/{image.uuid}/", me),
-        Page("image-open", f"/i/{image.uuid}/", me, is_open=True),
-        Page("album-open", album_path, me, is_open=True),
-        Page("tags-open", "/tags/", me, is_open=True),
-        Page("album-share-open", f"{album_path}share/", me, is_open=True),
-        Page("guest-album", album_path, GUEST),
-        *(Page(name, path) for name, path in by_strangers.items()),
-        *(Page(name, path, NEWCOMER) for name, path in by_newcomers.items()),
-    ]
+
+
+_OF_NEWCOMERS = {
+    "empty-library": "/",
+    "empty-albums": "/albums/",
+    "empty-tags": "/tags/",
+    "empty-trash": "/trash/",
+    "empty-jobs": "/jobs/",
+    "empty-duplicates": "/duplicates/",
+    "empty-review": "/review/",
+    "empty-golden": "/search/golden/",
+}
