@@ -1,16 +1,33 @@
-"""Picture files for the tests, made from nothing."""
+"""What the tests of the gallery make from nothing: picture files, and a full disk."""
 
+import errno
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import ExifTags, ImageCms
 from PIL import Image as PILImage
 
+from gallery.storage import DurableFileSystemStorage
+
 QUARTERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """The store of pictures has no room meanwhile."""
+
+    def full(*args: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DurableFileSystemStorage, "_save", full)
+        yield
 
 
 def encode(picture: PILImage.Image, format: str = "PNG", **options: Any) -> bytes:

@@ -1,19 +1,16 @@
 """Archives that wait: for their turn, for a disk with room, and those whose file is not what it was."""
 
-import errno
 import io
 import os
 import zipfile
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from gallery import unpacking, uploads
 from gallery.models import Image, Upload, User
-from gallery.storage import DurableFileSystemStorage
-from tests.gallery.making import encode, plain
+from tests.gallery.making import encode, full_disk, plain
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -65,12 +62,8 @@ def test_an_archive_that_was_cut_meanwhile_is_refused(archive: Upload) -> None:
     assert not uploads.path_of(archive).exists()
 
 
-def test_while_the_disk_is_full_an_archive_waits(archive: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: Any) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(DurableFileSystemStorage, "_save", full)
+def test_while_the_disk_is_full_an_archive_waits(archive: Upload) -> None:
+    with full_disk():
         for _ in range(unpacking.ATTEMPTS + 1):
             assert unpacking.unpack_some(most=10) == 0
     assert unpacking.unpack_some(most=10) == 2

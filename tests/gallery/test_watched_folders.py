@@ -14,8 +14,7 @@ from django.utils import timezone
 from gallery import folders, unpacking
 from gallery.intake import Outcome, picture_take
 from gallery.models import Image, SeenFile, Upload, User
-from gallery.storage import DurableFileSystemStorage
-from tests.gallery.making import encode, plain
+from tests.gallery.making import encode, full_disk, plain
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -178,11 +177,7 @@ def test_what_there_is_no_room_for_is_taken_when_there_is(
 
 
 def test_what_a_full_disk_kept_out_is_taken_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: Any) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(DurableFileSystemStorage, "_save", full)
+    with full_disk():
         for _ in range(folders.ATTEMPTS + 2):
             look()
     monkeypatch.setattr(folders, "AGAIN", timedelta(hours=1))
