@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 PICTURES = 20_000
 TIMES = 20
+ALBUMS = 20
 IN_ALBUM = 500
+TAGGED = 300
 TRASHED = 100
 PUBLIC = 5_000
 GOAL_MS = 300
@@ -85,25 +87,13 @@ def measure(times: int) -> list[Page]:
 def pages_of(owner: "User") -> list[Page]:
     """The pages, of a library that has albums, tags, a trash and public pictures."""
     from django.urls import reverse
-    from django.utils import timezone
 
-    from gallery.albums import album_add, album_create
-    from gallery.models import Album, Image, Visibility
+    from gallery.models import Album, Image
     from gallery.selectors import images_page
-    from gallery.tags import images_tag
 
     own = Image.objects.filter(owner=owner)
     if not Album.objects.exists():
-        keys = list(own.order_by("pk").values_list("pk", flat=True)[:PUBLIC])
-        for number in range(20):
-            album = album_create(owner=owner, title=f"Album {number}")
-            album_add(album=album, images=own.order_by("pk")[number * 100 : number * 100 + IN_ALBUM])
-            images_tag(
-                owner=owner, images=own.order_by("pk")[number * 100 : number * 100 + 300], names=[f"tag {number}"]
-            )
-        oldest = list(own.order_by("sort_date").values_list("pk", flat=True)[: 2 * TRASHED])
-        own.filter(pk__in=oldest[:TRASHED]).update(trashed_at=timezone.now())
-        own.filter(pk__in=keys).update(visibility=Visibility.PUBLIC)
+        _furnish(owner)
     later = images_page(images=own, cursor=None, size=5_000).next_cursor
     image = own.order_by("pk")[200]
     album = Album.objects.order_by("pk")[0]
@@ -123,6 +113,28 @@ def pages_of(owner: "User") -> list[Page]:
         Page("review", reverse("review")),
         Page("trash", reverse("trash")),
     ]
+
+
+def _furnish(owner: "User") -> None:
+    """All of it or nothing: a library that was left half furnished would be measured as it is."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from gallery.albums import album_add, album_create
+    from gallery.models import Image, Visibility
+    from gallery.tags import images_tag
+
+    own = Image.objects.filter(owner=owner)
+    keys = list(own.order_by("pk").values_list("pk", flat=True))
+    oldest = list(own.order_by("sort_date").values_list("pk", flat=True)[:TRASHED])
+    with transaction.atomic():
+        for number in range(ALBUMS):
+            album = album_create(owner=owner, title=f"Album {number}")
+            begin = number * 100
+            album_add(album=album, images=own.filter(pk__in=keys[begin : begin + IN_ALBUM]))
+            images_tag(owner=owner, images=own.filter(pk__in=keys[begin : begin + TAGGED]), names=[f"tag {number}"])
+        own.filter(pk__in=keys[:PUBLIC]).update(visibility=Visibility.PUBLIC)
+        own.filter(pk__in=oldest).update(trashed_at=timezone.now())
 
 
 def _ask(client: "Client", page: Page) -> None:
