@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.models import Album, Image, Tag
 from gallery.templatetags.gallery import camera
 from gallery.trash import images_trash
-from gallery.undo import trashed
+from gallery.undo.images import trashed
 from gallery.views.access import SignedInRequest
 from gallery.views.undo import say_done
 from gallery.wording import grouped

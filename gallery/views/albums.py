@@ -27,7 +27,7 @@ from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.models import Album, Image
 from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
-from gallery.undo import added_to_album, album_deleted, taken_out_of_album
+from gallery.undo.albums import added_to_album, album_deleted, taken_out_of_album
 from gallery.views.access import SignedInRequest, album_page, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 from gallery.views.undo import say_done

@@ -26,7 +26,7 @@ from gallery.sized import sizes_of
 from gallery.tags import tags_beside
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.trash import images_trash
-from gallery.undo import favoured, trashed, unfavoured, visibility_set, words_of, words_set
+from gallery.undo.images import favoured, trashed, unfavoured, visibility_set, words_of, words_set
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
 

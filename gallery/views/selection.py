@@ -21,7 +21,10 @@ from gallery.permissions import MANAGE, album_role, is_at_least
 from gallery.pipeline import get_pipeline
 from gallery.tags import images_tag
 from gallery.trash import images_trash
-from gallery.undo import Change, added_to_album, favoured, remember, tagged, taken_out_of_album, trashed
+from gallery.undo import Change, remember
+from gallery.undo.albums import added_to_album, taken_out_of_album
+from gallery.undo.images import favoured, trashed
+from gallery.undo.tags import tagged
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
 from gallery.views.undo import say_done
 from gallery.wording import grouped

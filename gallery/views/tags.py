@@ -17,7 +17,7 @@ from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
 from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_counted
-from gallery.undo import tagged, untagged
+from gallery.undo.tags import tagged, untagged
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
 

@@ -15,6 +15,9 @@ from gallery.models import Album, AlbumImage, AlbumMember, Favourite, Image, Use
 from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag
 from gallery.trash import images_trash
+from gallery.undo.albums import added_to_album, taken_out_of_album
+from gallery.undo.images import trashed, unfavoured, visibility_set, words_of, words_set
+from gallery.undo.tags import tagged, untagged
 from tests.gallery.test_selectors import add
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -176,7 +179,7 @@ class TestPageOfAPicture:
         said = {"title": "Morning", "notes": "At home", "place": "Somewhere", "taken": "2001-02-03T04:05"}
         assert "Title, place, date and notes are as they were." in page("image-words", **said)
         images[0].refresh_from_db()
-        assert undo.words_of(images[0]) == {
+        assert words_of(images[0]) == {
             "title": "Evening",
             "notes": "",
             "place": "Oslo, Norway",
@@ -202,7 +205,7 @@ class TestRemembering:
     def test_what_changed_since_is_left_alone(self, user: User) -> None:
         image = add(user)
         session: dict[str, Any] = {}
-        changes = undo.visibility_set(image, before="private", after="public")
+        changes = visibility_set(image, before="private", after="public")
         name = undo.remember(session, changes)
         image_set_visibility(image=image, visibility="link")
         with pytest.raises(NothingToUndo, match="nothing left"):
@@ -214,7 +217,7 @@ class TestRemembering:
         image = add(user)
         session: dict[str, Any] = {}
         images_trash(images=[image])
-        name = undo.remember(session, undo.trashed([image.pk]))
+        name = undo.remember(session, trashed([image.pk]))
         now = undo.time()
         monkeypatch.setattr(undo, "time", lambda: now + undo.SECONDS + 1)
         with pytest.raises(NothingToUndo, match="too long ago"):
@@ -223,7 +226,7 @@ class TestRemembering:
 
     def test_the_last_few(self, user: User) -> None:
         session: dict[str, Any] = {}
-        names = [undo.remember(session, undo.trashed([number + 1])) for number in range(undo.MOST + 1)]
+        names = [undo.remember(session, trashed([number + 1])) for number in range(undo.MOST + 1)]
         assert [entry["name"] for entry in session[undo.KEY]] == names[1:]
 
     def test_each_by_itself(self, client: Client, user: User, images: list[Image], send: Send) -> None:
@@ -252,14 +255,14 @@ class TestWhoMay:
         removal = album_remove(album=album, images=only(image))
         images_trash(images=[image])
         for changes in (
-            undo.trashed([image.pk]),
-            undo.tagged({"beach": [image.pk]}),
-            undo.untagged("beach", [image.pk]),
-            undo.taken_out_of_album(album, removal),
-            undo.added_to_album(album, [image.pk], is_new=True),
-            undo.unfavoured([image.pk]),
-            undo.visibility_set(image, before="public", after="private"),
-            undo.words_set(image, before=undo.words_of(image) | {"title": "Theirs"}),
+            trashed([image.pk]),
+            tagged({"beach": [image.pk]}),
+            untagged("beach", [image.pk]),
+            taken_out_of_album(album, removal),
+            added_to_album(album, [image.pk], is_new=True),
+            unfavoured([image.pk]),
+            visibility_set(image, before="public", after="private"),
+            words_set(image, before=words_of(image) | {"title": "Theirs"}),
         ):
             session: dict[str, Any] = {}
             name = undo.remember(session, changes)
@@ -276,7 +279,7 @@ class TestWhoMay:
         image = add(other_user, visibility=Visibility.PUBLIC)
         favourites_add(person=user, images=only(image))
         session: dict[str, Any] = {}
-        name = undo.remember(session, undo.unfavoured(favourites_remove(person=user, images=only(image))))
+        name = undo.remember(session, unfavoured(favourites_remove(person=user, images=only(image))))
         image_set_visibility(image=image, visibility=Visibility.PRIVATE)
         with pytest.raises(NothingToUndo):
             undo.undo(session, name=name, person=user)
@@ -297,7 +300,7 @@ class TestWhoMay:
 def test_what_was_shown_by_mistake_is_hidden_in_the_trash_too(user: User) -> None:
     image = add(user)
     session: dict[str, Any] = {}
-    name = undo.remember(session, undo.visibility_set(image, before="private", after="public"))
+    name = undo.remember(session, visibility_set(image, before="private", after="public"))
     image_set_visibility(image=image, visibility="public")
     images_trash(images=[image])
     assert "as it was" in undo.undo(session, name=name, person=user)
@@ -311,7 +314,7 @@ def test_who_manages_an_album_puts_back_what_others_added(user: User, other_user
     album_add(album=album, images=only(image))
     AlbumMember.objects.create(album=album, person=other_user, role=role)
     session: dict[str, Any] = {}
-    name = undo.remember(session, undo.taken_out_of_album(album, album_remove(album=album, images=only(image))))
+    name = undo.remember(session, taken_out_of_album(album, album_remove(album=album, images=only(image))))
     if role == "manage":
         assert "1 picture back in “Iceland”." in undo.undo(session, name=name, person=other_user)
     else:

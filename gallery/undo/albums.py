@@ -1,0 +1,70 @@
+"""What is done with albums and what is in them, and the ways back from it."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gallery.albums import Removal, album_put_back, album_remove
+from gallery.albums_deleted import album_delete, album_restore
+from gallery.models import Album, AlbumImage, DeletedAlbum, User
+from gallery.undo import Change, changed, own, way_back
+from gallery.wording import grouped
+
+
+def added_to_album(album: Album, image_ids: list[int], *, is_new: bool = False) -> list[Change]:
+    """`is_new`: the album was made for them, and goes again where nothing else came into it."""
+    return changed("album", ids=image_ids, album=album.pk, is_new=is_new)
+
+
+@way_back("album")
+def _out_of_album(person: User, values: dict[str, Any]) -> str:
+    album = Album.objects.filter(pk=values["album"]).first()
+    if album is None:
+        return ""
+    removal = album_remove(album=album, images=own(person, values["ids"]), by=person)
+    if values["is_new"] and album.owner_id == person.pk and not AlbumImage.objects.filter(album=album).exists():
+        if deleted := album_delete(album=album, by=person):
+            deleted.delete()  # nobody looks for it in the trash
+        return _("The album “%(album)s” is gone again; its pictures stayed.") % {"album": album}
+    number = len(removal.positions)
+    return (
+        ngettext(
+            "%(number)s picture taken out of “%(album)s” again.",
+            "%(number)s pictures taken out of “%(album)s” again.",
+            number,
+        )
+        % {"number": grouped(number), "album": album}
+        if number
+        else ""
+    )
+
+
+def taken_out_of_album(album: Album, removal: Removal) -> list[Change]:
+    return changed("out", positions=list(removal.positions.items()), cover=removal.cover_id, album=album.pk)
+
+
+@way_back("out")
+def _back_into_album(person: User, values: dict[str, Any]) -> str:
+    album = Album.objects.addable_by(person).filter(pk=values["album"]).first()
+    if album is None:
+        return ""
+    removal = Removal(dict(values["positions"]), values["cover"])
+    number = len(album_put_back(album=album, removal=removal, by=person))
+    return (
+        ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
+        % {"number": grouped(number), "album": album}
+        if number
+        else ""
+    )
+
+
+def album_deleted(deleted: DeletedAlbum) -> list[Change]:
+    return changed("album-deleted", deleted=deleted.pk)
+
+
+@way_back("album-deleted")
+def _album_back(person: User, values: dict[str, Any]) -> str:
+    deleted = DeletedAlbum.objects.filter(owner=person, pk=values["deleted"]).first()
+    album = deleted and album_restore(deleted=deleted, by=person)
+    return _("The album “%(album)s” is back.") % {"album": album} if album else ""

@@ -1,0 +1,113 @@
+"""What is done with pictures themselves, and the ways back from it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gallery.details import image_set_taken
+from gallery.favourites import favourites_add, favourites_remove
+from gallery.models import Image, User
+from gallery.services import image_set_visibility, image_set_words
+from gallery.trash import images_restore
+from gallery.undo import Change, changed, own, way_back
+from gallery.wording import grouped
+
+Words = dict[str, str | bool | None]
+"""Title, notes and place, whose the place is, and when it was taken."""
+
+
+def trashed(image_ids: Iterable[int]) -> list[Change]:
+    return changed("trash", ids=list(image_ids))
+
+
+@way_back("trash")
+def _untrash(person: User, values: dict[str, Any]) -> str:
+    number = images_restore(images=own(person, values["ids"]), by=person)
+    return (
+        ngettext("%(number)s picture back from the trash.", "%(number)s pictures back from the trash.", number)
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
+
+
+def favoured(image_ids: list[int]) -> list[Change]:
+    return changed("favourite", ids=image_ids)
+
+
+@way_back("favourite")
+def _unfavour(person: User, values: dict[str, Any]) -> str:
+    number = len(favourites_remove(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
+    return (
+        ngettext(
+            "%(number)s picture no longer among your favourites.",
+            "%(number)s pictures no longer among your favourites.",
+            number,
+        )
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
+
+
+def unfavoured(image_ids: list[int]) -> list[Change]:
+    return changed("unfavourite", ids=image_ids)
+
+
+@way_back("unfavourite")
+def _favour_again(person: User, values: dict[str, Any]) -> str:
+    number = len(favourites_add(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
+    return (
+        ngettext(
+            "%(number)s picture among your favourites again.",
+            "%(number)s pictures among your favourites again.",
+            number,
+        )
+        % {"number": grouped(number)}
+        if number
+        else ""
+    )
+
+
+def visibility_set(image: Image, *, before: str, after: str) -> list[Change]:
+    return changed("visibility", ids=[image.pk], before=str(before), after=str(after)) if before != after else []
+
+
+@way_back("visibility")
+def _show_as_before(person: User, values: dict[str, Any]) -> str:
+    image = own(person, values["ids"]).filter(visibility=values["after"]).first()
+    if image is None:
+        return ""
+    image_set_visibility(image=image, visibility=values["before"])
+    return _("Who may see it is as it was. %(visibility)s.") % {"visibility": image.get_visibility_display()}
+
+
+def words_of(image: Image) -> Words:
+    return {
+        "title": image.title,
+        "notes": image.notes,
+        "place": image.place,
+        "place_by_person": image.place_by_person,
+        "taken_at": image.taken_at.isoformat() if image.taken_at else None,
+    }
+
+
+def words_set(image: Image, *, before: Words) -> list[Change]:
+    after = words_of(image)
+    return changed("words", ids=[image.pk], before=before, after=after) if before != after else []
+
+
+@way_back("words")
+def _words_as_before(person: User, values: dict[str, Any]) -> str:
+    image = own(person, values["ids"]).first()
+    if image is None or words_of(image) != values["after"]:
+        return ""
+    before = dict(values["before"])
+    taken = before.pop("taken_at")
+    image_set_words(image=image, **before)
+    if taken != values["after"]["taken_at"]:
+        image_set_taken(image=image, taken_at=datetime.fromisoformat(taken) if taken else None)
+    return _("Title, place, date and notes are as they were.")
