@@ -4,6 +4,7 @@ What makes tags or takes them away locks the pictures and then their owner, so t
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -11,6 +12,28 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A tag that is no more, under its key, and the ids of the pictures that had it."""
+
+    pk: int
+    name: str
+    image_ids: list[int]
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """What came of another name: the tag that has it, and what that one was called before.
+
+    Where two became one, what is `gone`, and the ids of those of its pictures that hadn't had the other: `moved`.
+    """
+
+    tag: Tag
+    before: str
+    gone: Gone | None = None
+    moved: Sequence[int] = ()
 
 
 def tags_of(owner: User) -> QuerySet[Tag]:
@@ -59,29 +82,103 @@ def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> list[int]:
 
 def tag_rename(*, tag: Tag, name: str) -> Tag:
     """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
+    return tag_renaming(tag=tag, name=name).tag
+
+
+def tag_renaming(*, tag: Tag, name: str) -> Renaming:
+    """The same, telling what came of it, for whoever would take it back (tag_name_back, tags_part)."""
     with transaction.atomic():
-        found = _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
+        _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
         other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
+        gone, moved = None, []
         if other is not None:
-            links = ImageTag.objects.filter(tag=tag).exclude(image__in=Image.with_trash.filter(tags=other))
-            links.update(tag=other)
-            tag.delete()
+            gone = Gone(tag.pk, tag.name, _pictures(tag.pk))
+            had = _links([other], gone.image_ids)
+            moved = [pk for pk in gone.image_ids if (other.pk, pk) not in had]
+            for chunk in in_chunks(moved, AT_ONCE):
+                ImageTag.objects.filter(tag=tag, image__in=chunk).update(tag=other)
+            Tag.objects.filter(pk=tag.pk).delete()
             tag = other
-        tag.name, tag.key = tidy(name), folded(name)
-        Tag.objects.filter(pk=tag.pk).update(name=tag.name, key=tag.key)
-        _keep_words([image.pk for image in (*found, *Image.with_trash.filter(tags=tag).only("pk"))])
-    return tag
+        before = tag.name
+        _call(tag, name)
+    return Renaming(tag, before, gone, moved)
 
 
-def tag_delete(*, tag: Tag) -> None:
-    """Takes a tag off all pictures; the pictures stay."""
+def tag_name_back(*, owner: User, pk: int, before: str, after: str) -> bool:
+    """Calls a tag of the owner's what it was called before; False where it isn't called what it was given after that,
+    or another tag has the old name by now."""
     with transaction.atomic():
-        found = _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
-        tag.delete()
-        _keep_words([image.pk for image in found])
+        _lock(owner.pk, Image.with_trash.filter(owner=owner, tags=pk))
+        tag = owner.tags.filter(pk=pk, name=after).first()
+        if tag is None or owner.tags.filter(key=folded(before)).exclude(pk=pk).exists():
+            return False
+        _call(tag, before)
+    return True
 
 
-def _links(tags: Iterable[Tag], image_ids: Iterable[int]) -> set[tuple[int, int]]:
+def tags_part(*, owner: User, gone: Gone, moved: Iterable[int], other: int) -> bool:
+    """Makes two of the owner's tag with the key `other`, which another went into.
+
+    Those of the gone one's pictures that still have the other one get it back; those that were `moved` lose the other
+    one. False where that is none, or the other one is gone, too, or has the gone one's name by now.
+    """
+    with transaction.atomic():
+        found = _lock_ids(owner, gone.image_ids)
+        if not owner.tags.filter(pk=other).exclude(key=folded(gone.name)).exists():
+            return False
+        holding = {pk for _, pk in _links([other], found)}
+        _revive(owner, gone, holding)
+        for chunk in in_chunks(holding & set(moved), AT_ONCE):
+            ImageTag.objects.filter(tag=other, image__in=chunk).delete()
+        _keep_words(holding)
+    return bool(holding)
+
+
+def tag_delete(*, tag: Tag) -> Gone:
+    """Takes a tag off all pictures; the pictures stay. What tag_restore takes."""
+    with transaction.atomic():
+        _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
+        gone = Gone(tag.pk, tag.name, _pictures(tag.pk))
+        Tag.objects.filter(pk=gone.pk).delete()
+        _keep_words(gone.image_ids)
+    return gone
+
+
+def tag_restore(*, owner: User, gone: Gone) -> list[int]:
+    """Puts a tag that was deleted on its pictures again, as far as they are there and the owner's, and under the name
+    that a tag of that name has by now; the ids of those that hadn't got it since."""
+    with transaction.atomic():
+        back = _revive(owner, gone, _lock_ids(owner, gone.image_ids))
+        _keep_words(back)
+    return back
+
+
+def _revive(owner: User, gone: Gone, image_ids: Iterable[int]) -> list[int]:
+    """The ids of the pictures on which the tag is new. Its old key lets other ways back find it."""
+    ids = sorted(image_ids)
+    key = folded(gone.name)
+    if not ids:
+        return []
+    tag = owner.tags.filter(key=key).first() or Tag.objects.create(pk=gone.pk, owner=owner, name=gone.name, key=key)
+    had = _links([tag], ids)
+    new = [pk for pk in ids if (tag.pk, pk) not in had]
+    ImageTag.objects.bulk_create((ImageTag(image_id=pk, tag=tag) for pk in new), batch_size=AT_ONCE)
+    return new
+
+
+def _call(tag: Tag, name: str) -> None:
+    """Gives a tag a name, which its pictures then tell."""
+    tag.name, tag.key = tidy(name), folded(name)
+    Tag.objects.filter(pk=tag.pk).update(name=tag.name, key=tag.key)
+    _keep_words(_pictures(tag.pk))
+
+
+def _pictures(tag: int) -> list[int]:
+    """The ids of those that have the tag, in order."""
+    return list(ImageTag.objects.filter(tag=tag).order_by("image").values_list("image", flat=True))
+
+
+def _links(tags: Iterable[Tag | int], image_ids: Iterable[int]) -> set[tuple[int, int]]:
     """Which of the pictures have which of the tags."""
     links = ImageTag.objects.filter(tag__in=list(tags)).values_list("tag", "image")
     return {link for chunk in in_chunks(image_ids, AT_ONCE) for link in links.filter(image__in=chunk)}
@@ -105,5 +202,17 @@ def _keep_words(image_ids: Iterable[int]) -> None:
 def _lock(owner_id: int, images: ImageQuerySet) -> list[Image]:
     """Locks the pictures, so that none is deleted meanwhile; then their owner."""
     found = list(images.only("pk").locked())
-    list(User.objects.filter(pk=owner_id).select_for_update(no_key=True))
+    _lock_owner(owner_id)
     return found
+
+
+def _lock_ids(owner: User, image_ids: Iterable[int]) -> list[int]:
+    """The same, of pictures of the owner's, by id."""
+    own = Image.with_trash.filter(owner=owner).locked().values_list("pk", flat=True)
+    found = [pk for chunk in in_chunks(image_ids, AT_ONCE) for pk in own.filter(pk__in=chunk)]
+    _lock_owner(owner.pk)
+    return found
+
+
+def _lock_owner(owner_id: int) -> None:
+    list(User.objects.filter(pk=owner_id).select_for_update(no_key=True))

@@ -1,12 +1,20 @@
-"""Tags that are put on pictures and taken off them, and the ways back from it."""
+"""Tags that are put on pictures and taken off them, renamed, merged and deleted, and the ways back from it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from gallery.models import User
-from gallery.tags import images_tag, images_untag
+from gallery.tags import Gone, Renaming, images_tag, images_untag, tag_name_back, tag_restore, tags_part
 from gallery.undo import Change, changed, own, way_back
+from gallery.wording import grouped
+
+MOST_RUNS = 20_000  # a session is read for every page; a tag on pictures more scattered than that doesn't come back
+
+Runs = list[list[int]]
+"""Ids in order, the first and the last of each run without a gap: pictures that came together are tagged together."""
 
 
 def tagged(tags: dict[str, list[int]]) -> list[Change]:
@@ -29,3 +37,71 @@ def untagged(name: str, image_ids: list[int]) -> list[Change]:
 def _tag_again(person: User, values: dict[str, Any]) -> str:
     new = images_tag(owner=person, images=own(person, values["ids"]), names=[values["name"]])
     return _("Tagged again: %(name)s.") % {"name": values["name"]} if any(new.values()) else ""
+
+
+def tag_renamed(renaming: Renaming) -> list[Change]:
+    """Of what tag_renaming answered, be it of one tag or of two that became one."""
+    tag, before, gone = renaming.tag, renaming.before, renaming.gone
+    if gone is None or not gone.image_ids:
+        return changed("tag-renamed", tag=tag.pk, before=before, after=tag.name) if before != tag.name else []
+    values = {"moved": _runs(renaming.moved), "other": tag.pk, "before": before, "after": tag.name}
+    return _of_gone("tags-merged", gone, **values)
+
+
+@way_back("tag-renamed")
+def _name_back(person: User, values: dict[str, Any]) -> str:
+    is_back = tag_name_back(owner=person, pk=values["tag"], before=values["before"], after=values["after"])
+    return _("The tag is called “%(tag)s” again.") % {"tag": values["before"]} if is_back else ""
+
+
+@way_back("tags-merged")
+def _part(person: User, values: dict[str, Any]) -> str:
+    gone = _gone(values)
+    if not tags_part(owner=person, gone=gone, moved=_ids(values["moved"]), other=values["other"]):
+        return ""
+    tag_name_back(owner=person, pk=values["other"], before=values["before"], after=values["after"])
+    return _("“%(tag)s” and “%(other)s” are two tags again.") % {"tag": gone.name, "other": values["before"]}
+
+
+def tag_deleted(gone: Gone) -> list[Change]:
+    """Of what tag_delete answered."""
+    return _of_gone("tag-deleted", gone)
+
+
+@way_back("tag-deleted")
+def _tag_back(person: User, values: dict[str, Any]) -> str:
+    gone = _gone(values)
+    number = len(tag_restore(owner=person, gone=gone))
+    return (
+        ngettext(
+            "The tag “%(tag)s” is back on %(number)s picture.",
+            "The tag “%(tag)s” is back on %(number)s pictures.",
+            number,
+        )
+        % {"tag": gone.name, "number": grouped(number)}
+        if number
+        else ""
+    )
+
+
+def _of_gone(kind: str, gone: Gone, **values: Any) -> list[Change]:
+    runs = _runs(gone.image_ids)
+    return changed(kind, runs=runs, tag=gone.pk, name=gone.name, **values) if len(runs) <= MOST_RUNS else []
+
+
+def _gone(values: dict[str, Any]) -> Gone:
+    return Gone(values["tag"], values["name"], _ids(values["runs"]))
+
+
+def _runs(image_ids: Iterable[int]) -> Runs:
+    runs: Runs = []
+    for pk in sorted(image_ids):
+        if runs and pk == runs[-1][1] + 1:
+            runs[-1][1] = pk
+        else:
+            runs.append([pk, pk])
+    return runs
+
+
+def _ids(runs: Runs) -> list[int]:
+    return [pk for first, last in runs for pk in range(first, last + 1)]

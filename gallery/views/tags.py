@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
-from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_counted
-from gallery.undo.tags import tagged, untagged
+from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_renaming, tags_counted
+from gallery.undo.tags import tag_deleted, tag_renamed, tagged, untagged
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
 
@@ -70,8 +70,8 @@ def _of_tag(view: View) -> Callable[[HttpRequest], HttpResponse]:
 def rename(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     form = TagNameForm(request.POST)
     if form.is_valid():
-        renamed = tag_rename(tag=tag, name=form.cleaned_data["name"])
-        messages.success(request, _("The tag is called “%(tag)s” now.") % {"tag": renamed})
+        renaming = tag_renaming(tag=tag, name=form.cleaned_data["name"])
+        say_done(request, _renamed(renaming), tag_renamed(renaming))
     else:
         messages.error(request, mistakes(form))
     return redirect("tags")
@@ -82,6 +82,13 @@ def delete(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     """Asks first, and takes the tag off all pictures when they are `sure`."""
     if not sure:
         return render(request, "gallery/tag_delete.html", {"tag": tag, "pictures": tag.images.count()})
-    tag_delete(tag=tag)
-    messages.success(request, _("The tag “%(tag)s” is gone; its pictures stayed.") % {"tag": tag})
+    changes = tag_deleted(tag_delete(tag=tag))
+    say_done(request, _("The tag “%(tag)s” is gone; its pictures stayed.") % {"tag": tag}, changes)
     return redirect("tags")
+
+
+def _renamed(renaming: Renaming) -> str:
+    if renaming.gone is None:
+        return _("The tag is called “%(tag)s” now.") % {"tag": renaming.tag}
+    names = {"gone": renaming.gone.name, "other": renaming.before, "tag": renaming.tag}
+    return _("“%(gone)s” and “%(other)s” are one tag now: “%(tag)s”.") % names
