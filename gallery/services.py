@@ -18,7 +18,7 @@ from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
 from gallery.exceptions import NotNow, UploadRefused
-from gallery.models import Album, Image, Rendition, Stage, User, Visibility
+from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, User, Visibility
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check, room_take
 from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
@@ -134,12 +134,28 @@ def _bytes_store(name: str, file: "File[bytes]") -> str:
 
 def image_set_visibility(*, image: Image, visibility: str) -> Image:
     """Says who may see a picture. Raises ValueError for a visibility that there isn't."""
+    images_set_visibility(images=Image.with_trash.filter(pk=image.pk), visibility=visibility)
     image.visibility = Visibility(visibility)
-    with transaction.atomic():
-        # not save(): a picture that was purged meanwhile is nobody's any more
-        Image.with_trash.filter(pk=image.pk).update(visibility=image.visibility)
-        get_pipeline().changed(image_ids=[image.pk])
     return image
+
+
+def images_set_visibility(*, images: ImageQuerySet, visibility: str) -> dict[str, list[int]]:
+    """Says who may see pictures. For each visibility that some had before, and not this one, their ids.
+
+    Raises ValueError for a visibility that there isn't.
+    """
+    visibility = Visibility(visibility)
+    before: dict[str, list[int]] = {}
+    with transaction.atomic():
+        others = images.exclude(visibility=visibility).locked()
+        for pk, was in others.values_list("pk", "visibility"):
+            before.setdefault(was, []).append(pk)
+        changed = [pk for ids in before.values() for pk in ids]
+        for chunk in in_chunks(changed, AT_ONCE):
+            Image.with_trash.filter(pk__in=chunk).update(visibility=visibility)
+        if changed:
+            get_pipeline().changed(image_ids=changed)
+    return before
 
 
 def image_set_words(

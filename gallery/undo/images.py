@@ -9,8 +9,8 @@ from django.utils.translation import ngettext
 
 from gallery.details import image_set_taken
 from gallery.favourites import favourites_add, favourites_remove
-from gallery.models import Image, User
-from gallery.services import image_set_visibility, image_set_words
+from gallery.models import Image, User, Visibility
+from gallery.services import image_set_words, images_set_visibility
 from gallery.trash import images_restore
 from gallery.undo import Change, changed, own, way_back
 from gallery.wording import grouped
@@ -73,16 +73,33 @@ def _favour_again(person: User, values: dict[str, Any]) -> str:
 
 
 def visibility_set(image: Image, *, before: str, after: str) -> list[Change]:
-    return changed("visibility", ids=[image.pk], before=str(before), after=str(after)) if before != after else []
+    return shown_to({str(before): [image.pk]} if before != after else {}, after=after)
+
+
+def shown_to(before: dict[str, list[int]], *, after: str) -> list[Change]:
+    """Of what images_set_visibility answered."""
+    return changed("visibility", before=before, after=str(after))
 
 
 @way_back("visibility")
 def _show_as_before(person: User, values: dict[str, Any]) -> str:
-    image = own(person, values["ids"]).filter(visibility=values["after"]).first()
-    if image is None:
-        return ""
-    image_set_visibility(image=image, visibility=values["before"])
-    return _("Who may see it is as it was. %(visibility)s.") % {"visibility": image.get_visibility_display()}
+    restored: list[str] = []
+    for visibility, ids in values["before"].items():
+        images = own(person, ids).filter(visibility=values["after"])
+        back = images_set_visibility(images=images, visibility=visibility)
+        restored += [visibility] * sum(map(len, back.values()))
+    if len(restored) == 1:
+        return _("Who may see it is as it was. %(visibility)s.") % {"visibility": Visibility(restored[0]).label}
+    return (
+        ngettext(
+            "Who may see %(number)s picture is as it was.",
+            "Who may see %(number)s pictures is as it was.",
+            len(restored),
+        )
+        % {"number": grouped(len(restored))}
+        if restored
+        else ""
+    )
 
 
 def words_of(image: Image) -> Words:
