@@ -12,12 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import number_format
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Image
-from gallery.views.access import SignedInRequest, wants_json
+from gallery.views.access import SignedInRequest, came_from, wants_json
 from gallery.wording import grouped
 from ml.evaluation.bootstrap import Difference, Interval
 from search.exceptions import JudgementRefused
@@ -59,7 +58,7 @@ def judge(request: HttpRequest) -> HttpResponse:
     Strangers are asked to sign in and come back to the search, since this address only takes POST.
     """
     form = JudgeForm(request.POST)
-    back = _address_back(request)
+    back = came_from(request, "search").partition("#")[0]  # without the place in it
     if not request.user.is_authenticated:
         return redirect_to_login(back)
     if not form.is_valid():
@@ -102,13 +101,6 @@ def golden(request: SignedInRequest) -> HttpResponse:
         "best_first": best_first,
     }
     return render(request, "search/golden.html", context)
-
-
-def _address_back(request: HttpRequest) -> str:
-    """Where the form was: an address of this site, without the place in it."""
-    address = request.POST.get("next", "").partition("#")[0]
-    is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
-    return address if is_ours else reverse("search")
 
 
 def _system(evaluation: Evaluation) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from gallery.models import Album, Image, User
@@ -43,6 +44,14 @@ def address_of(request: HttpRequest) -> str:
     if isinstance(number, IPv6Address) and number.ipv4_mapped is None:
         return str(ip_network((number, 64), strict=False))
     return str(address)
+
+
+def came_from(request: HttpRequest, default: str = "library") -> str:
+    """The page of this site that a form was on, as its field `next` says; else the page of that name."""
+    address = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        return address
+    return reverse(default)
 
 
 def sign_in_required(

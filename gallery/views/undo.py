@@ -6,15 +6,14 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from gallery.exceptions import NothingToUndo
 from gallery.undo import MESSAGE_TAG, Change, remember
 from gallery.undo import undo as undo_by_name
-from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+from gallery.views.access import SignedInRequest, came_from, sign_in_required, wants_json
 
 
 def say_done(request: HttpRequest, sentence: str, changes: Collection[Change]) -> None:
@@ -40,12 +39,4 @@ def _undo(request: SignedInRequest, name: str) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"message": sentence}, status=400 if is_error else 200)
     (messages.error if is_error else messages.success)(request, sentence)
-    return redirect(_next(request))
-
-
-def _next(request: HttpRequest) -> str:
-    """The page that the button was on."""
-    address = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
-        return address
-    return resolve_url("library")
+    return redirect(came_from(request))
