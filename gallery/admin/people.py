@@ -1,14 +1,17 @@
 """People, and who may join them, for those who run the place."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +28,8 @@ else:
     _UserAdmin = DjangoUserAdmin
     _UserChangeForm = UserChangeForm
     _PasswordForm = AdminPasswordChangeForm
+
+_Answer = TypeVar("_Answer")
 
 
 def _staff(request: HttpRequest) -> User:
@@ -68,23 +73,36 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
     actions = ("make_password_link",)
     form = PersonForm
     change_password_form = PasswordForm
-    delete_confirmation_template = "admin/gallery/user/delete_confirmation.html"
-    delete_selected_confirmation_template = "admin/gallery/user/delete_selected_confirmation.html"
 
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What belongs to people goes with them, without a permission for each part of it; their pictures too, which
-        are protected from everything but services.users_delete. What forbids it instead is a sentence."""
+        are protected from everything but services.users_delete. Raises OnlyAdministrator."""
         found: Any = super().get_deleted_objects(objs, request)
         to_delete, counts, _lacking, images = found
         if images:
             to_delete, counts = [*to_delete, images], {**counts, Image._meta.verbose_name_plural: len(images)}
-        try:
-            accounts.administrators_check(without=objs, by=_staff(request))
-        except accounts.OnlyAdministrator as only:
-            return to_delete, counts, set(), [str(only)]
+        accounts.administrators_check(without=objs, by=_staff(request))
         return to_delete, counts, set(), []
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._or_refused(request, partial(super().delete_view, request, object_id, extra_context))
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[User], *where: Any) -> HttpResponse | None:
+        return self._or_refused(request, partial(super().response_action, request, queryset, *where))
+
+    def _or_refused(self, request: HttpRequest, do: Callable[[], _Answer]) -> _Answer | HttpResponse:
+        """In one transaction, so that no other administrator is lost between the question whether all may go and their
+        going. Who may not is a sentence above the list."""
+        try:
+            with transaction.atomic():
+                return do()
+        except accounts.OnlyAdministrator as only:
+            self.message_user(request, str(only), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:gallery_user_changelist"))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
