@@ -83,7 +83,7 @@ class PlaceForm(forms.Form):
 class ReviewForm(ChoiceForm):
     """What somebody thinks of a caption; approved with another text, it is corrected."""
 
-    DEEDS = ("approve", "reject", "undo")
+    DEEDS = ("approve", "reject")
 
     caption = OwnCaptionField()
     text = forms.CharField(required=False, max_length=Caption.LONGEST)

@@ -1,6 +1,8 @@
 """What pages ask of the captioner."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict, cast
 
 from django.conf import settings
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -39,6 +41,30 @@ def captions_of(image: Image) -> QuerySet[Caption]:
         captioner=Subquery(todays)  # type: ignore[no-redef]  # the model says so for the type checker
     )
     return captions.order_by("-is_current", "-created_at", "-pk")
+
+
+class CaptionState(TypedDict):
+    """What people do to a caption, in values that a session can keep; `reviewed_at` by ISO 8601."""
+
+    pk: int
+    text: str
+    is_current: bool
+    review: str
+    reviewed_by: int | None
+    reviewed_at: str | None
+
+
+def caption_states(image_id: int) -> list[CaptionState]:
+    """Of all captions of a picture. One statement."""
+    rows = Caption.objects.filter(image_id=image_id).order_by("pk").values(*CaptionState.__annotations__)
+    return [
+        cast(CaptionState, {**row, "reviewed_at": row["reviewed_at"] and row["reviewed_at"].isoformat()})
+        for row in rows
+    ]
+
+
+def current_state(states: Sequence[CaptionState]) -> CaptionState | None:
+    return next((state for state in states if state["is_current"]), None)
 
 
 def caption_by_describer(image: Image) -> Caption | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -14,10 +15,11 @@ from captioning import again, engine
 from captioning.describers import key_of
 from captioning.exceptions import BadCaption, CaptionChanged
 from captioning.models import Caption
+from captioning.selectors import CaptionState, caption_states, current_state
 from gallery import services as gallery_services
 from gallery.models import Image, User
 from gallery.names import tidy
-from gallery.pipeline import parts_of
+from gallery.pipeline import get_pipeline, parts_of
 from ml.interfaces import CaptionResult, ModelInfo
 
 
@@ -63,7 +65,7 @@ def caption_record(
     _check(result)
     text, model = tidy(result.text), key_of(info.key, begin)
     with transaction.atomic():
-        _lock_captions_of(image_id)
+        captions_lock(image_id=image_id)
         caption = Caption.objects.filter(image_id=image_id, source=Caption.Source.MODEL, model=model).first()
         if caption is None:
             caption = Caption(image_id=image_id, model=model)
@@ -99,7 +101,7 @@ def caption_write_by_person(
     if not text:
         raise BadCaption(_("A caption needs words."))
     with transaction.atomic():
-        _lock_captions_of(image_id, before=before, after=text)
+        captions_lock(image_id=image_id, before=before, after=text)
         current = Caption.objects.filter(image_id=image_id, is_current=True, text=text).first()
         if current is not None and current.source == Caption.Source.MODEL:
             _judge(current, Caption.Review.APPROVED, author)
@@ -118,7 +120,7 @@ def caption_choose(*, caption: Caption, person: User, before: str | None = None)
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before, after=caption.text)
+        captions_lock(image_id=caption.image_id, before=before, after=caption.text)
         caption.refresh_from_db()  # its model may have said something else
         if caption.source == Caption.Source.MODEL:
             _judge(caption, Caption.Review.APPROVED, person)
@@ -131,12 +133,12 @@ def caption_reject(*, caption: Caption, person: User, before: str | None = None)
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before, after="")
+        captions_lock(image_id=caption.image_id, before=before, after="")
         caption.refresh_from_db()  # its model may have said something else
         _judge(caption, Caption.Review.REJECTED, person)
         if caption.is_current:
+            _leave_without(caption.image_id)
             caption.is_current = False
-            gallery_services.image_describe(image_id=caption.image_id, text="", unsure=False, by_person=False)
         caption.save()
 
 
@@ -146,13 +148,43 @@ def caption_reopen(*, caption: Caption, before: str | None = None) -> None:
     `before` is the current caption that the person saw. Raises Image.DoesNotExist, or CaptionChanged.
     """
     with transaction.atomic():
-        _lock_captions_of(caption.image_id, before=before, after=caption.text)
+        captions_lock(image_id=caption.image_id, before=before, after=caption.text)
         caption.refresh_from_db()  # its model may have said something else
         _judge(caption, Caption.Review.OPEN)
-        _make_current(caption)
+        _give_back(caption)
 
 
-def _lock_captions_of(image_id: int, *, before: str | None = None, after: str | None = None) -> None:
+def captions_put_back(
+    *, image_id: int, before: Sequence[CaptionState], after: Sequence[CaptionState], since: datetime
+) -> str | None:
+    """Make captions what they were before an action, given those that it changed and those that were current; the
+    picture's caption then, or None where it has another one now or one of them has changed, which is left alone.
+
+    What somebody wrote stays in the history. Where there was no caption, what a model said `since` is it, as it would
+    have been. Raises Image.DoesNotExist.
+    """
+    with transaction.atomic():
+        captions_lock(image_id=image_id)
+        now = caption_states(image_id)
+        if current_state(now) != current_state(after) or any(state not in now for state in after):
+            return None
+        for state in before:
+            judge = User.objects.filter(pk=state["reviewed_by"] or 0).first()  # may be gone
+            Caption.objects.filter(pk=state["pk"]).update(
+                review=state["review"], reviewed_by=judge, reviewed_at=state["reviewed_at"]
+            )
+        was = current_state(before)
+        unjudged = Caption.objects.filter(source=Caption.Source.MODEL, review=Caption.Review.OPEN)
+        captions = Caption.objects.filter(pk=was["pk"]) if was else unjudged.filter(created_at__gt=since)
+        caption = captions.filter(image_id=image_id).order_by("-created_at").first()
+        if caption is not None:
+            _give_back(caption)
+        else:
+            _leave_without(image_id)
+    return caption.text if caption else ""
+
+
+def captions_lock(*, image_id: int, before: str | None = None, after: str | None = None) -> None:
     """Let no other transaction change the picture's captions until this one ends.
 
     Raises Image.DoesNotExist, or CaptionChanged where its caption is not what it was `before`; nor what it is to be
@@ -164,6 +196,9 @@ def _lock_captions_of(image_id: int, *, before: str | None = None, after: str | 
 
 
 def _judge(caption: Caption, review: Caption.Review, person: User | None = None) -> None:
+    """Judged so again by the same person, it stays as it is."""
+    if (caption.review, caption.reviewed_by_id) == (review, person and person.pk):
+        return
     caption.review, caption.reviewed_by = review, person
     caption.reviewed_at = timezone.now() if person else None
 
@@ -179,6 +214,20 @@ def _make_current(caption: Caption) -> None:
         unsure=caption.unsure and not caption.is_by_person,
         by_person=caption.is_by_person,
     )
+
+
+def _give_back(caption: Caption) -> None:
+    """Make it current again. The first caption that a model gives is told nobody; one that comes back is."""
+    had_none = not Caption.objects.filter(image_id=caption.image_id, is_current=True).exists()
+    _make_current(caption)
+    if had_none and not caption.is_by_person:
+        get_pipeline().recaptioned(image_id=caption.image_id)
+
+
+def _leave_without(image_id: int) -> None:
+    """The picture has no caption until somebody gives one."""
+    Caption.objects.filter(image_id=image_id, is_current=True).update(is_current=False)
+    gallery_services.image_describe(image_id=image_id, text="", unsure=False, by_person=False)
 
 
 def _stays_judged(caption: Caption, text: str) -> bool:

@@ -18,10 +18,12 @@ from captioning.exceptions import BadCaption, CaptionChanged, CaptioningError, N
 from captioning.forms import AgainForm, CaptionForm, ChoiceForm
 from captioning.models import Caption
 from captioning.selectors import caption_by_describer, caption_looks
+from captioning.undo import captions_watched
 from gallery.forms import mistakes
 from gallery.models import Image, Stage
 from gallery.permissions import reachable_image
 from gallery.views.access import SignedInRequest, owner_page, sign_in_required
+from gallery.views.undo import say_done
 from ml.errors import ModelError
 
 CONFLICT = 409
@@ -37,15 +39,16 @@ def edit(request: SignedInRequest, image: Image) -> HttpResponse:
         return _edit_again(request, image, text, mistakes(form))
     said = form.cleaned_data
     try:
-        services.caption_write_by_person(
-            image_id=image.pk, author=request.user, text=said["text"], before=said["before"]
-        )
+        with captions_watched(image.pk) as changes:
+            services.caption_write_by_person(
+                image_id=image.pk, author=request.user, text=said["text"], before=said["before"]
+            )
     except BadCaption as problem:
         return _edit_again(request, image, text, str(problem))
     except CaptionChanged as problem:
         image.refresh_from_db(fields=["description"])
         return _edit_again(request, image, text, str(problem), is_changed=True)
-    messages.success(request, _("The caption is saved."))
+    say_done(request, _("The caption is saved."), changes)
     return redirect(image)
 
 
@@ -73,11 +76,13 @@ def choose(request: SignedInRequest, image: Image) -> HttpResponse:
     chosen, before = form.cleaned_data["caption"], form.cleaned_data["before"]
     try:
         if chosen is not None:
-            services.caption_choose(caption=chosen, person=request.user, before=before)
-            messages.success(request, _("The picture has that caption now."))
+            with captions_watched(image.pk) as changes:
+                services.caption_choose(caption=chosen, person=request.user, before=before)
+            say_done(request, _("The picture has that caption now."), changes)
         elif (by_describer := caption_by_describer(image)) is not None:
-            services.caption_reopen(caption=by_describer, before=before)
-            messages.success(request, _("The picture has the describer's caption now."))
+            with captions_watched(image.pk) as changes:
+                services.caption_reopen(caption=by_describer, before=before)
+            say_done(request, _("The picture has the describer's caption now."), changes)
     except CaptioningError as problem:
         messages.error(request, str(problem) + " " + _("Look at it again."))
     return redirect(image)

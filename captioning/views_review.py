@@ -19,8 +19,10 @@ from captioning.exceptions import CaptioningError
 from captioning.forms import PlaceForm, ReviewForm
 from captioning.models import Caption
 from captioning.selectors import review_step
+from captioning.undo import captions_watched, last_done
 from gallery.forms import mistakes
 from gallery.models import User
+from gallery.undo import remember
 from gallery.views.access import SignedInRequest
 
 
@@ -34,13 +36,15 @@ def review(request: SignedInRequest) -> HttpResponse:
     place = form.cleaned_data
     after, done = place.get("after"), place.get("done") or 0
     step = review_step(owner=request.user, at=place.get("at"), after=after)
+    is_judged = after is not None and _is_judged(after)
     context = {
         "step": step,
         "number": done + 1,
         "total": done + step.left,
         "done": done,
         "before": after,
-        "is_judged": after is not None and _is_judged(after),
+        "is_judged": is_judged,
+        "undo": last_done(request.session, image_id=after.image_id) if after and is_judged else "",
         "longest": Caption.LONGEST,
         "back": _address(at=after.pk, done=max(0, done - 1)) if after else "",
         "skip": _address(after=step.caption.pk, done=done + 1) if step.caption else "",
@@ -50,7 +54,7 @@ def review(request: SignedInRequest) -> HttpResponse:
 
 @require_POST
 def judge(request: HttpRequest) -> HttpResponse:
-    """Approves, corrects or rejects a caption and goes on to the next, or undoes that and comes back to it."""
+    """Approves, corrects or rejects a caption and goes on to the next, whose page offers to undo that."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("review"))
     form = ReviewForm(request.POST, captions=_own(request.user))
@@ -63,20 +67,19 @@ def judge(request: HttpRequest) -> HttpResponse:
         messages.error(request, mistakes(form))
         return _go(at=caption.pk, done=done)
     try:
-        _judge(caption, request.user, said)
+        with captions_watched(caption.image_id) as changes:
+            _judge(caption, request.user, said)
     except CaptioningError as problem:
         messages.error(request, str(problem) + " " + _("Look at it again."))
         return _go(at=caption.pk, done=done)
-    if said["do"] == "undo":
-        return _go(at=caption.pk, done=max(0, done - 1))
+    if changes:
+        remember(request.session, changes)
     return _go(after=caption.pk, done=done + 1)
 
 
 def _judge(caption: Caption, person: User, said: dict[str, Any]) -> None:
     """Raises CaptionChanged or BadCaption."""
-    if said["do"] == "undo":
-        services.caption_reopen(caption=caption, before=said["before"])
-    elif said["do"] == "reject":
+    if said["do"] == "reject":
         services.caption_reject(caption=caption, person=person, before=said["before"])
     else:
         services.caption_write_by_person(

@@ -66,6 +66,14 @@ def remember(session: Session, changes: Iterable[Change]) -> str:
     return name
 
 
+def last_of(session: Session, kind: str, **values: Any) -> str:
+    """The name of the last action that is remembered with such a change, "" if none."""
+    for entry in reversed(session.get(KEY, [])):
+        if any(kind == each and values.items() <= said.items() for each, said in entry["changes"]):
+            return str(entry["name"]) if entry["at"] > time() - SECONDS else ""
+    return ""
+
+
 def undo(session: Session, *, name: str, person: User) -> str:
     """Takes back what is remembered by this name, once; what was undone, in a sentence. Raises NothingToUndo."""
     remembered = session.get(KEY, [])

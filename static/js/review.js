@@ -7,7 +7,8 @@ const text = document.querySelector("[data-review] textarea");
 let isSent = false; // a key that is pressed twice judges once
 
 document.addEventListener("keydown", (event) => {
-  if (isSent || event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isSent || event.defaultPrevented || event.repeat || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === text) {
     if (event.key === "Escape") {
       text.value = text.defaultValue;

@@ -3,7 +3,8 @@
 import { lettersAreKeys } from "./shortcuts.js";
 
 document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "z" || event.altKey || event.shiftKey || event.defaultPrevented) return;
+  if (event.key.toLowerCase() !== "z" || event.altKey || event.shiftKey) return;
+  if (event.repeat || event.defaultPrevented) return;
   if (!event.ctrlKey && !event.metaKey && !lettersAreKeys()) return;
   if (event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]")) return;
   const button = [...document.querySelectorAll("[data-undo] button")].at(-1);
