@@ -117,7 +117,8 @@ async function sendSmall(job) {
   return outcome;
 }
 
-function sendLarge(job) {
+async function sendLarge(job) {
+  await recalled;
   const key = keyOf(job.file.name, job.file.size, job.file.lastModified);
   return sendInPieces(job.file, {
     url,
@@ -260,7 +261,7 @@ async function recall() {
 }
 
 enhance(form);
-recall().catch(() => {}); // a page that can't ask uploads all the same
+const recalled = recall().catch(() => {}); // a page that can't ask uploads all the same
 for (const input of [fileInput, folderInput]) {
   input.addEventListener("change", () => {
     take([...input.files].filter(isMeant));

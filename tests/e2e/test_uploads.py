@@ -19,8 +19,9 @@ UPLOADED_SECONDS = 90
 BYTES_A_SECOND = 3_000_000
 
 
-def network(browser: Chrome, *, offline: bool = False, throughput: int = -1) -> None:
-    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": throughput}
+def network(browser: Chrome, *, offline: bool = False, throughput: int = -1, latency: int = 0) -> None:
+    """`throughput` in bytes a second, -1 for all there is; `latency` in milliseconds."""
+    conditions = {"offline": offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": throughput}
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
 
 
@@ -47,14 +48,15 @@ def test_a_large_file_goes_on_where_it_ended(browser: Chrome, site: str, tmp_pat
         [before] = received(browser)
         assert 0 < before < photo.stat().st_size
 
-        # the page is left and opened again: what is chosen once more goes on
-        network(browser)
+        # the page is left and opened again: what is chosen once more, before the page knows of the first, goes on
+        network(browser, latency=500)
         browser.execute_script(
             "window.addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), true)"
         )
         browser.get(f"{site}/upload/")
         assert "Choose the same file again to go on" in browser.find_element(By.TAG_NAME, "main").text
         browser.find_element(By.NAME, "pictures").send_keys(str(photo))
+        network(browser)
         patiently(browser, UPLOADED_SECONDS).until(
             lambda page: page.find_elements(By.CSS_SELECTOR, "[data-upload-list] .upload a")
         )
