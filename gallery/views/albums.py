@@ -28,6 +28,7 @@ from gallery.models import Album, Image
 from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
 from gallery.undo.albums import added_to_album, album_deleted, taken_out_of_album
+from gallery.undo.trash import album_restored
 from gallery.views.access import SignedInRequest, album_page, owner_page
 from gallery.views.library import PAGE_SIZE, selection_context
 from gallery.views.undo import say_done
@@ -131,8 +132,9 @@ def restore(request: SignedInRequest) -> HttpResponse:
     if not album:
         messages.error(request, _("That album is not in your trash any more."))
         return redirect("trash")
-    messages.success(request, _("The album “%(album)s” is back, for all who saw it before.") % {"album": album})
-    return redirect(album)
+    sentence = _("The album “%(album)s” is back, for all who saw it before.") % {"album": album}
+    say_done(request, sentence, album_restored(album))
+    return redirect("albums")  # which is still there when it is taken back
 
 
 @require_POST

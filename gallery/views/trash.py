@@ -1,5 +1,7 @@
 """The trash: what lies in it, and taking pictures out of it, back or for good."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,7 +20,10 @@ from gallery.models import ImageQuerySet
 from gallery.numbers import whole
 from gallery.purge import trash_empty, trash_purge
 from gallery.trash import goes_at, images_restore, purged_at, trash_of, trash_page
+from gallery.undo import Change, remember
+from gallery.undo.trash import restored
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+from gallery.views.undo import say_done
 from gallery.wording import grouped
 
 PAGE_SIZE = 60
@@ -45,7 +50,8 @@ def trash(request: SignedInRequest) -> HttpResponse:
 def trash_selection(request: HttpRequest) -> HttpResponseBase:
     """Restores the selected pictures, or deletes them for good after asking; others than the caller's are left out.
 
-    Scripts get `{"message": …}`, with status 400 where nothing was done.
+    Scripts get `{"message": …}`, and `undo`, an address to post to, where something came back; with status 400 where
+    nothing was done.
     """
     if request.user.is_authenticated or wants_json(request):
         return _trash_selection(request)
@@ -62,11 +68,13 @@ def _trash_selection(request: SignedInRequest) -> HttpResponse:
     if not images.exists():
         return _answer(request, _("Select some pictures in your trash first."), is_error=True)
     if said["do"] == "restore":
-        number = images_restore(images=images, by=request.user)
+        found = list(images)
+        number = images_restore(images=found, by=request.user)
         return _answer(
             request,
             ngettext("%(number)s picture back in your library.", "%(number)s pictures back in your library.", number)
             % {"number": grouped(number)},
+            restored(image.pk for image in found),
         )
     if not said["sure"]:
         return _ask(request, images, is_all=False)
@@ -117,8 +125,14 @@ def _ask(request: SignedInRequest, images: ImageQuerySet, *, is_all: bool) -> Ht
     return render(request, "gallery/trash_purge.html", context)
 
 
-def _answer(request: HttpRequest, sentence: str, *, is_error: bool = False) -> HttpResponse:
+def _answer(
+    request: HttpRequest, sentence: str, changes: Sequence[Change] = (), *, is_error: bool = False
+) -> HttpResponse:
     if wants_json(request):
-        return JsonResponse({"message": sentence}, status=400 if is_error else 200)
-    (messages.error if is_error else messages.success)(request, sentence)
+        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
+        return JsonResponse({"message": sentence} | undo, status=400 if is_error else 200)
+    if is_error:
+        messages.error(request, sentence)
+    else:
+        say_done(request, sentence, changes)
     return redirect("trash")

@@ -266,7 +266,7 @@ class TestPage:
         images_trash(images=[mine, other, theirs])
         sent = {"image": [mine.uuid, theirs.uuid], "do": "restore"}
         answer = client.post("/trash/selection/", sent, headers=JSON)
-        assert answer.json() == {"message": "1 picture back in your library."}
+        assert answer.json()["message"] == "1 picture back in your library."
         assert list(Image.objects.all()) == [mine]
         answer = client.post("/trash/selection/", sent, headers=JSON)
         assert (answer.status_code, answer.json()["message"]) == (400, "Select some pictures in your trash first.")

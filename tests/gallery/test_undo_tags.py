@@ -23,6 +23,13 @@ pytestmark = pytest.mark.usefixtures("told")
 Page = Callable[..., str]
 
 
+def button(page: str) -> str:
+    """The address that the page's Undo button sends to."""
+    address = page.partition('action="/undo/')[2].partition('"')[0]
+    assert address, page
+    return f"/undo/{address}"
+
+
 def taken_back(changes: list[Change], person: User) -> str:
     session: dict[str, Any] = {}
     return undo.undo(session, name=undo.remember(session, changes), person=person)
@@ -64,9 +71,7 @@ def page(client: Client, user: User) -> Page:
 
     def page(address: str, **said: str) -> str:
         shown = client.post(address, said, follow=True).content.decode()
-        button = shown.partition('action="/undo/')[2].partition('"')[0]
-        assert button, shown
-        return client.post(f"/undo/{button}", {"next": "/tags/"}, follow=True).content.decode()
+        return client.post(button(shown), {"next": "/tags/"}, follow=True).content.decode()
 
     return page
 
