@@ -10,6 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import etags, throttles
+from api.exceptions import UnknownParameters
+from api.schema import parameters_of
 from gallery.models import User, Viewer
 
 
@@ -34,6 +36,14 @@ class ApiView(APIView):
         except APIException:
             self.check_throttles(request)  # REST framework counts only those whom it lets in
             raise
+        self.check_parameters(request)
+
+    def check_parameters(self, request: Request) -> None:
+        """Raises UnknownParameters: what is misspelt would be taken for nothing asked."""
+        known = parameters_of(self, request.method or "")
+        unknown = [] if known is None else [name for name in request.query_params if name not in known]
+        if unknown:
+            raise UnknownParameters(unknown, known or [])
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
         raise throttles.throttled(wait)

@@ -1,5 +1,7 @@
 """What can go wrong in the API. Each is answered as a problem: see api.problems."""
 
+from collections.abc import Iterable
+
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
@@ -34,6 +36,15 @@ class Senseless(ValidationError):
     """Raised for what has the right form, field by field, but means nothing: no schema can say so."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+
+
+class UnknownParameters(ValidationError):
+    """Raised where an address asks for what this operation doesn't take, which would be ignored else."""
+
+    def __init__(self, names: Iterable[str], known: Iterable[str]) -> None:
+        taken = ", ".join(known)
+        there_are = f"There are: {taken}." if taken else "Nothing may be said behind the question mark here."
+        super().__init__({name: [f"There is no parameter of this name. {there_are}"] for name in names})
 
 
 class Conflict(APIException):

@@ -129,7 +129,7 @@ class Id(serializers.UUIDField):
 
 
 class Query(serializers.Serializer[Any]):
-    """What may be said behind the question mark of an address. What isn't named is ignored."""
+    """What may be said behind the question mark of an address."""
 
     def to_internal_value(self, data: Any) -> Any:
         # a QueryDict is taken for a form by REST framework, in which what is absent may be false

@@ -59,7 +59,9 @@ def _words(exception: exceptions.APIException) -> tuple[str, dict[str, Any] | No
         return str(exception.detail), None
     given = exception.detail
     errors = dict(given) if isinstance(given, Mapping) else {"non_field_errors": given}
-    general = errors.get("non_field_errors")
-    if general and len(errors) == 1 and isinstance(general, list):
-        return " ".join(str(each) for each in general), errors
+    if len(errors) == 1:
+        [(name, said)] = errors.items()
+        if isinstance(said, list) and all(isinstance(each, str) for each in said):
+            sentence = " ".join(said)
+            return (sentence if name == "non_field_errors" else f"{name}: {sentence}"), errors
     return "Something in the request is not as it should be; see errors.", errors

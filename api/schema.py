@@ -79,6 +79,21 @@ def say_problems(result: dict[str, Any], generator: Any, request: Any, public: b
     return result
 
 
+def parameters_of(view: Any, method: str) -> list[str] | None:
+    """What this method of a view takes behind the question mark, as it is described; None where nothing is."""
+    described = getattr(getattr(view, method.lower(), None), "kwargs", {}).get("schema")
+    if described is None:
+        return None
+    schema, names = described(), []
+    schema.view = view
+    for parameter in schema.get_override_parameters():
+        if not isinstance(parameter, OpenApiParameter):
+            names += parameter().fields
+        elif parameter.location == OpenApiParameter.QUERY:
+            names.append(parameter.name)
+    return names
+
+
 class _FieldChoiceSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "api.fields.FieldChoice"
 

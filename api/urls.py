@@ -1,12 +1,14 @@
 """Every address of the API. A version stays as it is: what would break callers becomes a version of its own."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 
-from api.views import albums, image_parts, images, jobs, me, schema, shares, tags, tokens, uploads
+from api.views import albums, image_parts, images, index, jobs, me, schema, shares, tags, tokens, uploads
 
 app_name = "api"
 
 v1: list[URLPattern | URLResolver] = [
+    path("", index.Index.as_view(), name="index"),
     path("schema/", schema.Description.as_view(), name="schema"),
     path("schema.yaml", schema.DescriptionInYaml.as_view(), name="schema-yaml"),
     path("docs/", schema.TryIt.as_view(), name="docs"),
@@ -47,6 +49,7 @@ v1: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="api:docs"), name="front"),
     path("v1/", include(v1)),
     re_path(r"^", schema.Nothing.as_view(), name="nothing"),
 ]

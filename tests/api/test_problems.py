@@ -23,7 +23,7 @@ def is_problem(response: Any, status: int, code: str) -> bool:
     return (response.status_code, problem["type"]) == (status, f"urn:mmsite:problem:{code}")
 
 
-@pytest.mark.parametrize("path", ["", "v1", "v1/nothing/", "v2/images/", "v1/images/nonsense/"])
+@pytest.mark.parametrize("path", ["v1", "v1/nothing/", "v2/images/", "v1/images/nonsense/"])
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_no_such_address(db: None, path: str, method: str) -> None:
     response = getattr(Client(), method)(f"/api/{path}")
@@ -107,6 +107,50 @@ def test_mistakes_by_field(user: User) -> None:
     response = client.post("/api/v1/tokens/", {"scopes": ["all"]}, content_type="application/json")
     assert is_problem(response, 400, "invalid")
     assert set(response.json()["errors"]) == {"name", "scopes"}
+
+
+def test_one_mistake_is_told_as_a_sentence(api: Api) -> None:
+    response = api.post("albums/", {"title": ""})
+    assert is_problem(response, 400, "invalid")
+    assert response.json()["detail"] == "title: This field may not be blank."
+
+
+class TestParametersThatAreNone:
+    @pytest.mark.parametrize("path", ["images/?visibilty=public", "images/?own=true&visibilty=public"])
+    def test_are_named_beside_those_that_are(self, api: Api, path: str) -> None:
+        response = api.get(path)
+        assert is_problem(response, 400, "invalid")
+        assert response.json()["detail"].startswith(
+            "visibilty: There is no parameter of this name. There are: cursor, "
+        )
+        assert list(response.json()["errors"]) == ["visibilty"]
+
+    def test_are_all_named(self, api: Api) -> None:
+        assert set(api.get("images/?limits=1&colour=red").json()["errors"]) == {"limits", "colour"}
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [("get", "me/"), ("head", "me/"), ("post", "albums/"), ("patch", "me/"), ("get", "")]
+    )
+    def test_are_refused_where_none_is_taken(self, api: Api, method: str, path: str) -> None:
+        assert is_problem_of_parameters(api(method, f"{path}?a=b"))
+
+    def test_change_nothing(self, api: Api, user: User, make_image: Callable[..., Image]) -> None:
+        path = f"images/{make_image(owner=user).uuid}/"
+        assert is_problem_of_parameters(api.delete(f"{path}?permanentt=true"))
+        assert Image.objects.count() == 1
+
+    def test_leave_the_description_to_its_own(self, db: None, nobody: Api) -> None:
+        assert nobody.get("schema/?format=json").status_code == 200
+        assert Client().get("/api/v1/docs/?script=").status_code == 200
+
+    def test_do_not_come_before_who_asks_and_how(self, db: None, nobody: Api, api: Api) -> None:
+        assert is_problem(nobody.get("me/?a=b"), 401, "not-authenticated")
+        assert is_problem(api.delete("me/?a=b"), 405, "method-not-allowed")
+        assert is_problem(api.get("nothing/?a=b"), 404, "not-found")
+
+
+def is_problem_of_parameters(response: Any) -> bool:
+    return response.request["REQUEST_METHOD"] == "HEAD" or is_problem(response, 400, "invalid")
 
 
 def test_a_name_that_is_not_ours(db: None) -> None:

@@ -100,6 +100,7 @@ API: dict[str, list[str]] = {
     "image": [""],
     "image-tags": [""],
     "images": ["", "?own=true&state=failed", "?tag=boat&favourite=true", "?album={album}&described_by=model"],
+    "index": [""],
     "jobs": [""],
     "jobs-all": [""],
     "judgements": [""],
