@@ -4,20 +4,22 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import IO, Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import IO, Any, NamedTuple
 
-from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
+from django.utils.translation import gettext as _
 
-from captioning import services
-from captioning.exceptions import BadTable, CaptionChanged
+from captioning.exceptions import BadTable
 from captioning.models import Caption
 from gallery.models import Image, User
 from gallery.names import tidy
+from gallery.wording import grouped
 
 COLUMNS = ("uuid", "file_name", "sha256", "caption", "source", "model", "unsure", "review", "by", "when")
+NAMES = ("uuid", "sha256", "file_name")  # by which rows name pictures, the surest first
+MOST_ROWS = 1_000_000  # which is about what spreadsheets hold
 _CHUNK = 500
 # Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
 _FORMULA = re.compile("'*[=+@-]")
@@ -36,87 +38,65 @@ def jsonl_of(owner: User) -> Iterator[str]:
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
-@dataclass
-class Import:
-    """What became of the rows of a table."""
+class Row(NamedTuple):
+    """What a row says: a caption, and the surest name that it has for its picture; `kind` is one of NAMES, or "" where
+    it has none. `number` counts as spreadsheets and editors do, with headings and empty lines."""
 
-    written: int = 0
-    same: int = 0
-    kept: int = 0  #: pictures that a person described otherwise
-    problems: list[str] = field(default_factory=list)  #: sentences on rows that could not be used
-
-
-def captions_import(*, owner: User, file: IO[str], is_jsonl: bool, replace: bool = False) -> Import:
-    """Take the captions of a table for the owner's own, of pictures that it names by `uuid`, `sha256`, or `file_name`.
-
-    What is said already stays as it is, and so does what a person said otherwise, unless `replace`. Rows without a
-    caption are passed over. Raises BadTable.
-    """
-    report = Import()
-    for number, row in enumerate(_table(file, is_jsonl=is_jsonl), start=1):
-        caption = tidy(row.get("caption", ""))
-        if not caption:
-            continue
-        found = _named(owner, row)
-        if len(found) != 1:
-            problem = "names no picture" if not found else "names several pictures; say which by uuid"
-            report.problems.append(f"Row {number} {problem}.")
-            continue
-        (image,) = found
-        if len(caption) > Caption.LONGEST:
-            report.problems.append(f"Row {number} has more than {Caption.LONGEST:,} characters.")
-        elif caption == tidy(image.description):
-            report.same += 1
-        elif image.description_by_person and not replace:
-            report.kept += 1
-        else:
-            before = None if replace else image.description
-            try:
-                services.caption_write_by_person(image_id=image.pk, author=owner, text=caption, before=before)
-                report.written += 1
-            except CaptionChanged:
-                report.problems.append(f"Row {number} came while the picture's caption was changed; take it in again.")
-    return report
+    number: int
+    caption: str
+    kind: str
+    name: str
 
 
-def _table(file: IO[str], *, is_jsonl: bool) -> Iterator[dict[str, str]]:
-    """The texts of each row."""
+def rows_of(file: IO[bytes]) -> Iterator[Row]:
+    """The rows that have a caption, of CSV (parted by commas, semicolons or tabs) or JSON Lines, whichever the file
+    begins like. Constant memory. Raises BadTable at what can't be read."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    number = 0
     try:
-        if is_jsonl:
-            for line in file:
-                if line.strip():
-                    yield _object(json.loads(line))
-        else:
-            table = csv.DictReader(file)
-            if "caption" not in (table.fieldnames or ()):
-                raise BadTable("The table has no column `caption`.")
-            for row in table:
-                yield {name: _unquoted(value) for name, value in _texts(row).items()}
-    except (csv.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadTable(f"This is no such table: {error}.") from error
+        first = text.readline()
+        read = _objects if first.lstrip().startswith("{") else _cells
+        for number, said in read(first, text):
+            if number > MOST_ROWS:
+                raise BadTable(_("The table has more than %(most)s rows. Part it.") % {"most": grouped(MOST_ROWS)})
+            if caption := tidy(said.get("caption", "")):
+                kind = next((name for name in NAMES if said.get(name)), "")
+                yield Row(number, caption, kind, said.get(kind, ""))
+    except UnicodeDecodeError as error:
+        raise BadTable(_("This is no text in UTF-8. In a spreadsheet, save it as “CSV UTF-8”.")) from error
+    except (csv.Error, ValueError, RecursionError) as error:
+        raise BadTable(_("Row %(row)s of the table can’t be read.") % {"row": grouped(number + 1)}) from error
+    finally:
+        text.detach()  # which else closes the file along with itself
 
 
-def _object(row: Any) -> dict[str, str]:
-    if not isinstance(row, dict):
-        raise BadTable("Each line has to be an object.")
-    return _texts(row)
+def _cells(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    table = csv.reader(chain([first], text), delimiter=max(",;\t", key=first.count))
+    columns = [tidy(column).casefold() for column in next(table, [])]
+    if "caption" not in columns:
+        raise BadTable(_("The table has no column “caption”. Its first row has to name the columns."))
+    if not set(NAMES).intersection(columns):
+        raise BadTable(_("The table names no pictures: it needs a column “uuid”, “sha256” or “file_name”."))
+    for number, cells in enumerate(table, start=2):
+        yield number, _texts({name: _unquoted(cell) for name, cell in zip(columns, cells, strict=False)})
 
 
-def _texts(row: Mapping[str, object]) -> dict[str, str]:
-    # no database has NUL in texts
-    return {name: value.replace("\0", "") for name, value in row.items() if isinstance(value, str)}
+def _objects(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(chain([first], text), start=1):
+        said = json.loads(line) if line.strip() else {}
+        if not isinstance(said, dict):
+            raise ValueError(line)
+        yield number, _texts(said)
 
 
-def _named(owner: User, row: dict[str, str]) -> list[Image]:
-    """The pictures that a row names, by the surest of its names; two of them say that it is not sure enough."""
-    images = Image.objects.filter(owner=owner)
-    for name in ("uuid", "sha256", "file_name"):
-        if value := row.get(name):
-            try:
-                return list(images.filter(**{name: value})[:2])
-            except (ValueError, ValidationError):  # no UUID, or half a surrogate pair
-                return []
-    return []
+def _texts(said: Mapping[str, object]) -> dict[str, str]:
+    # no database has NUL or half a surrogate pair in texts
+    return {
+        name: value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for name in ("caption", *NAMES)
+        if isinstance(value := said.get(name), str)
+    }
 
 
 def _rows(owner: User) -> Iterator[dict[str, Any]]:

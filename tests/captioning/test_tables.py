@@ -4,16 +4,21 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
-from captioning import services, tables
+from captioning import imports, services, tables
 from captioning.exceptions import BadTable
-from captioning.tables import COLUMNS, captions_import, csv_of, jsonl_of
+from captioning.imports import captions_import
+from captioning.tables import COLUMNS, csv_of, jsonl_of
 from gallery.models import Image, User
 from ml.interfaces import CaptionResult, ModelInfo
 
@@ -36,10 +41,13 @@ def told(make_image: MakeImage, user: User) -> Image:
     return image
 
 
+def table_of(rows: list[dict[str, Any]]) -> io.BytesIO:
+    return io.BytesIO("\n".join(map(json.dumps, rows)).encode())
+
+
 def take(owner: User, rows: list[dict[str, Any]], **options: Any) -> tuple[int, int, int, list[str]]:
-    lines = io.StringIO("\n".join(map(json.dumps, rows)))
-    report = captions_import(owner=owner, file=lines, is_jsonl=True, **options)
-    return report.written, report.same, report.kept, report.problems
+    report = captions_import(owner=owner, file=table_of(rows), **options)
+    return report.written, report.same, report.kept, [str(problem) for problem in report.problems]
 
 
 def caption(image: Image) -> str:
@@ -104,20 +112,19 @@ def test_what_a_person_said_stays_unless_told(guessed: Image, told: Image, user:
 
 
 def test_what_a_person_says_meanwhile_stays(guessed: Image, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    def found_late(owner: User, row: dict[str, str]) -> list[Image]:
-        services.caption_write_by_person(image_id=guessed.pk, author=owner, text="Rex")
-        return [guessed]
+    write = imports._write
 
-    guessed.refresh_from_db()
-    monkeypatch.setattr(tables, "_named", found_late)
-    written, _, _, problems = take(user, [{"uuid": str(guessed.uuid), "caption": "a boat"}])
-    assert (written, len(problems)) == (0, 1)
+    def later(*args: Any, **options: Any) -> None:
+        services.caption_write_by_person(image_id=guessed.pk, author=user, text="Rex")
+        write(*args, **options)
+
+    monkeypatch.setattr(imports, "_write", later)
+    assert take(user, [{"uuid": str(guessed.uuid), "caption": "a boat"}]) == (0, 0, 1, [])
     assert caption(guessed) == "Rex"
 
 
 def test_a_table_that_comes_back_as_it_was_changes_nothing(guessed: Image, told: Image, user: User) -> None:
-    table = io.StringIO("".join(csv_of(user)), newline="")
-    report = captions_import(owner=user, file=table, is_jsonl=False)
+    report = captions_import(owner=user, file=io.BytesIO("".join(csv_of(user)).encode()))
     assert (report.written, report.same) == (0, 2)
     assert guessed.captions.get().review == "open"
 
@@ -127,7 +134,7 @@ def test_no_caption_is_a_formula_of_a_spreadsheet(told: Image, user: User, text:
     services.caption_write_by_person(image_id=told.pk, author=user, text=text)
     table = "".join(csv_of(user))
     assert next(csv.DictReader(table.splitlines()))["caption"] == f"'{text}"
-    report = captions_import(owner=user, file=io.StringIO(table, newline=""), is_jsonl=False)
+    report = captions_import(owner=user, file=io.BytesIO(table.encode()))
     assert (report.written, report.same) == (0, 1)
 
 
@@ -164,10 +171,100 @@ def test_rows_that_name_no_picture_are_told(
     assert caption(theirs) == ""
 
 
-@pytest.mark.parametrize(("text", "is_jsonl"), [("name\na", False), ("{", True), ("[]", True)])
-def test_what_is_no_table_is_refused(user: User, text: str, is_jsonl: bool) -> None:
-    with pytest.raises(BadTable):
-        captions_import(owner=user, file=io.StringIO(text), is_jsonl=is_jsonl)
+GOOD = '{"file_name": "red.jpg", "caption": "a boat"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The table has no column “caption”."),
+        (b"name\na", "The table has no column “caption”."),
+        (b"caption\na", "The table names no pictures"),
+        (b"[]", "The table has no column “caption”."),
+        (b"{", "Row 1 of the table can’t be read."),
+        (f"{GOOD}\n\n[]".encode(), "Row 3 of the table can’t be read."),
+        (f"{GOOD}\n{{{GOOD}".encode(), "Row 2 of the table can’t be read."),
+        (b'{"caption": ' + b"[" * 100_000, "Row 1 of the table can’t be read."),
+        (b'{"caption": ' + b"1" * 5_000 + b"}", "Row 1 of the table can’t be read."),
+        (b"caption,file_name\na boat,red.jpg\n" + b"x" * 200_000, "Row 3 of the table can’t be read."),
+        (b"x" * 200_000, "Row 1 of the table can’t be read."),
+        ("caption,file_name\na boat,red.jpg".encode("utf-16"), "This is no text in UTF-8."),
+        ("caption,file_name\na boat,red.jpg".encode("utf-16-le"), "The table has no column “caption”."),
+        ("caption,file_name\na boat,red.jpg\né,blue.jpg".encode("cp1252"), "This is no text in UTF-8."),
+        (b"PK\x03\x04\x14\x00\x00\x00\xff", "This is no text in UTF-8."),
+    ],
+)
+def test_what_is_no_table_is_refused_whole(guessed: Image, content: bytes, sentence: str) -> None:
+    with pytest.raises(BadTable) as refusal:
+        captions_import(owner=guessed.owner, file=io.BytesIO(content))
+    assert str(refusal.value).startswith(sentence)
+    assert caption(guessed) == 'a "dog", é'
+
+
+def test_a_table_has_an_end(guessed: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 2)
+    with pytest.raises(BadTable, match="more than 2 rows"):
+        captions_import(owner=guessed.owner, file=io.BytesIO(b"caption,uuid\n\n\n"))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_spreadsheets_write_tables_in_many_ways(guessed: Image, mark: str, delimiter: str, end: str) -> None:
+    rows = [["File_Name ", "Caption"], ["photos/red.jpg", '"Rex; ""the""\tdog, né"', "more"], [], ["x"]]
+    table = mark + end.join(delimiter.join(cells) for cells in rows)
+    report = captions_import(owner=guessed.owner, file=io.BytesIO(table.encode()))
+    assert (report.written, report.unused) == (1, 0)
+    assert caption(guessed) == 'Rex; "the" dog, né'
+
+
+def test_rows_are_counted_as_spreadsheets_do(user: User) -> None:
+    table = b'caption,file_name\n\n"a\nboat",none.jpg\na boat,none.jpg\n'
+    report = captions_import(owner=user, file=io.BytesIO(table))
+    assert [problem.row for problem in report.problems] == [3, 4]
+
+
+def test_a_hundred_problems_are_told_and_the_others_counted(user: User) -> None:
+    report = captions_import(owner=user, file=table_of([{"uuid": "none", "caption": "a boat"}] * 103))
+    assert (len(report.problems), report.unused, report.more_problems) == (100, 103, 3)
+    with translation.override("de"):
+        assert str(report.problems[99]) == "Zeile 100 nennt kein Bild."
+
+
+def test_a_picture_is_described_once(guessed: Image, told: Image, user: User) -> None:
+    named: list[dict[str, Any]] = [{"file_name": "red.jpg"}, {"sha256": guessed.sha256}, {"uuid": str(guessed.uuid)}]
+    rows = [name | {"caption": text} for name, text in zip(named, ("a boat", "a boat", "Rex"), strict=True)]
+    assert take(user, rows) == (1, 1, 0, ["Row 3 says something else of a picture than a row above."])
+    assert caption(guessed) == "a boat"
+
+
+def test_an_import_that_is_told_to_stop_goes_on_the_next_time(
+    make_image: MakeImage, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "_READ_AT_ONCE", 3)
+    images = [make_image((20 * number, 0, 0)) for number in range(5)]
+    rows = [{"uuid": str(image.uuid), "caption": f"boat {image.pk}"} for image in images]
+    for done, left in ((0, 3), (2, 1), (4, 0)):
+        report = captions_import(owner=user, file=table_of(rows), most=2)
+        assert (report.same, report.written, report.left) == (done, min(2, 5 - done), left)
+    assert [caption(image) for image in images] == [row["caption"] for row in rows]
+
+
+def test_rows_are_looked_up_together(make_image: MakeImage, user: User) -> None:
+    images = [make_image((20 * number, 0, 0), name=f"{number}.jpg") for number in range(12)]
+    for number, image in enumerate(images):
+        services.caption_write_by_person(image_id=image.pk, author=user, text=f"boat {number}")
+
+    def statements(number: int) -> int:
+        rows = [
+            {kind: str(getattr(image, kind)), "caption": image.description}
+            for kind, image in zip(cycle(tables.NAMES), Image.objects.order_by("pk")[:number])
+        ]
+        with CaptureQueriesContext(connection) as asked:
+            assert take(user, rows) == (0, number, 0, [])
+        return len(asked)
+
+    assert statements(12) == statements(6) == 4
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -190,7 +287,7 @@ def test_commands_say_what_is_wrong(user: User, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_captions", tmp_path / "x.csv", owner="ada")
     (tmp_path / "x.csv").write_bytes(b"caption\n\xff")
-    with pytest.raises(CommandError, match="no such table"):
+    with pytest.raises(CommandError, match="no text in UTF-8"):
         call_command("import_captions", tmp_path / "x.csv", owner="ada")
 
 

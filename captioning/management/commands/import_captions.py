@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from captioning.exceptions import BadTable
-from captioning.tables import captions_import
+from captioning.imports import captions_import
 from gallery.models import User
 
 
@@ -15,9 +15,9 @@ class Command(BaseCommand):
     """`manage.py import_captions`"""
 
     help = (
-        "Takes the captions of a CSV file or of JSON Lines (.jsonl) for the owner's own. Each row has a caption, and "
-        "names a picture by uuid, sha256 or file_name, as export_captions writes it. What a person wrote or approved "
-        "stays, unless --replace; what was said before stays in the history."
+        "Takes the captions of a CSV file or of JSON Lines for the owner's own. Each row has a caption, and names a "
+        "picture by uuid, sha256 or file_name, as export_captions writes it. What a person wrote or approved stays, "
+        "unless --replace; what was said before stays in the history."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,15 +30,17 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is nobody called {owner}.")
         try:
-            with file.open(encoding="utf-8-sig", newline="") as table:
-                report = captions_import(owner=user, file=table, is_jsonl=file.suffix == ".jsonl", replace=replace)
+            with file.open("rb") as table:
+                report = captions_import(owner=user, file=table, replace=replace)
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from error
         except BadTable as error:
             raise CommandError(str(error)) from error
-        for sentence in report.problems:
-            self.stdout.write(sentence)
+        for problem in report.problems:
+            self.stdout.write(str(problem))
+        if report.more_problems:
+            self.stdout.write(f"And {report.more_problems:,} more.")
         self.stdout.write(
             f"{report.written:,} captions taken in, {report.same:,} there already, {report.kept:,} left as a person "
-            f"has them, {len(report.problems):,} that could not be used."
+            f"has them, {report.unused:,} that could not be used."
         )
