@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils import timezone
@@ -38,6 +38,27 @@ class Removal:
 
     positions: Mapping[int, int]
     cover_id: int | None = None
+
+
+Neighbours = tuple[int | None, int | None]
+"""The ids of the pictures before and behind one in an album, None at an end; those in the trash count too."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A picture that was moved in an album: between which it stood, and between which it stands since."""
+
+    image_id: int
+    before: Neighbours
+    after: Neighbours
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What an album's cover was, None where it had none, and what it is since."""
+
+    before: int | None
+    after: int
 
 
 def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
@@ -73,11 +94,25 @@ def album_create(*, owner: User, title: str) -> Album:
     return Album.objects.create(owner=owner, title=tidy(title), key=folded(title))
 
 
-def album_rename(*, album: Album, title: str, by: Viewer | None = None) -> None:
-    """Gives an album another title."""
+def album_number(*, album: Album, image: Image) -> tuple[int, int]:
+    """Which picture of an album one is, counted from 1, and how many are in it."""
+    kept = AlbumImage.objects.filter(album=album, image__trashed_at=None)
+    position = AlbumImage.objects.filter(album=album, image=image).values("position")
+    counted = kept.aggregate(until=Count("pk", filter=Q(position__lte=Subquery(position))), all=Count("pk"))
+    return counted["until"], counted["all"]
+
+
+def album_rename(*, album: Album, title: str, by: Viewer | None = None, only_as: str | None = None) -> str:
+    """Gives an album another title, where it has this one still (`only_as`). The title that it had; "" where nothing
+    changed."""
     with transaction.atomic():
         _lock_for_manager(album, by)
-        Album.objects.filter(pk=album.pk).update(title=tidy(title), key=folded(title))
+        kept = Album.objects.filter(pk=album.pk)
+        before = kept.values_list("title", flat=True).first() or ""
+        if before == tidy(title) or only_as not in (None, before):
+            return ""
+        kept.update(title=tidy(title), key=folded(title))
+    return before
 
 
 def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) -> list[int]:
@@ -119,13 +154,15 @@ def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = Non
 def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) -> list[int]:
     """Puts pictures back where they were in an album, and at its end where another has taken the place; the ids of
     those that were not in it. The cover comes back where the album has none. Who may not manage it puts back their own
-    alone."""
+    alone, and only while they may add them; others' come back as long as these are members."""
     with transaction.atomic():
         locked = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
         if not _lock(album):
             return []
-        back = Image.with_trash.filter(pk__in=locked, owner__in=_adders(album))  # not of who left meanwhile
-        if by is not None and not _is_manager(by, album):
+        is_manager = by is None or _is_manager(by, album)
+        owners = _people(album) if is_manager else _adders(album)  # not of who left meanwhile
+        back = Image.with_trash.filter(pk__in=locked, owner__in=owners)
+        if by is not None and not is_manager:
             back = back.filter(owner_id=by.pk)
         present = list(back.values_list("pk", flat=True))
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
@@ -143,41 +180,95 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
     return missing
 
 
-def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> None:
-    """Lets a picture of the album stand for it; one that isn't in the album changes nothing."""
+def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> Cover | None:
+    """Lets a picture of the album stand for it; one that isn't in the album, or does already, changes nothing: None."""
     with transaction.atomic():
         list(Image.objects.filter(pk=image.pk).select_for_update())  # so that it isn't deleted meanwhile
         _lock_for_manager(album, by)
-        Album.objects.filter(pk=album.pk, images=image).update(cover=image)
+        kept = Album.objects.filter(pk=album.pk, images=image)
+        before = list(kept.values_list("cover", flat=True))
+        if before in ([], [image.pk]):
+            return None
+        kept.update(cover=image)
+    return Cover(before[0], image.pk)
 
 
-def album_move(*, album: Album, image: Image, earlier: bool, by: Viewer | None = None) -> None:
-    """Lets a picture change places with the one before it (`earlier`) or behind it, where there is one."""
+def album_cover_back(*, album: Album, cover: Cover, by: Viewer | None = None) -> bool:
+    """Lets stand for an album what stood for it before, if that is in it; whether it was still as it was set."""
+    with transaction.atomic():
+        list(Image.with_trash.filter(pk=cover.before or 0).locked())
+        _lock_for_manager(album, by)
+        present = AlbumImage.objects.filter(album=album, image=cover.before).values_list("image", flat=True).first()
+        return bool(Album.objects.filter(pk=album.pk, cover=cover.after).update(cover=present))
+
+
+def album_move(
+    *, album: Album, image: Image, earlier: bool, all_the_way: bool = False, by: Viewer | None = None
+) -> Move | None:
+    """Puts a picture before the one before it (`earlier`) or behind the one behind it; `all_the_way`: before or behind
+    all of them. None where there is none."""
     with transaction.atomic():
         _lock_for_manager(album, by)
-        places = AlbumImage.objects.filter(album=album, image__trashed_at=None)
-        place = places.filter(image=image).first()
+        kept = AlbumImage.objects.filter(album=album, image__trashed_at=None)
+        place = kept.filter(image=image).first()
         if place is None:
-            return
-        before = places.filter(position__lt=place.position).order_by("-position")
-        behind = places.filter(position__gt=place.position).order_by("position")
-        other = (before if earlier else behind).first()
-        if other is not None:
-            place.position, other.position = other.position, place.position
-            AlbumImage.objects.bulk_update([place, other], ["position"])
+            return None
+        if earlier:
+            passed = kept.filter(position__lt=place.position).order_by("-position")
+        else:
+            passed = kept.filter(position__gt=place.position).order_by("position")
+        other = passed.last() if all_the_way else passed.first()
+        return _move(place, other.position) if other else None
 
 
-def album_place(*, album: Album, image: Image, other: Image, by: Viewer | None = None) -> None:
-    """Puts a picture of an album where another is, which makes room; where one of them isn't in it, nothing happens."""
+def album_place(*, album: Album, image: Image, other: Image, by: Viewer | None = None) -> Move | None:
+    """Puts a picture of an album where another is, which makes room; None where one of them isn't in it, or both are
+    one."""
     with transaction.atomic():
         _lock_for_manager(album, by)
-        places = AlbumImage.objects.filter(album=album)
-        positions = dict(places.filter(image__in=[image, other]).values_list("image", "position"))
-        if positions.keys() == {image.pk, other.pk}:
-            is_later = positions[other.pk] > positions[image.pk]
-            target = positions[other.pk] + (1 if is_later else 0)  # behind the other, which moves up
-            places.filter(position__gte=target).update(position=F("position") + 1)
-            places.filter(image=image).update(position=target)
+        places = {place.image_id: place for place in AlbumImage.objects.filter(album=album, image__in=[image, other])}
+        if image == other or len(places) < 2:  # noqa: PLR2004  both
+            return None
+        return _move(places[image.pk], places[other.pk].position)
+
+
+def album_move_back(*, album: Album, move: Move, by: Viewer | None = None) -> bool:
+    """Puts a picture behind the one that it stood behind before a move, else before the one that stood behind it. False
+    where both are gone, or it was moved again meanwhile."""
+    with transaction.atomic():
+        _lock_for_manager(album, by)
+        before, behind = move.before
+        found = AlbumImage.objects.filter(album=album, image__in={move.image_id, before, behind} - {None})
+        places = {place.image_id: place for place in found}
+        place = places.get(move.image_id)
+        if place is None or not any(now == then for now, then in zip(_neighbours(place), move.after, strict=True)):
+            return False
+        if before in places:
+            target = places[before].position + (place.position > places[before].position)
+        elif behind in places:
+            target = places[behind].position - (place.position < places[behind].position)
+        else:
+            return False
+        return target != place.position and bool(_move(place, target))
+
+
+def _move(place: AlbumImage, position: int) -> Move:
+    """Gives a picture another position; those between the two make room, in one statement however many they are."""
+    first, last = sorted((place.position, position))
+    before = _neighbours(place)
+    step = 1 if position < place.position else -1
+    AlbumImage.objects.filter(album=place.album_id, position__range=(first, last)).update(
+        position=Case(When(pk=place.pk, then=position), default=F("position") + step)
+    )
+    place.position = position
+    return Move(place.image_id, before, _neighbours(place))
+
+
+def _neighbours(place: AlbumImage) -> Neighbours:
+    others = AlbumImage.objects.filter(album=place.album_id).values_list("image", flat=True)
+    before = others.filter(position__lt=place.position).order_by("-position").first()
+    behind = others.filter(position__gt=place.position).order_by("position").first()
+    return before, behind
 
 
 def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
@@ -191,6 +282,12 @@ def _adders(album: Album) -> "QuerySet[User]":
     """Whoever may put pictures of their own in the album."""
     roles = [AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]
     members = AlbumMember.objects.filter(album=album, role__in=roles).values("person")
+    return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
+
+
+def _people(album: Album) -> "QuerySet[User]":
+    """The owner and the members."""
+    members = AlbumMember.objects.filter(album=album).values("person")
     return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
 
 

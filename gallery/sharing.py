@@ -6,12 +6,15 @@ Who may share is asked under the album's lock, by which all of this waits for ea
 removed shares nothing any more. Where they may not, Http404 is raised.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gallery import audit
-from gallery.albums import album_remove
+from gallery.albums import Removal, album_put_back, album_remove
 from gallery.exceptions import NotShared, TriedTooOften
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Favourite, Image, User, Visibility
 from gallery.permissions import MANAGE, VIEW, album_hold
@@ -19,6 +22,26 @@ from gallery.tries import try_give_back, try_take
 
 # User names that nobody has which one person may try within so many seconds.
 MOST_NAMES, NAMES_SECONDS = 30, 60 * 60
+
+
+@dataclass(frozen=True)
+class Departure:
+    """What somebody was to an album, and what left it with them: their pictures, and so many links, for good."""
+
+    member_id: int
+    person_id: int
+    role: str
+    since: datetime
+    removal: Removal
+    links: int
+
+
+@dataclass(frozen=True)
+class RoleChange:
+    """What a member might do before, and how many links it cost them, for good."""
+
+    before: str
+    links: int
 
 
 def listed_beside_own(viewer: User) -> "QuerySet[AlbumImage, tuple[int]]":
@@ -40,6 +63,12 @@ def members_of(album: Album) -> "QuerySet[AlbumMember]":
     return album.members.select_related("person").order_by("person__username")
 
 
+def said_of(person: User, role: str) -> str:
+    """What somebody may do in an album, in a sentence."""
+    label = str(AlbumMember.Role(role).label)
+    return f"{person.shown_name}: {label[0].lower()}{label[1:]}."
+
+
 def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMember:
     """Shares an album with the person who has this user name.
 
@@ -58,27 +87,53 @@ def member_add(*, album: Album, by: User, username: str, role: str) -> AlbumMemb
     return member
 
 
-def member_set_role(*, member: AlbumMember, by: User, role: str) -> None:
-    """Lets a member do more or less in the album. Links of somebody who may no longer share are revoked."""
+def member_set_role(*, member: AlbumMember, by: User, role: str, only_as: str | None = None) -> RoleChange | None:
+    """Lets a member do more or less in the album, where they may do this still (`only_as`). Links of somebody who may
+    no longer share are revoked. None where nothing changed."""
     with transaction.atomic():
         album_hold(viewer=by, album=member.album, at_least=MANAGE)
-        if not AlbumMember.objects.filter(pk=member.pk).exclude(role=role).update(role=role):
-            return
-        if role != AlbumMember.Role.MANAGE:
-            _revoke_links(member, by)
+        kept = AlbumMember.objects.filter(pk=member.pk)
+        before = kept.values_list("role", flat=True).first()
+        if before is None or before == role or only_as not in (None, before):
+            return None
+        kept.update(role=role)
+        links = 0 if role == AlbumMember.Role.MANAGE else _revoke_links(member, by)
         audit.record(by, "album.role", member.album, person=member.person.username, role=role)
+    return RoleChange(before, links)
 
 
-def member_remove(*, member: AlbumMember, by: User) -> None:
+def member_remove(*, member: AlbumMember, by: User, only_as: str | None = None) -> Departure | None:
     """Shares an album with somebody no longer, be it that they leave: their pictures leave it with them, and their
-    links to it are revoked."""
+    links to it are revoked. None where they were removed already, or may not do this any more (`only_as`)."""
     with transaction.atomic():
         album_hold(viewer=by, album=member.album, at_least=VIEW if by.pk == member.person_id else MANAGE)
-        if not AlbumMember.objects.filter(pk=member.pk).delete()[0]:
-            return
-        album_remove(album=member.album, images=Image.with_trash.filter(owner=member.person_id))
-        _revoke_links(member, by)
+        kept = AlbumMember.objects.filter(pk=member.pk).first()
+        if kept is None or only_as not in (None, kept.role):
+            return None
+        AlbumMember.objects.filter(pk=member.pk).delete()
+        removal = album_remove(album=member.album, images=Image.with_trash.filter(owner=member.person_id))
+        links = _revoke_links(member, by)
         audit.record(by, "album.unshare", member.album, person=member.person.username)
+    return Departure(member.pk, member.person_id, kept.role, kept.created_at, removal, links)
+
+
+def member_put_back(*, album: Album, departure: Departure, by: User) -> tuple[User, list[int]] | None:
+    """Shares an album again with somebody who was removed, as it was, but for their links: they, and the ids of their
+    pictures that are in it again. None where they are gone, or somebody has shared it with them anew."""
+    with transaction.atomic():
+        # the pictures first, as all do
+        list(Image.with_trash.filter(pk__in=departure.removal.positions).locked().values_list("pk"))
+        album_hold(viewer=by, album=album, at_least=MANAGE)
+        person = User.objects.select_for_update(no_key=True).filter(pk=departure.person_id).first()
+        if person is None:
+            return None
+        said = {"pk": departure.member_id, "role": departure.role, "created_at": departure.since}
+        _, is_new = AlbumMember.objects.get_or_create(album=album, person=person, defaults=said)
+        if not is_new:
+            return None
+        back = album_put_back(album=album, removal=departure.removal, by=by)
+        audit.record(by, "album.share", album, person=person.username, role=departure.role)
+    return person, back
 
 
 def _named(username: str, *, by: User) -> User:
@@ -95,8 +150,8 @@ def _named(username: str, *, by: User) -> User:
     return person
 
 
-def _revoke_links(member: AlbumMember, by: User) -> None:
+def _revoke_links(member: AlbumMember, by: User) -> int:
     links = AlbumLink.objects.filter(album=member.album_id, created_by=member.person_id)
     for link in links:
         audit.record(by, "link.revoke", member.album, label=link.label)
-    links.delete()
+    return links.delete()[0]

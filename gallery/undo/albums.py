@@ -1,11 +1,22 @@
 """What is done with albums and what is in them, and the ways back from it."""
 
+from contextlib import suppress
 from typing import Any
 
+from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from gallery.albums import Removal, album_put_back, album_remove
+from gallery.albums import (
+    Cover,
+    Move,
+    Removal,
+    album_cover_back,
+    album_move_back,
+    album_put_back,
+    album_remove,
+    album_rename,
+)
 from gallery.albums_deleted import album_delete, album_restore
 from gallery.models import Album, AlbumImage, DeletedAlbum, User
 from gallery.undo import Change, changed, own, way_back
@@ -50,7 +61,11 @@ def _back_into_album(person: User, values: dict[str, Any]) -> str:
     if album is None:
         return ""
     removal = Removal(dict(values["positions"]), values["cover"])
-    number = len(album_put_back(album=album, removal=removal, by=person))
+    return said_back(album, len(album_put_back(album=album, removal=removal, by=person)))
+
+
+def said_back(album: Album, number: int) -> str:
+    """So many pictures are back in an album; "" for none."""
     return (
         ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
         % {"number": grouped(number), "album": album}
@@ -68,3 +83,50 @@ def _album_back(person: User, values: dict[str, Any]) -> str:
     deleted = DeletedAlbum.objects.filter(owner=person, pk=values["deleted"]).first()
     album = deleted and album_restore(deleted=deleted, by=person)
     return _("The album “%(album)s” is back.") % {"album": album} if album else ""
+
+
+def album_renamed(album: Album, *, before: str, after: str) -> list[Change]:
+    """`before`: "" where nothing changed."""
+    return changed("album-renamed", before=before, after=after, album=album.pk)
+
+
+@way_back("album-renamed")
+def _title_as_before(person: User, values: dict[str, Any]) -> str:
+    album, before = _seen(person, values), values["before"]
+    with suppress(Http404):  # they may not manage it any more
+        if album and album_rename(album=album, title=before, by=person, only_as=values["after"]):
+            return _("The album is called “%(album)s” again.") % {"album": before}
+    return ""
+
+
+def cover_set(album: Album, cover: Cover | None) -> list[Change]:
+    return [Change("cover", {"before": cover.before, "after": cover.after, "album": album.pk})] if cover else []
+
+
+@way_back("cover")
+def _cover_as_before(person: User, values: dict[str, Any]) -> str:
+    album = _seen(person, values)
+    with suppress(Http404):  # they may not manage it any more
+        if album and album_cover_back(album=album, cover=Cover(values["before"], values["after"]), by=person):
+            return _("The cover of “%(album)s” is what it was.") % {"album": album}
+    return ""
+
+
+def moved(album: Album, move: Move | None) -> list[Change]:
+    if move is None:
+        return []
+    return changed("moved", image=move.image_id, before=move.before, after=move.after, album=album.pk)
+
+
+@way_back("moved")
+def _back_to_its_place(person: User, values: dict[str, Any]) -> str:
+    album = _seen(person, values)
+    move = Move(values["image"], tuple(values["before"]), tuple(values["after"]))
+    with suppress(Http404):  # they may not manage it any more
+        if album and album_move_back(album=album, move=move, by=person):
+            return _("The picture is back in its place in “%(album)s”.") % {"album": album}
+    return ""
+
+
+def _seen(person: User, values: dict[str, Any]) -> Album | None:
+    return Album.objects.listed_for(person).filter(pk=values["album"]).first()

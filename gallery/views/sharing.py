@@ -14,8 +14,10 @@ from gallery.links import link_change, link_create, link_revoke, links_of, tells
 from gallery.models import Album, AlbumLink, AlbumMember
 from gallery.numbers import whole
 from gallery.permissions import MANAGE, VIEW, album_role, is_at_least
-from gallery.sharing import member_add, member_remove, member_set_role, members_of
+from gallery.sharing import member_add, member_remove, member_set_role, members_of, said_of
+from gallery.undo.members import member_added, member_removed, role_set
 from gallery.views.access import SignedInRequest, album_page
+from gallery.views.undo import say_done
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,7 +34,8 @@ def share(request: SignedInRequest, album: Album) -> HttpResponse:
         except NotShared as reason:
             messages.error(request, str(reason))
         else:
-            messages.success(request, _("%(name)s sees the album now.") % {"name": member.person.shown_name})
+            sentence = _("%(name)s sees the album now.") % {"name": member.person.shown_name}
+            say_done(request, sentence, member_added(member))
         return _back(album)
     links = [
         {
@@ -62,17 +65,18 @@ def share_member(request: SignedInRequest, album: Album) -> HttpResponse:
     member = form.is_valid() and members_of(album).filter(pk=form.cleaned_data["member"]).first()
     if not member:
         messages.error(request, _("Nothing was changed: the album is not shared with them any more."))
-    elif form.cleaned_data["remove"]:
-        member_remove(member=member, by=request.user)
-        messages.success(request, _("%(name)s doesn’t see the album any more.") % {"name": member.person.shown_name})
-    elif role := form.cleaned_data["role"]:
-        member_set_role(member=member, by=request.user, role=role)
-        label = str(AlbumMember.Role(role).label)
-        messages.success(request, f"{member.person.shown_name}: {label[0].lower()}{label[1:]}.")
-    role = album_role(viewer=request.user, album=album)
-    if not is_at_least(role, MANAGE):  # they changed what they may do themselves
-        return redirect(album if role else "albums")
-    return _back(album)
+        return _back(album)
+    if form.cleaned_data["remove"]:
+        changes = member_removed(album, member_remove(member=member, by=request.user))
+        sentence = _("%(name)s doesn’t see the album any more.") % {"name": member.person.shown_name}
+    else:
+        role = form.cleaned_data["role"] or member.role
+        changes = role_set(member, member_set_role(member=member, by=request.user, role=role), after=role)
+        sentence = said_of(member.person, role)
+    own = album_role(viewer=request.user, album=album)
+    may_undo = is_at_least(own, MANAGE)  # else they changed what they may do themselves
+    say_done(request, sentence, changes if may_undo else [])
+    return _back(album) if may_undo else redirect(album if own else "albums")
 
 
 @require_POST
