@@ -2,7 +2,9 @@
 
 from django.urls import reverse
 
-from gallery.models import Image
+from gallery.models import Image, Viewer
+from gallery.permissions import may_change
+from gallery.sized import sizes_of
 
 
 class Addresses:
@@ -23,3 +25,9 @@ class Addresses:
     def sized(self, image: Image, size: str) -> str:
         """Of a JPEG in one of the sizes of gallery.sized."""
         return reverse("download", args=[image.uuid, size])
+
+    def download(self, image: Image, viewer: Viewer | None) -> str:
+        """Of the best that this viewer may take along: the original, else the largest JPEG; "" is nothing."""
+        if viewer is not None and may_change(viewer=viewer, image=image):
+            return reverse("original", args=[image.uuid])
+        return self.sized(image, sizes_of(image)[0].name)

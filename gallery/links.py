@@ -35,6 +35,7 @@ class LinkAddresses(Addresses):
     """Of pictures as whoever has a link finds them."""
 
     def __init__(self, link: AlbumLink) -> None:
+        self.link = link
         self.key = link.key
 
     def page(self, image: Image) -> str:
@@ -46,6 +47,11 @@ class LinkAddresses(Addresses):
     def sized(self, image: Image, size: str) -> str:
         """The largest that a link shows."""
         return self.media(image, "preview")
+
+    def download(self, image: Image, viewer: Viewer | None) -> str:
+        """Of the original, where the link gives it: see originals_by."""
+        is_given = self.link.allows_download and image.owner_id == self.link.created_by_id
+        return reverse("link-original", args=[self.key, image.uuid]) if is_given else ""
 
 
 @dataclass(frozen=True)

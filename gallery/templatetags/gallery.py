@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 
 from gallery.addresses import Addresses
-from gallery.models import Image, Rendition, Stage
+from gallery.models import Image, Rendition, Stage, Visibility
 from gallery.selectors import StepWork, image_work
 from gallery.sized import sizes_of
 from gallery.undo import MESSAGE_TAG as UNDO_TAG
@@ -76,8 +76,20 @@ def sized_of(context: Context, image: Image, size: str) -> str:
     return _addresses(context).sized(image, size)
 
 
+@register.simple_tag(takes_context=True)
+def download_of(context: Context, image: Image) -> str:
+    """The address of the best that whoever looks may take along, as this page's `addresses` have it."""
+    return _addresses(context).download(image, context.get("user"))
+
+
 def _addresses(context: Context) -> Addresses:
     return context.get("addresses") or Addresses()
+
+
+@register.simple_tag
+def visibilities() -> list[tuple[str, str]]:
+    """Who may see a picture: each value and how people read it."""
+    return [(each.value, str(each.label)) for each in Visibility]
 
 
 @register.filter

@@ -96,14 +96,14 @@ def image_states(request: HttpRequest) -> JsonResponse:
             continue
     images = Image.objects.reachable_by(request.user).filter(uuid__in=uuids)
     cards = {
-        str(image.uuid): _state(image, request.user) | {"card": _card(image)}
+        str(image.uuid): _state(image, request.user) | {"card": _card(image, request.user)}
         for image in images.with_renditions().prefetch_related("stages")
     }
     return JsonResponse({"images": cards})
 
 
-def _card(image: Image) -> str:
-    return render_to_string("gallery/_card.html", {"image": image})
+def _card(image: Image, viewer: Viewer) -> str:
+    return render_to_string("gallery/_card.html", {"image": image, "user": viewer})
 
 
 def _state(image: Image, viewer: Viewer) -> dict[str, Any]:

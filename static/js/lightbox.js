@@ -1,6 +1,7 @@
 // A picture over the page that it was pressed on: [data-preview] links of a grid, or the one of a picture's own page.
 // Without this module the links lead to the pictures' pages, which is also where the address leads meanwhile.
 
+import { lettersAreKeys } from "./shortcuts.js";
 import { go, hold, isHeld, stillness } from "./still.js";
 import { Zoom } from "./zoom.js";
 
@@ -57,6 +58,8 @@ function show(link) {
   zoom.reset();
   part("caption").textContent = link.querySelector(".card-note.caption:not(.reading)")?.textContent.trim() ?? picture.alt;
   part("details").href = link.href;
+  part("download").href = link.dataset.download;
+  part("download").hidden = !link.dataset.download;
   const all = links();
   const at = placeOf(link, all);
   part("place").textContent = all.length > 1 ? `${at + 1} / ${all.length}${canBringMore() ? "+" : ""}` : "";
@@ -144,11 +147,13 @@ function onKey(event) {
   event.stopPropagation(); // the page below has keys of its own
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const moved = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  const letter = { d: part("download"), i: part("details") }[event.key];
   if (moved && zoom.scale > 1) zoom.pan(moved[0] * 80, moved[1] * 80);
   else if (event.key === "ArrowLeft") turn(-1);
   else if (event.key === "ArrowRight") turn(1);
   else if (event.key === "+" || event.key === "=") zoom.in();
   else if (event.key === "-") zoom.out();
+  else if (letter && !letter.hidden && lettersAreKeys()) letter.click();
   else if (event.key === " " && !event.target.closest("button, a")) act("play");
   else return;
   event.preventDefault();

@@ -68,6 +68,13 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     patiently(browser).until(lambda page: page.current_url == pages[2])
     assert not browser.find_element(By.CSS_SELECTOR, "[data-do=next]").is_enabled()
 
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path / "taken")}
+    )
+    press(browser, "d")
+    patiently(browser).until(lambda _: (tmp_path / "taken" / f"{name}-2.jpg").exists())  # the original, by its name
+    assert is_open(browser)
+
     press(browser, Keys.ESCAPE)
     patiently(browser).until(lambda page: not is_open(page))
     assert browser.current_url == f"{site}/"
@@ -91,8 +98,7 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_back_leads_to_the_grid_from_wherever_the_picture_led(browser: Chrome, site: str, tmp_path: Path) -> None:
     library_of(browser, site, "wayfarer", tmp_path, [datetime(2023, 7, day, tzinfo=UTC) for day in (1, 2)])
-    details = "document.querySelector('[data-details]').click()"
-    for leave in (lambda: browser.execute_script(details), browser.refresh):
+    for leave in (lambda: press(browser, "i"), browser.refresh):
         browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")[0].click()
         patiently(browser).until(is_open)
         leave()

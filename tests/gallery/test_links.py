@@ -143,6 +143,9 @@ def test_originals_are_of_whoever_made_the_link(
     assert fetch(client, addresses(link, picture)["original"])["Content-Disposition"].startswith("attachment")
     assert addresses(link, picture)["original"] in page_of(client, addresses(link, picture)["page"])
     assert fetch(client, addresses(link, theirs)["original"]).status_code == 404
+    page = page_of(client, addresses(link, picture)["album"])
+    assert f'data-download="{addresses(link, picture)["original"]}"' in page
+    assert addresses(link, theirs)["original"] not in page
     other = link_create(album=album, by=other_user, allows_download=True)
     assert fetch(client, addresses(other, theirs)["original"]).status_code == 200
     assert fetch(client, addresses(other, picture)["original"]).status_code == 404

@@ -119,3 +119,19 @@ def test_the_grid_knows_the_largest_size_where_there_is_more_to_see(client: Clie
         page = client.get("/").content.decode()
         assert (f'data-large="{url(large, "large")}"' in page) is is_offered
         assert f'data-preview="{reverse("rendition", args=[large.uuid, "preview"])}"' in page
+
+
+def test_the_grid_offers_the_original_to_its_owner_and_the_largest_size_to_others(
+    client: Client, large: Image, user: User, other_user: User
+) -> None:
+    with large.original.open("rb") as file:
+        services.renditions_create(image=large, picture=pictures.open_picture(file, max_side=1500))
+    original = reverse("original", args=[large.uuid])
+    states = f"{reverse('image-states')}?image={large.uuid}"
+    for viewer, address in ((None, url(large, "large")), (other_user, url(large, "large")), (user, original)):
+        if viewer:
+            client.force_login(viewer)
+        said = f'data-download="{address}"'
+        assert said in client.get("/public/").content.decode()
+        assert said in client.get(large.get_absolute_url()).content.decode()
+        assert said in client.get(states).json()["images"][str(large.uuid)]["card"]
