@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from api.models import Token
+from gallery.views.access import address_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Throttle(BaseThrottle):
         self._wait: float | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        address = self.get_ident(request)
+        address = address_of(request._request)
         names = rates_of(request, view)
         counts = [count for name in names if (count := _count(name, _caller(name, request, address))) is not None]
         if not counts:

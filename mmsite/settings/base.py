@@ -347,7 +347,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
     "EXCEPTION_HANDLER": "api.handler.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "NUM_PROXIES": PROXIES,
     "URL_FORMAT_OVERRIDE": None,  # the name of a filter
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {

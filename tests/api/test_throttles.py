@@ -47,6 +47,26 @@ def test_callers_are_counted_apart(
     assert [nobody.get("images/").status_code for _ in range(2)] == [200, 429]
 
 
+@pytest.mark.parametrize(("proxies", "is_told_apart"), [(0, False), (1, True)])
+def test_strangers_are_counted_by_the_address_that_our_proxies_saw(
+    db: None, settings: Any, nobody: Api, proxies: int, is_told_apart: bool
+) -> None:
+    settings.API_RATES, settings.PROXIES = {"anon": (1, 3600)}, proxies
+
+    def status(said: str) -> int:
+        return nobody.get("images/", headers={"X-Forwarded-For": said}).status_code
+
+    # with an address of the caller's own invention in front
+    assert [status(f"10.9.9.{number}, 10.0.0.1") for number in range(2)] == [200, 429]
+    assert status("10.0.0.1, 10.0.0.2") == (200 if is_told_apart else 429)
+
+
+def test_a_network_of_ipv6_is_one_stranger(db: None, settings: Any, nobody: Api) -> None:
+    settings.API_RATES = {"anon": (1, 3600)}
+    asked = ["2001:db8::1", "2001:db8::2", "2001:db8:1::1"]
+    assert [nobody.get("images/", REMOTE_ADDR=address).status_code for address in asked] == [200, 429, 200]
+
+
 def test_a_person_is_counted_with_all_tokens(
     settings: Any, user: User, secret_of: Callable[..., str], others_api: Api
 ) -> None:
