@@ -69,15 +69,21 @@ def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
 
 def albums_of(albums: AlbumQuerySet) -> list[ListedAlbum]:
     """Albums, in their order, as lists show them. Three SQL statements."""
-    cover = Image.objects.filter(pk=OuterRef("cover")).values("pk")
     kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
-    first = kept.order_by("position").values("image")[:1]
-    front = Coalesce(Subquery(cover), Subquery(first), output_field=BigIntegerField())
     number = kept.order_by().values("album").annotate(number=Count("pk")).values("number")
-    counted = albums.annotate(pictures=Coalesce(Subquery(number), 0), front_id=front)
+    counted = albums.annotate(pictures=Coalesce(Subquery(number), 0), front_id=front_of())
     rows: list[Any] = list(counted.with_sharing().select_related("owner"))
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
     return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
+
+
+def front_of(album: str = "pk", cover: str = "cover") -> Coalesce:
+    """For an annotation: the id of the picture in front of an album, its cover, else its first. `album` and `cover`
+    lead there from what is annotated."""
+    covers = Image.objects.filter(pk=OuterRef(cover)).values("pk")
+    kept = AlbumImage.objects.filter(album=OuterRef(album), image__trashed_at=None)
+    first = kept.order_by("position").values("image")[:1]
+    return Coalesce(Subquery(covers), Subquery(first), output_field=BigIntegerField())
 
 
 def album_page(*, album: Album, after: int, size: int) -> ImagePage:
