@@ -124,6 +124,31 @@ def test_people_are_told_of_the_pause_where_they_wait(client: Client, staff: Use
     assert client.get(reverse("image-state", args=[failed.uuid])).json()["paused"] is True
 
 
+def test_the_notice_says_what_its_reader_can_do(client: Client, staff: User, failed: Image, user: User) -> None:
+    Image.objects.update(visibility="public")
+    pauses.work_pause(step="", person=staff)
+    pauses.work_pause(step="caption", person=staff)
+    Pause.objects.filter(step="caption").update(paused_by=None)
+    places = [reverse("upload"), failed.get_absolute_url()]
+
+    def notice(address: str) -> str:
+        return " ".join(client.get(address).content.decode().split())
+
+    for told in map(notice, places[1:]):
+        assert told.count("It goes on later.") == 2
+        assert "root" not in told, "strangers aren't told who runs the site"
+    client.force_login(user)
+    for told in map(notice, [*places, reverse("jobs")]):
+        assert "resume it; ask root if it can’t wait." in told
+        assert "It goes on when those who run this site resume it." in told
+        assert "Resume it" not in told
+    client.force_login(staff)
+    for told in map(notice, places):
+        assert told.count('<a href="/jobs/?whose=everyone">Resume it') == 2
+        assert "can’t wait" not in told
+    assert "Resume it" not in notice(reverse("jobs")), "its buttons do"
+
+
 def test_a_worker_that_is_missing_is_missed(client: Client, user: User, staff: User) -> None:
     client.force_login(user)
     assert "No worker has been seen yet." in page(client)
