@@ -11,7 +11,7 @@ class SearchConfig(AppConfig):
     verbose_name = _("Search")
 
     def ready(self) -> None:
-        from search import checks  # noqa: F401, PLC0415 (registers the system checks)
+        from search import checks, undo  # noqa: F401, PLC0415 (registers the system checks and the ways back)
 
         post_migrate.connect(_keep_fulltext, sender=self)
 

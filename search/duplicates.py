@@ -83,17 +83,36 @@ def compare_again(*, image_ids: Iterable[int]) -> None:
         Look.objects.filter(image_id__in=chunk, greys__isnull=False).update(is_compared=False)
 
 
-def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> int:
-    """Keep these pictures and don't ask about them again; how many pairs that settles.
+def near_duplicates_dismiss(*, owner: User, image_ids: Iterable[int]) -> list[int]:
+    """Keep these pictures and don't ask about them again; the keys of the pairs that this settles.
 
     With those that were kept beside one of them before: a picture that came later would else return with each of them
     in turn.
     """
     ids = set(image_ids)
-    pairs = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner)
+    pairs = _pairs_of(owner)
     kept = pairs.filter(Q(first__in=ids) | Q(second__in=ids), is_dismissed=True).values_list("first_id", "second_id")
     ids.update(pk for pair in kept for pk in pair)
-    return pairs.filter(first__in=ids, second__in=ids, is_dismissed=False).update(is_dismissed=True)
+    return _settle(pairs.filter(first__in=ids, second__in=ids, is_dismissed=False), is_dismissed=True)
+
+
+def near_duplicates_ask_again(*, owner: User, pair_ids: Iterable[int]) -> int:
+    """Ask again about pairs that the owner kept, by their keys; of how many that is true."""
+    kept = _pairs_of(owner).filter(is_dismissed=True)
+    chunks = in_chunks(pair_ids, IDS_AT_ONCE)
+    return sum(len(_settle(kept.filter(pk__in=chunk), is_dismissed=False)) for chunk in chunks)
+
+
+def _pairs_of(owner: User) -> QuerySet[NearDuplicate]:
+    return NearDuplicate.objects.filter(first__owner=owner, second__owner=owner)
+
+
+def _settle(pairs: QuerySet[NearDuplicate], *, is_dismissed: bool) -> list[int]:
+    with transaction.atomic():
+        found = list(pairs.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        for chunk in in_chunks(found, IDS_AT_ONCE):
+            NearDuplicate.objects.filter(pk__in=chunk).update(is_dismissed=is_dismissed)
+    return found
 
 
 def _active_version() -> ModelVersion | None:

@@ -67,11 +67,7 @@ def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
         raise SearchNotSaved(
             _("Only searches of up to %(most)s characters can be saved.") % {"most": SavedSearch.LONGEST_TEXT}
         )
-    others = SavedSearch.objects.filter(owner=owner, is_saved=True).exclude(text=canonical)
-    if others.count() >= MOST_SAVED:
-        raise SearchNotSaved(
-            _("%(number)s searches are saved already. Delete one of them first.") % {"number": MOST_SAVED}
-        )
+    _room_check(owner, canonical)
     now = timezone.now()
     search = SavedSearch(
         owner=owner, text=canonical, name=name.strip()[:LONGEST_NAME], is_saved=True, created_at=now, last_used_at=now
@@ -80,16 +76,35 @@ def search_save(*, owner: User, text: str, name: str = "") -> SavedSearch:
     return SavedSearch.objects.get(owner=owner, text=canonical)
 
 
-def search_delete(*, owner: User, pk: int) -> bool:
-    """Delete one of a person's own searches; False where they have no such search."""
+def search_delete(*, owner: User, pk: int) -> SavedSearch | None:
+    """Delete one of a person's own searches; it as it was, for search_restore, None where they have no such search."""
+    search = SavedSearch.objects.filter(owner=owner, pk=pk).first()
     count, _ = SavedSearch.objects.filter(owner=owner, pk=pk).delete()
-    return count > 0
+    return search if count else None
+
+
+def search_restore(*, deleted: SavedSearch) -> bool:
+    """Keep a search as before it was deleted, under its key where nobody has looked for the same meanwhile; False where
+    it is saved again by now. Raises SearchNotSaved."""
+    if SavedSearch.objects.filter(owner=deleted.owner_id, text=deleted.text, is_saved=True).exists():
+        return False
+    _room_check(deleted.owner, deleted.text)
+    _write(deleted, ["name", "is_saved", "created_at"])
+    return True
 
 
 def searches_forget(*, owner: User) -> int:
     """Delete a person's past searches, but not those they saved; how many there were."""
     count, _ = SavedSearch.objects.filter(owner=owner, is_saved=False).delete()
     return count
+
+
+def _room_check(owner: User, text: str) -> None:
+    others = SavedSearch.objects.filter(owner=owner, is_saved=True).exclude(text=text)
+    if others.count() >= MOST_SAVED:
+        raise SearchNotSaved(
+            _("%(number)s searches are saved already. Delete one of them first.") % {"number": MOST_SAVED}
+        )
 
 
 @contextmanager

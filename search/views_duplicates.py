@@ -31,6 +31,7 @@ from search.duplicate_groups import Group, groups_page
 from search.duplicates import near_duplicates_dismiss, progress_of
 from search.forms_duplicates import GroupForm, PlaceForm
 from search.models import NearDuplicate
+from search.undo import duplicates_kept
 
 Kind = NearDuplicate.Kind
 # Of the words in a copy, the share that the reader may read differently; and characters that are shown of them.
@@ -80,8 +81,8 @@ def duplicates(request: SignedInRequest) -> HttpResponse:
 def duplicates_keep(request: SignedInRequest, form: GroupForm) -> HttpResponse:
     """Keeps a whole group, for good."""
     images = _own(request, form.cleaned_data["group"])
-    near_duplicates_dismiss(owner=request.user, image_ids=[image.pk for image in images])
-    messages.success(request, _("They are kept, and you won’t be asked about them again."))
+    changes = duplicates_kept(near_duplicates_dismiss(owner=request.user, image_ids=[image.pk for image in images]))
+    say_done(request, _("They are kept, and you won’t be asked about them again."), changes)
     return _back(form)
 
 

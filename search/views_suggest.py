@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery.numbers import whole
 from gallery.views.access import SignedInRequest
+from gallery.views.undo import say_done
 from search.exceptions import SearchNotSaved
 from search.saved import search_delete, search_save, searches_forget
 from search.suggest import suggestions
-
-# Digits of a key that surely fit a database's integer.
+from search.undo import search_deleted
 
 
 def _signed_in(view: Callable[[SignedInRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -67,8 +67,8 @@ def save(request: SignedInRequest) -> HttpResponse:
 def unsave(request: SignedInRequest) -> HttpResponse:
     """Deletes the search with the key `search`, if it is the caller's."""
     key = whole(request.POST.get("search", ""))
-    if key is not None:
-        search_delete(owner=request.user, pk=key)
+    if key is not None and (deleted := search_delete(owner=request.user, pk=key)):
+        say_done(request, _("The saved search “%(search)s” is deleted.") % {"search": deleted}, search_deleted(deleted))
     return _back(request.POST.get("q", ""))
 
 
