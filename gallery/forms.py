@@ -237,7 +237,7 @@ class OwnAlbumField(_AlbumField):
 class ArrangeForm(forms.Form):
     """A picture of an album, and what is to be done with it. `other`: the picture whose place it is to take."""
 
-    DEEDS = ("earlier", "later", "place", "cover", "out")
+    DEEDS = ("first", "earlier", "later", "last", "place", "cover", "out")
 
     image = forms.UUIDField()
     other = forms.UUIDField(required=False)
@@ -280,7 +280,7 @@ class SelectionForm(OwnAlbumsForm):
     """Pictures of a grid, and what is to be done with all of them. `within`: the album whose grid it is."""
 
     MOST = 500
-    DEEDS = ("tag", "album", "share", "favourite", "describe", "out", "delete")
+    DEEDS = ("tag", "untag", "album", "share", "favourite", "unfavourite", "visibility", "describe", "out", "delete")
 
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
     image = UuidsField(most=MOST, required=False)
@@ -288,15 +288,19 @@ class SelectionForm(OwnAlbumsForm):
     album = OwnAlbumField()
     title = NameField(required=False, max_length=Album.LONGEST_TITLE)
     within = OwnAlbumField()
+    visibility = forms.ChoiceField(choices=Visibility.choices, required=False)
     by = forms.CharField(required=False)
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
         no_album = not (said.get("album") or said.get("title")) and _("Choose an album, or name a new one.")
+        no_tag = not said.get("tags") and _("Say at least one tag.")
         missing = {
-            "tag": not said.get("tags") and _("Say at least one tag."),
+            "tag": no_tag,
+            "untag": no_tag,
             "album": no_album,
             "share": no_album,
+            "visibility": not said.get("visibility") and _("Choose who may see them from the list."),
             "describe": said.get("by") not in get_pipeline().describers() and _("Choose who is to describe them."),
             "out": not said.get("within") and _("There is no such album."),
         }

@@ -1,11 +1,12 @@
 """Albums: all of one's own and those that others share, one of them, and what is done with it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from gallery.albums import (
     album_add,
     album_create,
     album_move,
+    album_number,
     album_place,
     album_remove,
     album_rename,
@@ -24,14 +26,16 @@ from gallery.albums import (
 from gallery.albums import album_page as pictures_page
 from gallery.albums_deleted import album_delete, album_restore, deleted_albums_of
 from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
-from gallery.models import Album, Image
+from gallery.models import Album, Image, User
 from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
-from gallery.undo.albums import added_to_album, album_deleted, taken_out_of_album
+from gallery.undo import Change, remember
+from gallery.undo.albums import added_to_album, album_deleted, album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.trash import album_restored
-from gallery.views.access import SignedInRequest, album_page, owner_page
+from gallery.views.access import SignedInRequest, album_page, owner_page, wants_json
 from gallery.views.library import PAGE_SIZE, selection_context
 from gallery.views.undo import say_done
+from gallery.wording import grouped
 
 MOST_DIGITS = 9  # of a position
 
@@ -78,7 +82,10 @@ def album(request: SignedInRequest, album: Album) -> HttpResponse:
 def rename(request: SignedInRequest, album: Album) -> HttpResponse:
     form = AlbumForm(request.POST)
     if form.is_valid():
-        album_rename(album=album, title=form.cleaned_data["title"], by=request.user)
+        title = form.cleaned_data["title"]
+        before = album_rename(album=album, title=title, by=request.user)
+        sentence = _("The album is called “%(album)s” now.") % {"album": title}
+        say_done(request, sentence, album_renamed(album, before=before, after=title))
     else:
         messages.error(request, mistakes(form))
     return redirect(album)
@@ -87,30 +94,51 @@ def rename(request: SignedInRequest, album: Album) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @album_page(at_least=MANAGE)
 def arrange(request: SignedInRequest, album: Album) -> HttpResponse:
-    """The pictures with buttons to put them in order (GET), and what a button does (POST)."""
+    """The pictures with buttons to put them in order (GET), and what a button does (POST).
+
+    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed; with status 400 where
+    there is no such picture in the album.
+    """
     if request.method != "POST":
         return render(request, "gallery/album_arrange.html", _page(request, album))
     form = ArrangeForm(request.POST)
-    place = ""
-    if form.is_valid():
-        said = form.cleaned_data
-        found = {image.uuid: image for image in album.images.filter(uuid__in=[said["image"], said["other"]])}
-        if image := found.get(said["image"]):
-            _do(request, said["do"], album, image, found.get(said["other"]))
-            place = f"#{image.uuid}"
-    return redirect(f"{request.get_full_path()}{place}")
+    done = _do(request.user, album, form.cleaned_data) if form.is_valid() else None
+    if done is None:
+        sentence = _("Nothing was changed: the picture is not in the album any more.")
+        if wants_json(request):
+            return JsonResponse({"message": sentence}, status=400)
+        messages.error(request, sentence)
+        return redirect(request.get_full_path())
+    sentence, changes = done
+    if wants_json(request):
+        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
+        return JsonResponse({"message": sentence} | undo)
+    say_done(request, sentence, changes)
+    return redirect(f"{request.get_full_path()}#{form.cleaned_data['image']}")
 
 
-def _do(request: SignedInRequest, deed: str, album: Album, image: Image, other: Image | None) -> None:
-    by = request.user
+def _do(by: User, album: Album, said: dict[str, Any]) -> tuple[str, Sequence[Change]] | None:
+    """The sentence that tells of what was done, and what changed by it; None where a picture of it isn't there."""
+    found = {image.uuid: image for image in album.images.filter(uuid__in=[said["image"], said["other"]])}
+    deed, image, other = said["do"], found.get(said["image"]), found.get(said["other"])
+    if image is None:
+        return None
+    names = {"name": image.file_name, "album": album.title}
     if deed == "cover":
-        album_set_cover(album=album, image=image, by=by)
-    elif deed == "out":
-        album_remove(album=album, images=Image.objects.filter(pk=image.pk), by=by)
-    elif deed == "place" and other is not None:
-        album_place(album=album, image=image, other=other, by=by)
-    elif deed in ("earlier", "later"):
-        album_move(album=album, image=image, earlier=deed == "earlier", by=by)
+        cover = album_set_cover(album=album, image=image, by=by)
+        return _("“%(name)s” is the cover of “%(album)s” now.") % names, cover_set(album, cover)
+    if deed == "out":
+        removal = album_remove(album=album, images=Image.objects.filter(pk=image.pk), by=by)
+        return _("“%(name)s” is taken out of “%(album)s”.") % names, taken_out_of_album(album, removal)
+    if deed == "place":
+        if other is None:
+            return None
+        move = album_place(album=album, image=image, other=other, by=by)
+    else:
+        is_earlier, is_all_the_way = deed in ("first", "earlier"), deed in ("first", "last")
+        move = album_move(album=album, image=image, earlier=is_earlier, all_the_way=is_all_the_way, by=by)
+    at, number = map(grouped, album_number(album=album, image=image))
+    return _("“%(name)s” is number %(at)s of %(number)s.") % (names | {"at": at, "number": number}), moved(album, move)
 
 
 @require_POST

@@ -1,10 +1,10 @@
-// Puts the pictures of an album in order by dragging. The arrows beneath each do the same step by step, for keyboards and
-// fingers, without this module too.
-
-import { gettext } from "./words.js";
+// Puts the pictures of an album in order by dragging, and does what the buttons beneath each do without leaving the page.
+// Without this module they do the same with a page load.
 
 const list = document.querySelector("[data-arrange]");
 const status = document.querySelector("[data-arrange-status]");
+// After these the keyboard is at the picture that comes next; after the others it stays with the one that was moved.
+const LEAVING = ["first", "last", "out"];
 let dragged = null;
 
 for (const note of document.querySelectorAll("[data-needs-js]")) note.hidden = matchMedia("(hover: none)").matches;
@@ -30,33 +30,103 @@ list.addEventListener("dragover", (event) => {
 });
 
 list.addEventListener("drop", async (event) => {
-  const item = itemAt(event);
-  if (!item || item === dragged) return;
+  const [item, other] = [dragged, itemAt(event)];
+  if (!other || other === item) return;
   event.preventDefault();
-  const form = dragged.querySelector("form");
-  const said = new FormData(form);
+  const said = new FormData(item.querySelector("form"));
   said.set("do", "place");
-  said.set("other", item.id);
-  const isLater = dragged.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
-  item[isLater ? "after" : "before"](dragged);
-  const response = await send(said);
-  if (response?.ok && new URL(response.url).pathname === location.pathname) status.textContent = gettext("Moved.");
-  else location.reload(); // to what the album is, or to signing in
+  said.set("other", other.id);
+  try {
+    await send(said, item, other);
+  } catch {
+    location.reload(); // to what the album is, or to signing in
+  }
 });
 
-// The button that was pressed keeps the focus on the page that comes, so that a picture can go on being moved.
-const PRESSED = "arrange-pressed";
-
-list.addEventListener("submit", (event) => sessionStorage.setItem(PRESSED, event.submitter?.value ?? ""));
-addEventListener("load", () => {
-  const [pressed, item] = [sessionStorage.getItem(PRESSED), document.getElementById(location.hash.slice(1))];
-  sessionStorage.removeItem(PRESSED);
-  if (pressed) item?.querySelector(`button[value="${CSS.escape(pressed)}"]`)?.focus();
+list.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (button.dataset.failed) return;
+  event.preventDefault();
+  const item = button.closest("li");
+  const near = item.nextElementSibling ?? item.previousElementSibling;
+  try {
+    const isDone = await send(new FormData(event.target, button), item);
+    focus(isDone && LEAVING.includes(button.value) ? near : item, button.value);
+  } catch {
+    button.dataset.failed = "yes"; // offline, or an error of the server: as without a script, so that people see it
+    event.target.requestSubmit(button);
+  }
 });
 
-// Nothing where the network fails.
-function send(said) {
-  return fetch(location.href, { method: "POST", body: said, credentials: "same-origin" }).catch(() => null);
+// Whether anything changed.
+async function send(said, item, other) {
+  const { message, undo, isDone } = await post(location.href, said);
+  const before = [[...list.children], list.querySelector(".cover")];
+  if (undo) show[said.get("do")](item, other);
+  say(message, isDone);
+  if (undo) offerUndo(undo, item, ...before);
+  return Boolean(undo);
+}
+
+async function post(address, body) {
+  const headers = { Accept: "application/json" };
+  const response = await fetch(address, { method: "POST", body, credentials: "same-origin", headers });
+  return { ...(await response.json()), isDone: response.ok };
+}
+
+// What a deed leaves to be seen. What goes past the ends of this page is on another one.
+const show = {
+  first: (item) => ("isFirst" in list.dataset ? list.prepend(item) : item.remove()),
+  last: (item) => ("isLast" in list.dataset ? list.append(item) : item.remove()),
+  earlier: (item) => swap(item, item.previousElementSibling, "before"),
+  later: (item) => swap(item, item.nextElementSibling, "after"),
+  place: (item, other) => other[isBehind(item, other) ? "after" : "before"](item),
+  cover: setCover,
+  out: (item) => item.remove(),
+};
+
+const isBehind = (item, other) => item.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
+
+function swap(item, other, side) {
+  if (other) other[side](item);
+  else item.remove();
+}
+
+function setCover(item) {
+  for (const each of list.children) each.classList.toggle("cover", each === item);
+}
+
+function say(message, isGood) {
+  status.textContent = message;
+  status.classList.toggle("wrong", !isGood);
+}
+
+function offerUndo(address, item, items, cover) {
+  const form = document.querySelector("[data-undo-template]").content.firstElementChild.cloneNode(true);
+  form.action = address;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const { message, isDone } = await post(address, new FormData(form));
+      if (isDone) {
+        const focused = document.activeElement;
+        list.replaceChildren(...items);
+        setCover(cover);
+        if (list.contains(focused)) focused.focus();
+        else focus(item);
+      }
+      say(message, isDone);
+    } catch {
+      form.submit(); // as without a script, so that people see what is wrong
+    }
+  });
+  status.append(" ", form);
+}
+
+// The button of a picture with this value, else its first one.
+function focus(item, value) {
+  const button = item?.isConnected ? item.querySelector(`button[value="${value}"]`) : null;
+  (button?.checkVisibility() ? button : item?.querySelector("button"))?.focus();
 }
 
 function mark(item) {
