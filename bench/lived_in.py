@@ -143,6 +143,7 @@ def _of_owner(me: str, album_path: str) -> dict[str, str]:
         "tags": "/tags/",
         "duplicates": "/duplicates/",
         "review": "/review/",
+        "captions-import": "/captions/import/",
         "describe": "/describe/",
         "upload": "/upload/",
         "trash": "/trash/",

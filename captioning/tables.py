@@ -78,6 +78,7 @@ def _cells(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str
         raise BadTable(_("The table has no column “caption”. Its first row has to name the columns."))
     if not set(NAMES).intersection(columns):
         raise BadTable(_("The table names no pictures: it needs a column “uuid”, “sha256” or “file_name”."))
+    yield 1, {}
     for number, cells in enumerate(table, start=2):
         yield number, _texts({name: _unquoted(cell) for name, cell in zip(columns, cells, strict=False)})
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from captioning import views, views_export, views_review
+from captioning import views, views_export, views_import, views_review
 
 urlpatterns = [
     path("i/<uuid:uuid>/looks/", views.looks, name="looks"),
@@ -10,4 +10,5 @@ urlpatterns = [
     path("review/", views_review.review, name="review"),
     path("review/judge/", views_review.judge, name="review-judge"),
     path("captions/export/", views_export.export, name="captions-export"),
+    path("captions/import/", views_import.import_captions, name="captions-import"),
 ]
