@@ -77,6 +77,8 @@ def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> 
         "page": page,
         "title": title_of(result.query, asked, pictures=pictures, example=example),
         "kept": None if example else search_record(viewer=request.user, result=result, page=page),
+        "is_selectable": request.user.is_authenticated,
+        "are_favourites": Filter("is", "favourite") in result.query.parts,
         "by_picture": bool(example or result.query.pictures),
         "example": example,
         "narrower": [

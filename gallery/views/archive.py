@@ -24,7 +24,7 @@ from gallery.forms import ArchiveForm, mistakes
 from gallery.models import AlbumImage, Image, ImageQuerySet, Viewer
 from gallery.permissions import album_for
 from gallery.validators import clean_file_name
-from gallery.views.access import SignedInRequest
+from gallery.views.access import SignedInRequest, came_from
 
 RETRY_SECONDS = 60
 
@@ -53,7 +53,7 @@ def album_archive(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def selection_archive(request: HttpRequest) -> HttpResponseBase:
     """The selected pictures, newest first; those that are not there, or not for the caller to see, are left out."""
     if not request.user.is_authenticated:
-        return redirect_to_login(reverse("library"))
+        return redirect_to_login(came_from(request))
     form = ArchiveForm(request.POST)
     images = Image.objects.none()
     if form.is_valid():
@@ -61,7 +61,7 @@ def selection_archive(request: HttpRequest) -> HttpResponseBase:
     found = list(images.values_list("pk", flat=True))
     if not found:
         messages.error(request, mistakes(form) or _("Select some pictures first."))
-        return redirect("library")
+        return redirect(came_from(request))
     return archive_response(request, found, title=_("Selected pictures"), form=form)
 
 

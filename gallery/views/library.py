@@ -8,9 +8,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery.links import public_albums
-from gallery.models import Album, Image, ImageQuerySet, User, Visibility
+from gallery.models import Image, ImageQuerySet, User, Visibility
 from gallery.selectors import cursor_before, images_page
-from gallery.tags import tags_of
 from gallery.timeline import month_ends, timeline
 
 PAGE_SIZE = 60
@@ -21,7 +20,7 @@ def library(request: HttpRequest) -> HttpResponse:
     """One's own pictures; for strangers the public ones and an invitation."""
     if request.user.is_authenticated:
         images = Image.objects.filter(owner=request.user)
-        return _grid(request, images, heading=_("Your library"), is_library=True, **selection_context(request.user))
+        return _grid(request, images, heading=_("Your library"), is_library=True)
     return public(request)
 
 
@@ -34,9 +33,7 @@ def public(request: HttpRequest) -> HttpResponse:
 
 
 def selection_context(owner: User) -> dict[str, Any]:
-    """What a grid of the owner's pictures offers to do with those that are selected: see gallery.views.selection."""
-    albums = Album.objects.addable_by(owner).last_changed_first()
-    return {"is_selectable": True, "own_tags": tags_of(owner), "own_albums": albums}
+    return {"is_selectable": True}
 
 
 def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpResponse:
@@ -47,6 +44,7 @@ def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpRespo
     page = images_page(images=images, cursor=cursor, size=PAGE_SIZE, before=request.GET.get("before"))
     context = {
         **more,
+        "is_selectable": request.user.is_authenticated,
         "by_month": True,
         "at": at if ends else "",
         "timeline": timeline(images),

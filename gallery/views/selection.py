@@ -1,31 +1,33 @@
 """What people do with many of their pictures at once: the form around a grid sends them here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from gallery.albums import album_add, album_create, album_remove
-from gallery.favourites import favourites_add
+from gallery.favourites import favourites_add, favourites_remove
 from gallery.forms import SelectionForm, mistakes
-from gallery.models import Image, ImageQuerySet
+from gallery.models import Album, Image, ImageQuerySet, User, Visibility
 from gallery.permissions import MANAGE, album_role, is_at_least
 from gallery.pipeline import get_pipeline
-from gallery.tags import images_tag
+from gallery.services import images_set_visibility
+from gallery.tags import images_tag, images_untag, tags_of
 from gallery.trash import images_trash
 from gallery.undo import Change, remember
 from gallery.undo.albums import added_to_album, taken_out_of_album
-from gallery.undo.images import favoured, trashed
-from gallery.undo.tags import tagged
-from gallery.views.access import SignedInRequest, sign_in_required, wants_json
+from gallery.undo.images import favoured, shown_to, trashed, unfavoured
+from gallery.undo.tags import tagged, untagged
+from gallery.views.access import SignedInRequest, came_from, sign_in_required, wants_json
 from gallery.views.undo import say_done
 from gallery.wording import grouped
 
@@ -35,30 +37,51 @@ Done = tuple[str, Sequence[Change]]
 Deed = Callable[[SignedInRequest, dict[str, Any], ImageQuerySet], Done]
 
 
-@require_POST
+class Chosen(NamedTuple):
+    """The selected pictures with which the caller may do what was asked; `left_out`: those that only others may."""
+
+    images: ImageQuerySet
+    left_out: list[UUID]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def selection(request: HttpRequest) -> HttpResponseBase:
     """Does something with the selected pictures; those that are not there or not the caller's are left out.
 
-    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed, and `next`, an address to
-    go to, where it goes on there; with status 400 where nothing was done.
+    Scripts get `{"message": …}`, and `undo`, an address to post to, where something changed, `left_out`, which pictures
+    are not the caller's, and `next`, an address to go to, where it goes on there; with status 400 where nothing was
+    done. Without a script, a page then has the selected pictures still selected.
+
+    GET: the same page without pictures. Scripts take from it which tags and albums there are.
     """
     if request.user.is_authenticated or wants_json(request):
         return _selection(request)
-    return redirect_to_login(reverse("library"))
+    return redirect_to_login(came_from(request))
 
 
 @sign_in_required
 def _selection(request: SignedInRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request)
     form = SelectionForm(request.POST, owner=request.user)
     if not form.is_valid():
-        return _answer(request, form, mistakes(form), is_error=True)
+        return _refusal(request, form, mistakes(form))
     said = form.cleaned_data
+    chosen = _chosen(request.user, said)
+    if not chosen.images.exists():
+        none = _("Select some pictures first.") if said["do"] in FOR_ALL else _("Select some pictures of yours first.")
+        return _refusal(request, form, none)
+    return _answer(request, form, *DEEDS[said["do"]](request, said, chosen.images), chosen.left_out)
+
+
+def _chosen(person: User, said: dict[str, Any]) -> Chosen:
     images = Image.objects.filter(uuid__in=said["image"])
-    if not (said["do"] == "out" and is_at_least(album_role(viewer=request.user, album=said["within"]), MANAGE)):
-        images = images.filter(owner=request.user)
-    if not images.exists():
-        return _answer(request, form, _("Select some pictures of yours first."), is_error=True)
-    return _answer(request, form, *DEEDS[said["do"]](request, said, images))
+    if said["do"] in FOR_ALL:
+        return Chosen(images.reachable_by(person), [])
+    if said["do"] == "out" and is_at_least(album_role(viewer=person, album=said["within"]), MANAGE):
+        return Chosen(images, [])
+    others = images.reachable_by(person).exclude(owner=person)
+    return Chosen(images.filter(owner=person), list(others.values_list("uuid", flat=True)))
 
 
 def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
@@ -69,6 +92,18 @@ def _tag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) 
         "tags": ", ".join(said["tags"]),
     }
     return sentence, tagged(tags)
+
+
+def _untag(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    lost = {name: images_untag(owner=request.user, images=images, name=name) for name in said["tags"]}
+    number = len(set().union(*lost.values()))
+    if not number:
+        return _("None of them has such a tag."), []
+    off = {name: ids for name, ids in lost.items() if ids}
+    sentence = ngettext(
+        "Taken off %(number)s picture: %(tags)s.", "Taken off %(number)s pictures: %(tags)s.", number
+    ) % {"number": grouped(number), "tags": ", ".join(off)}
+    return sentence, [change for name, ids in off.items() for change in untagged(name, ids)]
 
 
 def _album(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
@@ -92,6 +127,33 @@ def _favourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuer
         "%(number)s picture among your favourites.", "%(number)s pictures among your favourites.", number
     ) % {"number": grouped(number)}
     return sentence, favoured(added)
+
+
+def _unfavourite(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    lost = favourites_remove(person=request.user, images=images)
+    if not lost:
+        return _("None of them was among your favourites."), []
+    number = len(lost)
+    sentence = ngettext(
+        "%(number)s picture no longer among your favourites.",
+        "%(number)s pictures no longer among your favourites.",
+        number,
+    ) % {"number": grouped(number)}
+    return sentence, unfavoured(lost)
+
+
+def _visibility(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
+    visibility = Visibility(said["visibility"])
+    before = images_set_visibility(images=images, visibility=visibility)
+    number = sum(map(len, before.values()))
+    if not number:
+        return _("That is so for all of them already. %(visibility)s.") % {"visibility": visibility.label}, []
+    sentence = ngettext(
+        "Who may see %(number)s picture has changed. %(visibility)s.",
+        "Who may see %(number)s pictures has changed. %(visibility)s.",
+        number,
+    ) % {"number": grouped(number), "visibility": visibility.label}
+    return sentence, shown_to(before, after=visibility)
 
 
 def _describe(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySet) -> Done:
@@ -129,29 +191,61 @@ def _delete(request: SignedInRequest, said: dict[str, Any], images: ImageQuerySe
 
 DEEDS: dict[str, Deed] = {
     "tag": _tag,
+    "untag": _untag,
     "album": _album,
     "share": _album,  # and then to the page that shares it
     "favourite": _favourite,
+    "unfavourite": _unfavourite,
+    "visibility": _visibility,
     "describe": _describe,
     "out": _out,
     "delete": _delete,
 }
+FOR_ALL = {"favourite", "unfavourite"}  # done with whatever one may look at
 
 
 def _answer(
-    request: HttpRequest, form: SelectionForm, sentence: str, changes: Sequence[Change] = (), *, is_error: bool = False
+    request: HttpRequest, form: SelectionForm, sentence: str, changes: Sequence[Change], left_out: Sequence[UUID]
 ) -> HttpResponse:
-    following = "" if is_error else _sharing(request, form)
+    if left_out:
+        sentence = f"{sentence} {_others_left_out(len(left_out))}"
+    following = _sharing(request, form)
     if wants_json(request) and not following:
         undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
-        return JsonResponse({"message": sentence} | undo, status=400 if is_error else 200)
-    if is_error:
-        messages.error(request, sentence)
-    else:
-        say_done(request, sentence, changes)
+        return JsonResponse({"message": sentence, "left_out": left_out} | undo)
+    say_done(request, sentence, changes)
     if wants_json(request):
         return JsonResponse({"message": sentence, "next": following})
-    return redirect(following or _back(form))
+    return redirect(following or _back(request, form))
+
+
+def _others_left_out(number: int) -> str:
+    return ngettext(
+        "%(number)s was left out: it is not yours.", "%(number)s were left out: they are not yours.", number
+    ) % {"number": grouped(number)}
+
+
+def _refusal(request: SignedInRequest, form: SelectionForm, sentence: str) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"message": sentence}, status=400)
+    messages.error(request, sentence)
+    found = Image.objects.reachable_by(request.user).filter(uuid__in=form.cleaned_data.get("image", []))
+    images = list(found.newest_first().with_renditions().prefetch_related("stages"))
+    if not images:
+        return redirect(_back(request, form))
+    more = {"images": images, "album": form.cleaned_data.get("within"), "next": _back(request, form)}
+    return _page(request, status=400, **more)
+
+
+def _page(request: SignedInRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The bar with all that it offers: in `images`, the pictures that are selected."""
+    context = {
+        "is_selectable": True,
+        "own_tags": tags_of(request.user),
+        "own_albums": Album.objects.addable_by(request.user).last_changed_first(),
+        **more,
+    }
+    return render(request, "gallery/selection.html", context, status=status)
 
 
 def _sharing(request: HttpRequest, form: SelectionForm) -> str:
@@ -164,7 +258,7 @@ def _sharing(request: HttpRequest, form: SelectionForm) -> str:
     return reverse("album-share", args=[album.uuid])
 
 
-def _back(form: SelectionForm) -> str:
+def _back(request: HttpRequest, form: SelectionForm) -> str:
     """The page of the grid."""
     album = form.cleaned_data.get("within")
-    return album.get_absolute_url() if album else reverse("library")
+    return came_from(request) if "next" in request.POST or not album else str(album.get_absolute_url())

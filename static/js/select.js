@@ -26,8 +26,7 @@ form.addEventListener("reset", () => setTimeout(clear));
 
 form.addEventListener("submit", async (event) => {
   const button = event.submitter;
-  const isNewAlbum = ["album", "share"].includes(button?.value) && !form.elements.album?.value; // which the next page then offers
-  if (!button || "asks" in button.dataset || isNewAlbum || button.dataset.failed) return;
+  if (!button || "asks" in button.dataset || button.dataset.failed) return;
   event.preventDefault();
   try {
     await send(button);
@@ -38,13 +37,16 @@ form.addEventListener("submit", async (event) => {
 });
 
 async function send(button) {
-  const { message, undo, next, isDone } = await post(form.action, new FormData(form, button));
+  const answer = await post(form.action, new FormData(form, button));
+  const { message, undo, next, left_out: leftOut = [], isDone } = answer;
   if (next) {
     location.assign(next);
     return;
   }
-  const places = isDone && "removes" in button.dataset ? takeAway(selected()) : [];
+  const done = selected().filter((box) => !leftOut.includes(box.value));
+  const places = isDone && "removes" in button.dataset ? takeAway(done) : [];
   if (isDone) form.reset();
+  isOffered = false; // there may be another tag or album by now
   say(message, isDone);
   if (undo) offerUndo(undo, places);
 }
@@ -103,6 +105,27 @@ function tell() {
 // One panel at a time.
 for (const each of form.querySelectorAll("details")) {
   each.addEventListener("toggle", () => {
-    if (each.open) for (const other of form.querySelectorAll("details")) if (other !== each) other.open = false;
+    if (!each.open) return;
+    for (const other of form.querySelectorAll("details")) if (other !== each) other.open = false;
+    if (each.querySelector("[data-choices]")) offer();
   });
 }
+
+// Which tags and albums there are is asked for once somebody wants to know.
+let isOffered = false;
+
+async function offer() {
+  if (isOffered) return;
+  isOffered = true;
+  try {
+    const response = await fetch(form.action, { credentials: "same-origin" });
+    if (!response.ok || response.redirected) throw new Error(`${form.action} answered ${response.status}`);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of form.querySelectorAll("[data-choices]")) part.replaceWith(page.getElementById(part.id));
+  } catch {
+    isOffered = false; // offline or signed out: a new name can be typed all the same
+  }
+}
+
+for (const note of form.querySelectorAll("[data-no-js]")) note.hidden = true;
+tell();
