@@ -27,5 +27,6 @@ export function lay(layer) {
 export function onMoved(callback) {
   new ResizeObserver(callback).observe(stage);
   window.addEventListener("resize", callback);
+  window.addEventListener("scroll", callback, { passive: true }); // beside a long column the picture stays in sight
   new MutationObserver(callback).observe(stage, { childList: true });
 }
