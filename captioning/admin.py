@@ -35,8 +35,7 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         "text",
         "source",
         "model",
-        "confidence",
-        "unsure",
+        "how_sure",
         "is_current",
         "author",
         "created_at",
@@ -56,11 +55,18 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         "source",
         "model",
         "author",
-        "confidence",
-        "unsure",
+        "how_sure",
         "is_current",
         "created_at",
     )
+
+    @admin.display(description=gettext_lazy("confidence"), ordering="confidence")
+    def how_sure(self, caption: Caption) -> str | None:
+        """As the picture's page says it; people are not asked."""
+        if caption.source != Caption.Source.MODEL:
+            return None
+        told = _("not sure: %(percent)s %%") if caption.unsure else _("sure: %(percent)s %%")
+        return told % {"percent": round(100 * caption.confidence)}
 
     @admin.action(
         description=gettext_lazy("Caption their pictures again, by today's captioner"), permissions=["change"]

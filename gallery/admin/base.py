@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery import audit
 from gallery.models import User
+from gallery.quotas import in_words
 
 if TYPE_CHECKING:  # generic for the type checker alone
     ModelAdmin = admin.ModelAdmin[Any]
@@ -39,8 +40,10 @@ class AuditedMixin:
         return super().log_deletions(request, queryset)  # type: ignore[misc]  # as above
 
 
-def thumbnail_of(image_id: int) -> SafeString:
+def thumbnail_of(image_id: int | None) -> SafeString | None:
     """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view."""
+    if image_id is None:
+        return None
     address = reverse("admin:gallery_image_thumbnail", args=[image_id])
     return format_html('<img src="{}" alt="" height="72" loading="lazy">', address)
 
@@ -49,8 +52,32 @@ class ThumbnailMixin:
     """A `thumbnail` column for whatever has an `image`."""
 
     @admin.display(description=_("picture"))
-    def thumbnail(self, obj: Any) -> SafeString:
+    def thumbnail(self, obj: Any) -> SafeString | None:
         return thumbnail_of(obj.image_id)
+
+
+class FrontMixin:
+    """A `thumbnail` column for whatever is annotated with the id of a picture to stand for it, `front_id`."""
+
+    @admin.display(description=_("picture"))
+    def thumbnail(self, obj: Any) -> SafeString | None:
+        return thumbnail_of(obj.front_id)
+
+
+class SizeMixin:
+    """A `size` column for whatever has a `byte_size`."""
+
+    @admin.display(description=_("size"), ordering="byte_size")
+    def size(self, obj: Any) -> str:
+        return in_words(obj.byte_size)
+
+
+class PixelsMixin:
+    """A `pixels` column for whatever has a `width` and a `height`."""
+
+    @admin.display(description=_("size in pixels"), ordering="width")
+    def pixels(self, obj: Any) -> str:
+        return f"{obj.width} × {obj.height}"
 
 
 class PicturesCountedMixin:

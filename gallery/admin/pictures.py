@@ -21,8 +21,10 @@ from gallery.admin.asks import page_asking
 from gallery.admin.base import (
     AuditedMixin,
     ModelAdmin,
+    PixelsMixin,
     ReadOnlyAdmin,
     ShownFiltersMixin,
+    SizeMixin,
     ThumbnailMixin,
     thumbnail_of,
 )
@@ -46,14 +48,14 @@ VISIBLE = {
 
 
 @admin.register(Image)
-class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
+class ImageAdmin(PixelsMixin, SizeMixin, ShownFiltersMixin, AuditedMixin, ModelAdmin):
     list_display = (
         "thumbnail",
         "file_name",
-        "description",
+        "said",
         "owner",
         "visibility",
-        "size",
+        "pixels",
         "uploaded_at",
         "is_in_trash",
     )
@@ -77,12 +79,11 @@ class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
         "thumbnail",
         "file_name",
         "owner",
-        "description",
-        "description_unsure",
-        "size",
+        "said",
+        "pixels",
         "format",
         "frames",
-        "byte_size",
+        "size",
         "taken_at",
         "camera_make",
         "camera_model",
@@ -105,12 +106,13 @@ class ImageAdmin(ShownFiltersMixin, AuditedMixin, ModelAdmin):
         return image.trashed_at is not None
 
     @admin.display(description=gettext_lazy("picture"))
-    def thumbnail(self, image: Image) -> SafeString:
+    def thumbnail(self, image: Image) -> SafeString | None:
         return thumbnail_of(image.pk)
 
-    @admin.display(description=gettext_lazy("size in pixels"))
-    def size(self, image: Image) -> str:
-        return f"{image.width} × {image.height}"
+    @admin.display(description=gettext_lazy("description"), ordering="description")
+    def said(self, image: Image) -> str:
+        """As its page has it."""
+        return f"{_('maybe:')} {image.description}" if image.description_unsure else image.description
 
     def get_urls(self) -> list[URLPattern]:
         thumbnail = path(
@@ -269,11 +271,12 @@ def _make(
 
 
 @admin.register(Rendition)
-class RenditionAdmin(ThumbnailMixin, ReadOnlyAdmin):
-    list_display = ("thumbnail", "image", "kind", "width", "height", "byte_size", "created_at")
+class RenditionAdmin(ThumbnailMixin, PixelsMixin, SizeMixin, ReadOnlyAdmin):
+    list_display = ("thumbnail", "image", "kind", "pixels", "size", "created_at")
+    list_display_links = ("thumbnail", "image")
     list_filter = ("kind", "created_at")
     list_select_related = ("image",)
     search_fields = ("image__file_name", "image__uuid")
     ordering = ("-pk",)
-    fields = ("thumbnail", "image", "kind", "width", "height", "byte_size", "created_at")
-    readonly_fields = ("thumbnail",)
+    fields = list_display
+    readonly_fields = ("thumbnail", "pixels", "size")

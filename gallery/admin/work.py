@@ -1,30 +1,60 @@
 """The work on pictures, what is paused of it, and files on their way in."""
 
-from typing import cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import audit, stages
-from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin, thumbnail_of
+from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin
 from gallery.models import Pause, Stage, Upload, User
-from gallery.templatetags.work import pause_name
+from gallery.quotas import in_words
+from gallery.templatetags.gallery import STEP_LABELS
+from gallery.templatetags.work import pause_name, step_name
 from gallery.wording import grouped
+
+
+class StepFilter(admin.AllValuesFieldListFilter):
+    """By the names that people give to steps."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": STEP_LABELS.get(str(choice["display"]), choice["display"])}
 
 
 @admin.register(Stage)
 class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
-    list_display = ("thumbnail", "image", "step", "model", "state", "priority", "attempts", "due_at", "error")
-    list_filter = ("state", "step", "model", "priority")
+    list_display = ("thumbnail", "image", "what", "model", "state", "attempts", "due_at", "error")
+    list_display_links = ("thumbnail", "image")
+    list_filter = ("state", ("step", StepFilter), "model", "priority")
     list_select_related = ("image",)
     search_fields = ("image__file_name", "image__uuid", "error")
     ordering = ("-pk",)
-    readonly_fields = ("thumbnail",)
+    fields = (
+        "thumbnail",
+        "image",
+        "what",
+        "model",
+        "state",
+        "priority",
+        "due_at",
+        "attempts",
+        "claimed_by",
+        "claimed_until",
+        "error",
+        "created_at",
+        "finished_at",
+    )
+    readonly_fields = ("thumbnail", "what")
     actions = ("retry_failed",)
+
+    @admin.display(description=gettext_lazy("step"), ordering="step")
+    def what(self, stage: Stage) -> str:
+        return step_name(stage.step)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Stages are not changed by hand, but whoever might may have them tried again."""
@@ -53,18 +83,22 @@ class PauseAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Upload)
-class UploadAdmin(ReadOnlyAdmin):
+class UploadAdmin(ThumbnailMixin, ReadOnlyAdmin):
     """Files that come piece by piece, and what became of them."""
 
-    list_display = ("thumbnail", "file_name", "owner", "state", "received", "byte_size", "outcome", "updated_at")
+    list_display = ("thumbnail", "file_name", "owner", "state", "size", "outcome", "updated_at")
     list_display_links = ("thumbnail", "file_name")
     list_filter = ("state", "created_at", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("owner",)
     search_fields = ("file_name", "owner__username", "uuid", "outcome")
     ordering = ("-pk",)
     fields = (*list_display, "visibility", "uuid", "created_at")
-    readonly_fields = ("thumbnail",)
+    readonly_fields = ("thumbnail", "size")
 
-    @admin.display(description=gettext_lazy("picture"))
-    def thumbnail(self, upload: Upload) -> SafeString | str:
-        return thumbnail_of(upload.image_id) if upload.image_id else ""
+    @admin.display(description=gettext_lazy("size"), ordering="byte_size")
+    def size(self, upload: Upload) -> str:
+        """Of one that is still coming, how much is there already."""
+        size = in_words(upload.byte_size)
+        if upload.state != Upload.State.RECEIVING:
+            return size
+        return _("%(done)s of %(total)s") % {"done": in_words(upload.received), "total": size}

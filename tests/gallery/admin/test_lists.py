@@ -12,6 +12,7 @@ from api.models import IdempotencyKey, Token, Webhook, WebhookDelivery
 from captioning import services as captioning_services
 from captioning.models import Caption, CaptionerVersion
 from gallery import services
+from gallery.albums import album_add, album_create
 from gallery.models import (
     Album,
     AlbumImage,
@@ -33,6 +34,7 @@ from gallery.models import (
     Upload,
     User,
 )
+from gallery.tags import images_tag
 from reading.models import Reading
 from search import services as search_services
 from search.models import (
@@ -128,7 +130,9 @@ def test_filters_answer(admin_client: Client, image: Image, model: Any) -> None:
     assert {admin_client.get(address(model, "changelist") + link).status_code for link in links} == {200}
 
 
-@pytest.mark.parametrize("model", [Image, Rendition, Stage, Caption, Embedding])
+@pytest.mark.parametrize(
+    "model", [Image, Rendition, Stage, Caption, Embedding, Judgement, Tag, Album, AlbumMember, AlbumLink, User]
+)
 def test_lists_take_the_same_number_of_statements_however_long(
     admin_client: Client,
     image: Image,
@@ -153,10 +157,21 @@ def test_lists_take_the_same_number_of_statements_however_long(
         services.renditions_create(image=more, picture=picture)
         captioning_services.captions_write(image_ids=[more.pk], pictures=[picture])
         search_services.embeddings_write(version=version, image_ids=[more.pk], pictures=[picture])
+        _mark(more, color)
     assert count() == before
 
 
+def _mark(image: Image, word: str) -> None:
+    """With all that refers to a picture by way of something else."""
+    images_tag(owner=image.owner, images=Image.objects.filter(pk=image.pk), names=[word])
+    album = album_create(owner=image.owner, title=word)
+    album_add(album=album, images=Image.objects.filter(pk=image.pk))
+    AlbumMember.objects.create(album=album, person=User.objects.create_user(word))
+    AlbumLink.objects.create(album=album, key=word, created_by=image.owner)
+    Judgement.objects.create(owner=image.owner, text=word, image=image, is_right=True)
+
+
 def test_whatever_has_a_picture_shows_it(admin_client: Client, image: Image) -> None:
-    for model in (Album, Upload, Caption, Embedding, Judgement, Stage, Rendition, Reading):
+    for model in (Album, AlbumLink, AlbumMember, Tag, Upload, Caption, Embedding, Judgement, Stage, Rendition, Reading):
         shown = admin_client.get(address(model, "changelist")).content.decode()
         assert address(Image, "thumbnail", image.pk) in shown, model
