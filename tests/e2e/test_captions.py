@@ -33,13 +33,16 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
     type_keys(browser, Keys.ENTER, "2 of 3")
     first = browser.find_element(By.CSS_SELECTOR, ".undo .note").text
     assert first.startswith("Approved")
-    type_keys(browser, "u", "1 of 3")
+    type_keys(browser, "z", "The caption is as it was")
+    assert browser.find_element(By.CSS_SELECTOR, ".review-progress").text == "1 of 3"
     type_keys(browser, "x", "2 of 3")
     ActionChains(browser).send_keys("e").perform()
     field = browser.find_element(By.CSS_SELECTOR, ".review textarea")
     assert browser.switch_to.active_element == field
     field.send_keys(Keys.CONTROL + "a")
     type_keys(browser, f"x marks the spot{Keys.ENTER}", "3 of 3")
+    type_keys(browser, "s", "That was the last one")
+    type_keys(browser, "z", "3 of 3")
     type_keys(browser, "s", "That was the last one")
     assert not overflows(browser)
 
@@ -54,3 +57,6 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
     history = browser.find_element(By.CSS_SELECTOR, ".caption-history summary")
     assert history.text == "What was said of it (3)"
     assert not overflows(browser)
+    browser.find_element(By.CSS_SELECTOR, ".messages .undo button").click()
+    says(browser, "The caption is as it was: “x marks the spot”.")
+    assert browser.find_element(By.TAG_NAME, "h1").text == "x marks the spot"
