@@ -16,12 +16,17 @@ from gallery.models import User
 
 @admin.register(Token)
 class TokenAdmin(ReadOnlyAdmin):
-    list_display = ("name", "prefix", "owner", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_display = ("name", "prefix", "owner", "may", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("created_at",)
     list_select_related = ("owner",)
     search_fields = ("name", "prefix", "owner__username")
     ordering = ("-pk",)
     fields = list_display
+    readonly_fields = ("may",)
+
+    @admin.display(description=_("scopes"))
+    def may(self, token: Token) -> str:
+        return ", ".join(token.scopes)
 
 
 @admin.register(IdempotencyKey)
@@ -37,18 +42,22 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 class WebhookAdmin(ReadOnlyAdmin):
     """Whom people have told. Of the address the host alone: what follows it is often all that a receiver asks for."""
 
-    list_display = ("host", "owner", "events", "is_active", "failures", "note", "created_at")
+    list_display = ("host", "owner", "told", "is_active", "failures", "note", "created_at")
     list_filter = ("is_active", "created_at")
     list_select_related = ("owner",)
     search_fields = ("owner__username", "uuid", "note")
     ordering = ("-pk",)
     fields = (*list_display, "uuid")
-    readonly_fields = ("host",)
+    readonly_fields = ("host", "told")
     actions = ("switch_off",)
 
     @admin.display(description=_("host"))
     def host(self, webhook: Webhook) -> str:
         return str(webhook)
+
+    @admin.display(description=_("events"))
+    def told(self, webhook: Webhook) -> str:
+        return ", ".join(webhook.events)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whoever might change webhooks may switch them off."""
@@ -65,12 +74,12 @@ class WebhookAdmin(ReadOnlyAdmin):
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """What webhooks were told, but for what it said of pictures: that is their owner's."""
 
-    list_display = ("event", "webhook", "state", "attempts", "status", "error", "created_at", "due_at", "finished_at")
+    list_display = ("event", "webhook", "state", "attempts", "status", "error", "created_at", "finished_at")
     list_filter = ("state", "event", "created_at")
     list_select_related = ("webhook",)
     search_fields = ("webhook__owner__username", "webhook__uuid", "uuid", "error")
     ordering = ("-pk",)
-    fields = (*list_display, "uuid")
+    fields = (*list_display, "due_at", "uuid")
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:

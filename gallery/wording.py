@@ -1,8 +1,21 @@
-"""Numbers as the language of whoever reads them writes them."""
+"""Numbers as the language of whoever reads them writes them, and steps as people call them."""
 
 from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy
+
+STEP_LABELS = {
+    "renditions": gettext_lazy("Thumbnail and preview"),
+    "caption": gettext_lazy("Caption"),
+    "embedding": gettext_lazy("Search"),
+    "text": gettext_lazy("Text in it"),
+}
 
 
 def grouped(number: int) -> str:
     """`1,234` in English, `1.234` in German."""
     return number_format(number, force_grouping=True)
+
+
+def step_name(step: str) -> str:
+    """What people call a step: "Caption"."""
+    return str(STEP_LABELS.get(step, step.capitalize()))

@@ -23,7 +23,6 @@ from gallery import stages
 from gallery.pauses import pauses
 from gallery.quotas import in_words
 from gallery.storage import base_of, is_local
-from gallery.templatetags.work import pause_name
 from gallery.wording import grouped
 from ml.errors import DeviceUnavailable, ModelError
 from mmsite import pipeline, queues
@@ -152,7 +151,7 @@ def check_work() -> Finding:
         "failed": grouped(counts.failed),
     }
     if paused := pauses():
-        steps = ", ".join(map(pause_name, paused))
+        steps = ", ".join(map(str, paused))
         sentence = _("%(sentence)s; paused on purpose: %(steps)s") % {"sentence": sentence, "steps": steps}
     for queue in queues.names():
         if stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=pipeline.steps_of(queue)):

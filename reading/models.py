@@ -18,4 +18,4 @@ class Reading(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
-        return " / ".join(line["text"] for line in self.lines)
+        return " / ".join(line["text"] for line in self.lines) or str(_("no text"))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from gallery import audit
 from gallery.admin import ReadOnlyAdmin, ThumbnailMixin, page_asking
-from gallery.models import User
+from gallery.models import Image, User
 from gallery.wording import grouped
 from ml.errors import ModelError
 from search import selectors, versions
@@ -102,8 +102,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=gettext_lazy("time left"))
-    def time_left(self, version: ModelVersion) -> str:
-        return _progress(version).time_left if version.state == ModelVersion.State.BUILDING else ""
+    def time_left(self, version: ModelVersion) -> str | None:
+        return (_progress(version).time_left if version.state == ModelVersion.State.BUILDING else "") or None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.add_modelversion")
@@ -311,16 +311,22 @@ class IndexCursorAdmin(ReadOnlyAdmin):
 class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
     """Without `image` among the columns: a tombstone's picture no longer exists, and a join would hide the row."""
 
-    list_display = ("thumbnail", "image_id", "model_version", "seq", "is_tombstone", "updated_at")
+    list_display = ("thumbnail", "picture", "model_version", "seq", "is_tombstone", "updated_at")
+    list_display_links = ("thumbnail", "picture")
     list_filter = ("model_version", "updated_at")
     list_select_related = ("model_version",)
     search_fields = ("image__file_name", "image__uuid")
     ordering = ("-pk",)
-    fields = readonly_fields = ("thumbnail", "image_id", "model_version", "seq", "is_tombstone", "updated_at")
+    fields = readonly_fields = ("thumbnail", "picture", "model_version", "seq", "is_tombstone", "updated_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Embedding]:
         queryset: QuerySet[Embedding] = super().get_queryset(request)
-        return queryset.defer("vector").annotate(has_vector=Q(vector__isnull=False))
+        names = Image.with_trash.filter(pk=OuterRef("image_id")).values("file_name")
+        return queryset.defer("vector").annotate(has_vector=Q(vector__isnull=False), file_name=Subquery(names))
+
+    @admin.display(description=gettext_lazy("file name"), ordering="file_name")
+    def picture(self, embedding: Any) -> str | None:
+        return embedding.file_name  # type: ignore[no-any-return]  # annotated
 
     @admin.display(description=gettext_lazy("deleted"), boolean=True)
     def is_tombstone(self, embedding: Any) -> bool:
@@ -332,8 +338,9 @@ class JudgementAdmin(ThumbnailMixin, ReadOnlyAdmin):
     """What people said of what their searches found."""
 
     list_display = ("thumbnail", "text", "is_right", "owner", "created_at")
+    list_display_links = ("thumbnail", "text")
     list_filter = ("is_right", "created_at")
     list_select_related = ("owner",)
     search_fields = ("text", "owner__username", "image__file_name", "image__uuid")
     ordering = ("-pk",)
-    fields = readonly_fields = ("thumbnail", "image_id", "text", "is_right", "owner", "created_at")
+    fields = readonly_fields = ("thumbnail", "image", "text", "is_right", "owner", "created_at")

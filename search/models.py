@@ -76,7 +76,7 @@ class VersionedVector(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.image_id} by {self.model_version_id}, change {self.seq}"
+        return _("Picture %(image)s, change %(seq)s") % {"image": self.image_id, "seq": self.seq}
 
 
 class Embedding(VersionedVector):
@@ -115,7 +115,7 @@ class IndexCursor(models.Model):
     held_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.model_version_id} at {self.location}, change {self.seq}"
+        return _("%(location)s, change %(seq)s") % {"location": self.location, "seq": self.seq}
 
 
 class Judgement(models.Model):
@@ -138,7 +138,7 @@ class Judgement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.image_id} is {'right' if self.is_right else 'wrong'} for “{self.text}”"
+        return (_("“%(query)s”: right") if self.is_right else _("“%(query)s”: wrong")) % {"query": self.text}
 
 
 class SavedSearch(models.Model):

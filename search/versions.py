@@ -12,10 +12,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery import stages
 from gallery.models import Stage
 from gallery.pipeline import get_pipeline
+from gallery.wording import grouped
 from ml.errors import ModelError
 from ml.interfaces import ImageTextEncoder
 from search import cursors, engine, factory, selectors
@@ -55,8 +57,10 @@ def version_named(text: str) -> ModelVersion:
             return found[0]
     if found:
         several = ", ".join(f"{version.pk} ({version.key})" for version in found)
-        raise VersionUnknown(f"“{text}” can be any of {several}: give one's number.")
-    raise VersionUnknown(f"There is no model version “{text}”; `manage.py models list` shows those there are.")
+        told = _("“%(name)s” can be any of %(several)s: give one's number.")
+        raise VersionUnknown(told % {"name": text, "several": several})
+    told = _("There is no model version “%(name)s”; `manage.py models list` shows those there are.")
+    raise VersionUnknown(told % {"name": text})
 
 
 def previous_version() -> ModelVersion | None:
@@ -75,9 +79,11 @@ def is_setting_followed() -> bool:
 def why_not_removed(version: ModelVersion) -> str:
     """Why a version has to stay, in a sentence; "" where it can go."""
     if version.state == State.ACTIVE:
-        return f"Searches use {version.key}: activate another version before this one is removed."
+        told = _("Searches use %(version)s: activate another version before this one is removed.")
+        return told % {"version": version.key}
     if version == _last_configured() and version.name == settings.ENCODER:
-        return f"MMSITE_ENCODER names {version.key}, which would be built again: let it name another model first."
+        told = _("MMSITE_ENCODER names %(version)s, which would be built again: let it name another model first.")
+        return told % {"version": version.key}
     return ""
 
 
@@ -149,7 +155,8 @@ def model_version_add(*, name: str) -> Added:
     if encoder.info.revision == "local":  # a folder; other processes may run elsewhere
         name = str(Path(name).expanduser().absolute())
     if len(name) > (longest := ModelVersion._meta.get_field("name").max_length or 0):
-        raise VersionRefused(f"The name {name} is too long: {longest} letters are allowed.")
+        told = _("The name %(name)s is too long: %(longest)s letters are allowed.")
+        raise VersionRefused(told % {"name": name, "longest": longest})
     with transaction.atomic():
         _lock()
         return _registered(encoder, name)
@@ -165,7 +172,8 @@ def model_version_build(*, version: ModelVersion, activates_itself: bool = False
     with transaction.atomic():
         version = _locked(version)
         if version.state == State.ACTIVE:
-            raise VersionRefused(f"Searches use {version.key} already, and its pictures are embedded as they come.")
+            told = _("Searches use %(version)s already, and its pictures are embedded as they come.")
+            raise VersionRefused(told % {"version": version.key})
         if activates_itself:
             _stop_taking_over()
         is_going_on = version.state == State.BUILDING and version.activates_itself
@@ -182,7 +190,7 @@ def model_version_activate(*, version: ModelVersion, force: bool = False) -> Mod
     not: there would be no search), VersionUnknown where it is gone.
     """
     if version.state == State.ACTIVE:
-        raise VersionRefused(f"Searches use {version.key} already.")
+        raise VersionRefused(_("Searches use %(version)s already.") % {"version": version.key})
     if not force and (problem := _why_not_covered(version)):
         raise VersionRefused(problem)
     return _switch_by_hand(version)
@@ -196,7 +204,7 @@ def model_version_roll_back() -> ModelVersion:
     """
     version = previous_version()
     if version is None:
-        raise VersionRefused("There is nothing to roll back to: no other version that searches used has vectors.")
+        raise VersionRefused(_("There is nothing to roll back to: no other version that searches used has vectors."))
     return _switch_by_hand(version)
 
 
@@ -218,9 +226,8 @@ def model_version_remove(*, version: ModelVersion) -> None:
     _drop_index(version)
     with transaction.atomic():
         if _locked(version).state != State.RETIRED:
-            raise VersionRefused(
-                f"Version {version.key} was taken up again meanwhile; the vectors that it had are gone."
-            )
+            told = _("Version %(version)s was taken up again meanwhile; the vectors that it had are gone.")
+            raise VersionRefused(told % {"version": version.key})
         ModelVersion.objects.filter(pk=version.pk).delete()  # with what a worker that was at it has written since
 
 
@@ -246,7 +253,7 @@ def _locked(version: ModelVersion) -> ModelVersion:
     _lock()
     found = ModelVersion.objects.filter(pk=version.pk).first()
     if found is None:
-        raise VersionUnknown(f"Version {version.key} was removed meanwhile.")
+        raise VersionUnknown(_("Version %(version)s was removed meanwhile.") % {"version": version.key})
     return found
 
 
@@ -309,21 +316,27 @@ def _check_usable(version: ModelVersion) -> None:
     try:
         engine.warm(version)
     except ModelError as error:
-        raise VersionRefused(f"Version {version.key} can't be used on this machine: {error}") from error
+        told = _("Version %(version)s can't be used on this machine: %(error)s")
+        raise VersionRefused(told % {"version": version.key, "error": error}) from error
 
 
 def _why_not_covered(version: ModelVersion) -> str:
     """Why searches would not find every picture by this version, in a sentence; "" where they would."""
-    advice = "wait until it is built" if version.state == State.BUILDING else "build it first"
-    advice += ", or force it, and searches won't find the others for a while."
     coverage = selectors.coverage(version=version)
     if not coverage.is_complete:
-        failed = f", and failed on {coverage.given_up:,}" if coverage.given_up else ""
-        has = f"has the vectors of {coverage.embedded:,} of {coverage.pictures:,} pictures{failed}"
-        return f"Version {version.key} {has}: {advice}"
-    if lag := lag_of_server(version):
-        return f"The search server lacks {lag:,} changes of version {version.key}: {advice}"
-    return ""
+        told = _("Version %(version)s has the vectors of %(embedded)s of %(pictures)s pictures.")
+        if coverage.given_up:
+            told = _("Version %(version)s has the vectors of %(embedded)s of %(pictures)s pictures; %(failed)s failed.")
+        numbers = {"embedded": coverage.embedded, "pictures": coverage.pictures, "failed": coverage.given_up}
+    elif lag := lag_of_server(version):
+        told, numbers = _("The search server lacks %(lag)s changes of version %(version)s."), {"lag": lag}
+    else:
+        return ""
+    advice = _("Build it first, or force it, and searches won't find the others for a while.")
+    if version.state == State.BUILDING:
+        advice = _("Wait until it is built, or force it, and searches won't find the others for a while.")
+    words = {name: grouped(number) for name, number in numbers.items()}
+    return f"{told % {'version': version.key, **words}} {advice}"
 
 
 def _start_work() -> None:

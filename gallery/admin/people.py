@@ -9,7 +9,8 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from gallery import accounts, invitations
 from gallery.admin.base import ModelAdmin, PicturesCountedMixin
 from gallery.models import Image, Invitation, User
+from gallery.quotas import in_words, limit_of
 
 if TYPE_CHECKING:  # generic for the type checker alone
     _UserAdmin = DjangoUserAdmin[User]
@@ -65,14 +67,27 @@ class PasswordForm(_PasswordForm):
 
 @admin.register(User)
 class UserAdmin(PicturesCountedMixin, _UserAdmin):
-    list_display = ("username", "email", "pictures", "is_staff", "is_active", "date_joined", "last_login")
+    list_display = ("username", "email", "pictures", "room", "is_staff", "is_active", "date_joined", "last_login")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
-        (gettext_lazy("In the gallery"), {"fields": ("display_name", "about", "quota_bytes")}),
+        (gettext_lazy("In the gallery"), {"fields": ("display_name", "about", "room", "quota_bytes")}),
     )
+    readonly_fields = ("room",)
     actions = ("make_password_link",)
     form = PersonForm
     change_password_form = PasswordForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(used=Coalesce(Sum("images__byte_size"), 0))
+
+    @admin.display(description=gettext_lazy("room taken"), ordering="used")
+    def room(self, user: Any) -> str:
+        """By originals, those in the trash too; and of how much."""
+        limit = limit_of(user)
+        if limit is None:
+            return in_words(user.used)
+        return _("%(done)s of %(total)s") % {"done": in_words(user.used), "total": in_words(limit)}
 
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
@@ -137,7 +152,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
 
 @admin.register(Invitation)
 class InvitationAdmin(ModelAdmin):
-    list_display = ("__str__", "email", "invited_by", "created_at", "expires_at", "used_at", "used_by")
+    list_display = ("__str__", "invited_by", "created_at", "expires_at", "used_at", "used_by")
     list_filter = ("used_at", "expires_at")
     list_select_related = ("invited_by", "used_by")
     search_fields = ("email", "invited_by__username", "used_by__username")

@@ -13,9 +13,7 @@ from gallery import audit, stages
 from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin
 from gallery.models import Pause, Stage, Upload, User
 from gallery.quotas import in_words
-from gallery.templatetags.gallery import STEP_LABELS
-from gallery.templatetags.work import pause_name, step_name
-from gallery.wording import grouped
+from gallery.wording import STEP_LABELS, grouped, step_name
 
 
 class StepFilter(admin.AllValuesFieldListFilter):
@@ -79,7 +77,7 @@ class PauseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("step"), ordering="step")
     def what(self, pause: Pause) -> str:
-        return pause_name(pause)
+        return str(pause)
 
 
 @admin.register(Upload)

@@ -126,7 +126,7 @@ class AlbumMember(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person_id} in {self.album_id}: {self.role}"
+        return f"{self.person}, {self.album}: {self.get_role_display()}"
 
 
 class AlbumLinkQuerySet(models.QuerySet["AlbumLink"]):
@@ -151,7 +151,7 @@ class AlbumLink(models.Model):
     objects = AlbumLinkQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return self.label or f"link to {self.album_id}"
+        return self.label or _("Link to “%(album)s”") % {"album": self.album}
 
 
 class DeletedAlbum(models.Model):

@@ -27,4 +27,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor_name or 'nobody'}: {self.action} {self.target}".rstrip()
+        return f"{self.actor_name or _('nobody')}: {self.action} {self.target}".rstrip()

@@ -204,4 +204,4 @@ class Rendition(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["image", "kind"], name="rendition_once_per_kind")]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.image_id}"
+        return f"{self.image}: {self.get_kind_display()}"

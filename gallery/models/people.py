@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 
@@ -67,7 +68,10 @@ class Invitation(models.Model):
         ordering: ClassVar = ["-created_at", "-pk"]
 
     def __str__(self) -> str:
-        return f"for {self.email or 'whoever has the link'}, until {self.expires_at:%Y-%m-%d}"
+        return _("for %(whom)s, until %(date)s") % {
+            "whom": self.email or _("whoever has the link"),
+            "date": date_format(timezone.localtime(self.expires_at), "SHORT_DATE_FORMAT"),
+        }
 
     def get_absolute_url(self) -> str:
         return reverse("sign-up-invited", args=[self.key])

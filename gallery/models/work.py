@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.images import Image
 from gallery.models.people import User
+from gallery.wording import step_name
 
 
 class Stage(models.Model):
@@ -56,7 +57,7 @@ class Stage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.step} of {self.image_id}: {self.state}"
+        return f"{self.image}, {step_name(self.step)}: {self.get_state_display()}"
 
 
 class Pause(models.Model):
@@ -67,4 +68,5 @@ class Pause(models.Model):
     paused_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
-        return self.step or "everything"
+        """What is paused, as people call it."""
+        return step_name(self.step) if self.step else str(_("everything"))

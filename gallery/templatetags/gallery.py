@@ -17,15 +17,10 @@ from gallery.models import Image, Rendition, Stage, Visibility
 from gallery.selectors import StepWork, image_work
 from gallery.sized import sizes_of
 from gallery.undo import MESSAGE_TAG as UNDO_TAG
+from gallery.wording import step_name
 
 register = template.Library()
 
-STEP_LABELS = {
-    "renditions": gettext_lazy("Thumbnail and preview"),
-    "caption": gettext_lazy("Caption"),
-    "embedding": gettext_lazy("Search"),
-    "text": gettext_lazy("Text in it"),
-}
 STATE_WORDS = {
     Stage.State.PENDING: gettext_lazy("waiting"),
     Stage.State.RUNNING: gettext_lazy("being worked on"),
@@ -125,7 +120,7 @@ def work_state(image: Image) -> str:
 
 @register.filter
 def step_label(step: StepWork) -> str:
-    return str(STEP_LABELS.get(step.name, step.name.capitalize()))
+    return step_name(step.name)
 
 
 @register.simple_tag

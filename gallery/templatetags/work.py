@@ -7,21 +7,12 @@ from django.utils.translation import gettext as _
 from gallery.jobs import Jobs, StepJobs
 from gallery.models import Pause
 from gallery.pauses import EVERYTHING, pauses
-from gallery.templatetags.gallery import STEP_LABELS
-from gallery.wording import grouped
+from gallery.wording import grouped, step_name
 
 register = template.Library()
 
 
-@register.filter
-def step_name(step: str) -> str:
-    """What people call a step: "Caption"."""
-    return str(STEP_LABELS.get(step, step.capitalize()))
-
-
-def pause_name(pause: Pause) -> str:
-    """What is paused: a step, or everything."""
-    return _("everything") if pause.step == EVERYTHING else step_name(pause.step)
+register.filter(step_name)
 
 
 @register.filter

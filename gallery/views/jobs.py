@@ -25,9 +25,9 @@ from gallery.models import User
 from gallery.names import printable
 from gallery.pauses import EVERYTHING, work_pause, work_resume
 from gallery.pipeline import get_pipeline
-from gallery.templatetags.work import step_name, work_summary
+from gallery.templatetags.work import work_summary
 from gallery.views.access import SignedInRequest, sign_in_required
-from gallery.wording import grouped
+from gallery.wording import grouped, step_name
 
 EVERYONE = "everyone"
 

@@ -136,7 +136,7 @@ class TestActivate:
 
     def test_below_that_it_is_refused_with_numbers(self, library: list[Image], other: ModelVersion) -> None:
         record(other, library[:2])
-        with pytest.raises(VersionRefused, match="has the vectors of 2 of 3 pictures: build it first, or force it"):
+        with pytest.raises(VersionRefused, match=r"the vectors of 2 of 3 pictures\. Build it first, or force it"):
             versions.model_version_activate(version=other)
         versions.model_version_build(version=other)
         other.refresh_from_db()
@@ -193,7 +193,7 @@ class TestActivate:
         other.refresh_from_db()
         monkeypatch.setattr(factory, "is_shared", lambda: True)
         assert versions.model_version_activate_when_covered() is None
-        with pytest.raises(VersionRefused, match=r"The search server lacks 3 changes of version other@2.*: wait until"):
+        with pytest.raises(VersionRefused, match=r"server lacks 3 changes of version other@2.*\. Wait until"):
             versions.model_version_activate(version=other)
         IndexCursor.objects.create(model_version=other, location="a server", seq=other.last_seq)
         assert versions.model_version_activate_when_covered() == other
