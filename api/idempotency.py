@@ -13,6 +13,7 @@ from typing import Any
 from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +25,12 @@ from api.models import IdempotencyKey
 logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
+PARAMETER = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description="Of your own making, one a request: sent again within a day, it gets the same answer.",
+)
 KEPT = timedelta(hours=24)
 BUSY = timedelta(minutes=5)  # after so long, a request that was never answered has died
 

@@ -1,13 +1,15 @@
 """Bodies of requests."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.core.files import File
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 
 
 class BoundedJSONParser(JSONParser):
@@ -26,3 +28,30 @@ class BoundedJSONParser(JSONParser):
         except UnicodeEncodeError:  # such as "\\ud800", which neither a database nor an answer can hold
             raise ParseError("This JSON has half a character: a surrogate without the other.") from None
         return said
+
+
+class CsvParser(BaseParser):
+    """A body that is a table by itself: `table`, a file that whoever reads it closes."""
+
+    media_type = "text/csv"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> "dict[str, File[bytes]]":
+        """Raises RequestDataTooBig. Django reads no more of a body than is announced."""
+        most: int = settings.GALLERY_LIMITS["bytes"]
+        request = (parser_context or {})["request"]
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise RequestDataTooBig("The table is longer than GALLERY_LIMITS allows.")
+        spool = tempfile.SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115  the reader closes it
+        file: File[bytes] = File(spool, name="table")
+        while piece := stream.read(File.DEFAULT_CHUNK_SIZE):
+            file.write(piece)
+        file.seek(0)
+        return {"table": file}
+
+
+class JsonLinesParser(CsvParser):
+    """The same of JSON Lines."""
+
+    media_type = "application/jsonl"

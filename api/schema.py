@@ -74,7 +74,7 @@ def say_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             for answer in operation["responses"].values():
                 answer.setdefault("description", "")
             body = operation.get("requestBody", {})
-            if PIECE in body.get("content", {}):  # which drf-spectacular takes for optional
+            if {PIECE, "text/csv"} & body.get("content", {}).keys():  # which drf-spectacular takes for optional
                 body["required"] = True
     return result
 

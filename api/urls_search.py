@@ -15,6 +15,7 @@ urlpatterns = [
     path("images/<uuid:uuid>/captions/regenerate/", captions.Recaption.as_view(), name="caption-regenerate"),
     path("captions/review/", captions.CaptionsToReview.as_view(), name="captions-review"),
     path("captions/export/", captions.CaptionTable.as_view(), name="captions-export"),
+    path("captions/import/", captions.CaptionImport.as_view(), name="captions-import"),
     path("caption/", looking.Describe.as_view(), name="caption"),
     path("embed/texts/", looking.EmbedTexts.as_view(), name="embed-texts"),
     path("embed/picture/", looking.EmbedPicture.as_view(), name="embed-picture"),

@@ -5,9 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Form, Query, Text
+from api.fields import Flag, Form, Query, Text
 from captioning.describers import LONGEST_BEGINNING, beginning
 from captioning.exceptions import BadCaption
+from captioning.imports import Reason
 from captioning.models import Caption
 
 BEFORE = "What you saw as the current caption, “” for none. Where it is another by now, the answer is 409."
@@ -76,6 +77,37 @@ class TableQuery(Query):
     """Which table."""
 
     table = serializers.ChoiceField(choices=["csv", "jsonl"], default="csv")
+
+
+class ImportQuery(Query):
+    """How a table is taken in."""
+
+    replace = Flag(required=False, default=False, help_text="What you wrote or approved otherwise gives way, too.")
+
+
+class TableSerializer(Form):
+    """A table of captions."""
+
+    table = serializers.FileField(help_text="CSV or JSON Lines, in UTF-8.", allow_empty_file=True)
+
+
+class ProblemOfRowSerializer(serializers.Serializer[Any]):
+    """A row that could not be used."""
+
+    row = serializers.IntegerField(help_text="As spreadsheets and editors count; of CSV, the first has the headings.")
+    reason = serializers.ChoiceField(choices=Reason.values)
+    detail = serializers.CharField(source="__str__", help_text="The same, in a sentence.")
+
+
+class ImportSerializer(serializers.Serializer[Any]):
+    """What became of the rows of a table."""
+
+    written = serializers.IntegerField()
+    same = serializers.IntegerField(help_text="Captions that were there already.")
+    kept = serializers.IntegerField(help_text="Pictures that keep what you wrote or approved; see `replace`.")
+    left = serializers.IntegerField(help_text="Captions still to be written: send the same table again to go on.")
+    unused = serializers.IntegerField(help_text="Rows that could not be used.")
+    problems = ProblemOfRowSerializer(many=True, help_text="Of those, the first hundred.")
 
 
 class RecaptionSerializer(serializers.Serializer[Any]):

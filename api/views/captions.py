@@ -1,34 +1,44 @@
 """Captions: their history, writing and judging them, and all of them as a table."""
 
+from contextlib import closing
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, StreamingHttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination
 from api.base import ApiView, person_of
-from api.exceptions import Conflict, Unprocessable
+from api.exceptions import Conflict, TooLarge, Unprocessable
 from api.fields import PageQuery, read_body, read_query
+from api.idempotency import PARAMETER as IDEMPOTENCY_KEY
+from api.idempotency import once
+from api.parsers import CsvParser, JsonLinesParser
 from api.schema import PageSchema
 from api.serializers.captions import (
     CaptionSerializer,
     CaptionWishSerializer,
+    ImportQuery,
+    ImportSerializer,
     JudgementOfCaptionSerializer,
     RecaptionSerializer,
     RequeuedSerializer,
     TableQuery,
+    TableSerializer,
 )
 from captioning import services
 from captioning.again import STEP, captions_ask
 from captioning.describers import describer_called, labels
-from captioning.exceptions import BadCaption, CaptionChanged
+from captioning.exceptions import BadCaption, BadTable, CaptionChanged
+from captioning.imports import captions_import
 from captioning.models import Caption
 from captioning.tables import csv_of, jsonl_of
 from gallery import stages
@@ -39,6 +49,17 @@ TABLES: dict[str, tuple[Any, str]] = {
     "csv": (csv_of, "text/csv; charset=utf-8"),
     "jsonl": (jsonl_of, "application/jsonl"),
 }
+IMPORT_EXAMPLES = [
+    OpenApiExample(
+        "CSV", "file_name,caption\nboat.jpg,Our boat in the harbour\n", media_type="text/csv", request_only=True
+    ),
+    OpenApiExample(
+        "JSON Lines",
+        '{"file_name": "boat.jpg", "caption": "Our boat in the harbour"}\n',
+        media_type="application/jsonl",
+        request_only=True,
+    ),
+]
 
 
 class Captions(ApiView):
@@ -120,6 +141,48 @@ class CaptionTable(ApiView):
         return StreamingHttpResponse(
             make(person_of(request)), content_type=content_type, headers={"Content-Disposition": disposition}
         )
+
+
+class CaptionImport(ApiView):
+    """Captions of one's own pictures, out of a table."""
+
+    parser_classes = (MultiPartParser, CsvParser, JsonLinesParser)
+    throttle_scope: ClassVar[str] = "upload"
+
+    @extend_schema(
+        operation_id="captions_import",
+        parameters=[ImportQuery, IDEMPOTENCY_KEY],
+        request={
+            "multipart/form-data": TableSerializer,
+            "text/csv": OpenApiTypes.STR,
+            "application/jsonl": OpenApiTypes.STR,
+        },
+        responses=ImportSerializer,
+        examples=IMPORT_EXAMPLES,
+    )
+    def post(self, request: Request) -> Response:
+        """Takes the captions of a table, CSV or JSON Lines, for yours: see docs/captions.md. What you wrote or approved
+        stays, unless `replace`; what was said before stands in the history. A request writes so many at most: where
+        some are `left`, send the table again."""
+        query = read_query(request, ImportQuery)
+        table = read_body(request, TableSerializer)["table"]
+
+        def take() -> Response:
+            try:
+                report = captions_import(
+                    owner=person_of(request),
+                    file=table,
+                    replace=query["replace"],
+                    most=settings.GALLERY_LIMITS["table_captions"],
+                )
+            except BadTable as problem:
+                raise Unprocessable(str(problem), code="no_table") from problem
+            return Response(ImportSerializer(report).data)
+
+        with closing(table):
+            if table.size > settings.GALLERY_LIMITS["bytes"]:
+                raise TooLarge("This table is too large. Part it.")
+            return once(request, [table, query["replace"]], take)
 
 
 class Recaption(ApiView):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -16,7 +16,8 @@ from api.base import ApiView, person_of, viewer_of
 from api.etags import etag_of, if_match
 from api.exceptions import Conflict
 from api.fields import only, read_body, read_query
-from api.idempotency import HEADER, once
+from api.idempotency import PARAMETER as IDEMPOTENCY_KEY
+from api.idempotency import once
 from api.schema import IF_MATCH, PageSchema
 from api.selectors import images_filtered
 from api.serializers.image_queries import (
@@ -67,14 +68,7 @@ class Images(ApiView):
 
     @extend_schema(
         operation_id="images_create",
-        parameters=[
-            OpenApiParameter(
-                HEADER,
-                {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-                OpenApiParameter.HEADER,
-                description="Of your own making, one an upload: sent again within a day, it gets the same answer.",
-            )
-        ],
+        parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": NewImageSerializer},
         responses={201: ImageSerializer, 200: ImageSerializer},
     )
