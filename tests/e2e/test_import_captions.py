@@ -1,0 +1,49 @@
+"""Captions leave as a table, are corrected elsewhere, and come back."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+
+from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
+from tests.e2e.waiting import patiently, says, scroll_to
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+
+FETCH = "fetch('/captions/export/?format=csv').then(answer => answer.text()).then(arguments[0])"
+
+
+def test_captions_go_out_and_come_back(
+    browser: Chrome, site: str, sample_photos: dict[str, Path], tmp_path: Path
+) -> None:
+    sign_up(browser, site, f"tabea{browser.get_window_size()['width']}")
+    browser.get(f"{site}/upload/")
+    browser.find_element(By.NAME, "pictures").send_keys(str(sample_photos["chelsea.png"]))
+    uploads = patiently(browser, READY_SECONDS)
+    uploads.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".upload[data-image] a"))
+    uploads.until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    picture = str(browser.find_element(By.CSS_SELECTOR, ".upload[data-image] a").get_attribute("href"))
+
+    browser.get(f"{site}/review/")
+    (row,) = csv.DictReader(str(browser.execute_async_script(FETCH)).splitlines())
+    table = tmp_path / "captions.csv"
+    with table.open("w", encoding="utf-8-sig", newline="") as file:
+        corrected = csv.DictWriter(file, row)
+        corrected.writeheader()
+        corrected.writerow(row | {"caption": "Chelsea, asleep"})
+    summary = browser.find_element(By.CSS_SELECTOR, ".caption-import summary")
+    scroll_to(browser, summary)
+    summary.click()
+    browser.find_element(By.NAME, "table").send_keys(str(table))
+    assert not overflows(browser)
+    browser.find_element(By.CSS_SELECTOR, ".caption-import button").send_keys(Keys.ENTER)
+    says(browser, "1 caption was written")
+    assert not overflows(browser)
+
+    browser.find_element(By.NAME, "table").send_keys(str(table))
+    browser.find_element(By.CSS_SELECTOR, ".panel button").send_keys(Keys.ENTER)
+    says(browser, "1 was there already.")
+    browser.get(picture)
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Chelsea, asleep"
