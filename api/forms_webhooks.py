@@ -32,3 +32,4 @@ class WebhookDeedForm(forms.Form):
     webhook = forms.UUIDField()
     do = forms.ChoiceField(choices=[(deed, deed) for deed in DEEDS])
     delivery = forms.UUIDField(required=False)
+    sure = forms.BooleanField(required=False)

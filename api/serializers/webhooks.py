@@ -24,7 +24,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 class NewWebhookSerializer(WebhookSerializer):
     """A webhook with its secret, which is shown this once."""
 
-    secret = serializers.CharField(help_text="What deliveries are signed with: see docs/webhooks.md.")
+    secret = serializers.CharField(help_text="What signs deliveries; /account/webhooks/ shows how to check that.")
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]

@@ -49,12 +49,14 @@ def token_create(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def token_revoke(request: HttpRequest) -> HttpResponse:
-    """Revokes one of one's own tokens."""
+    """Asks first, and revokes one of one's own tokens when they are `sure`."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("tokens"))
     token = Token.objects.filter(owner=request.user, pk=whole(request.POST.get("token", "")) or 0).first()
     if token is None:
         raise Http404
+    if "sure" not in request.POST:
+        return render(request, "api/token_revoke.html", {"token": token})
     services.token_revoke(token=token, actor=request.user)
     messages.success(request, _("The token “%(name)s” lets nobody in any more.") % {"name": token.name})
     return redirect("tokens")

@@ -49,7 +49,7 @@ def webhook_create(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def webhook_change(request: HttpRequest) -> HttpResponse:
-    """Pauses one of one's own webhooks, lets it go on, tries or deletes it, or sends something again."""
+    """Pauses one of one's own webhooks, lets it go on, tries it, sends something again, or deletes it, having asked."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("webhooks"))
     form = WebhookDeedForm(request.POST)
@@ -58,7 +58,10 @@ def webhook_change(request: HttpRequest) -> HttpResponse:
     webhook = services.webhooks_of(request.user).filter(uuid=form.cleaned_data["webhook"]).first()
     if webhook is None:
         raise Http404
-    messages.success(request, _do(webhook, request.user, form.cleaned_data["do"], form.cleaned_data["delivery"]))
+    said = form.cleaned_data
+    if said["do"] == "delete" and not said["sure"]:
+        return render(request, "api/webhook_delete.html", {"webhook": webhook})
+    messages.success(request, _do(webhook, request.user, said["do"], said["delivery"]))
     return redirect("webhooks")
 
 

@@ -138,7 +138,10 @@ def test_the_page_shows_a_new_secret_once(user: User) -> None:
     again = client.get("/account/tokens/").content.decode()
     assert "phone" in again
     assert secret not in again
-    client.post("/account/tokens/revoke/", {"token": token.pk})
+    asked = client.post("/account/tokens/revoke/", {"token": token.pk})
+    assert "Revoke the token" in asked.content.decode()
+    assert token_find(secret=secret) == token
+    client.post("/account/tokens/revoke/", {"token": token.pk, "sure": "on"})
     assert token_find(secret=secret) is None
 
 

@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -372,7 +373,8 @@ class TestThePage:
         secret = Webhook.objects.get().secret
         assert secret.replace("+", "&#x2B;") in page or secret in page
         page = client.get("/account/webhooks/").content.decode()
-        assert receiver.url in page and "whsec_" not in page
+        assert receiver.url in page
+        assert not any(secret.removeprefix("whsec_") in shown for shown in (page, unescape(page)))
 
     def test_mistakes_are_told(self, client: Client) -> None:
         answer = client.post("/account/webhooks/new/", {"url": "http://example.com", "events": ["image.ready"]})
@@ -389,7 +391,14 @@ class TestThePage:
         assert receiver.events == ["ping", "ping"]
         assert "Paused." in self.do(client, webhook, "pause")
         assert "Paused." not in self.do(client, webhook, "resume")
-        assert "You have no webhooks yet" in self.do(client, webhook, "delete")
+        assert "Delete the webhook?" in self.do(client, webhook, "delete")
+        assert Webhook.objects.get() == webhook
+        assert "You have no webhooks yet" in self.do(client, webhook, "delete", sure="on")
+
+    def test_how_to_check_who_it_was_stands_there_as_in_the_documentation(self, client: Client, settings: Any) -> None:
+        code = (settings.BASE_DIR / "templates" / "api" / "_verify.txt").read_text()
+        assert f"```python\n{code}```" in (settings.BASE_DIR / "docs" / "webhooks.md").read_text()
+        assert code in client.get("/account/webhooks/").content.decode()
 
     def test_each_shows_what_it_was_told_last_in_no_more_statements(
         self, client: Client, user: User, webhook: Webhook, django_assert_max_num_queries: Any
@@ -408,6 +417,6 @@ class TestThePage:
         theirs = webhooks.webhook_create(owner=other_user, url="https://example.com/", events=["image.ready"]).webhook
         assert "example.com/</h2>" not in client.get("/account/webhooks/").content.decode()
         for uuid in (theirs.uuid, uuid4(), "x"):
-            answer = client.post("/account/webhooks/change/", {"webhook": uuid, "do": "delete"})
+            answer = client.post("/account/webhooks/change/", {"webhook": uuid, "do": "delete", "sure": "on"})
             assert answer.status_code == 404
         assert Webhook.objects.get() == theirs
