@@ -18,19 +18,20 @@ EXTRAS ?= samples,text
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-postgresql test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@$(BIN)/python manage.py setup
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: install-dev browser ## Run every test but training's: SQLite, a real browser, Redis and PostgreSQL where they answer
+test: install-dev browser ## Run every test but training's on SQLite: a real browser, and Redis where it answers
 	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training"
+
+test-postgresql: install-dev ## Run the tests of the database a second time, on PostgreSQL, where one answers
 	@if $(POSTGRES_ANSWERS); then \
-		echo "PostgreSQL answers: running the database tests on it too"; \
 		$(DATABASE_TESTS); \
 	else \
 		echo "No PostgreSQL at $(POSTGRES_URL): its tests were left out (make test-services installs one)"; \
