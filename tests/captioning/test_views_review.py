@@ -9,6 +9,7 @@ from django.test import Client
 
 from captioning import services
 from captioning.models import Caption
+from gallery import undo
 from gallery.models import Image, User
 from ml.interfaces import CaptionResult, ModelInfo
 
@@ -128,6 +129,17 @@ def test_what_changed_meanwhile_is_looked_at_again(client: Client, queue: list[C
     shown = asked(page)
     assert shown is not None
     assert shown.text == description(queue[0]) == "a boat"
+
+
+def test_what_is_too_long_ago_is_told_but_no_longer_offered(
+    client: Client, queue: list[Caption], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge(client, queue[0], "approve")
+    later = undo.time() + undo.SECONDS + 1
+    monkeypatch.setattr(undo, "time", lambda: later)
+    page = client.get(f"/review/?after={queue[0].pk}&done=1").content.decode()
+    assert "Approved: “something green”" in page
+    assert 'action="/undo/' not in page
 
 
 def test_undoing_takes_nothing_that_was_written_since(client: Client, queue: list[Caption], user: User) -> None:
