@@ -140,7 +140,7 @@ class TestActivate:
             versions.model_version_activate(version=other)
         versions.model_version_build(version=other)
         other.refresh_from_db()
-        with pytest.raises(VersionRefused, match="wait until it is built"):
+        with pytest.raises(VersionRefused, match="Wait until it is built"):
             versions.model_version_activate(version=other)
         assert states() == {"fake": "active", "other": "building"}
 

@@ -36,7 +36,7 @@ def test_how_far_each_captioner_is_and_making_what_is_outdated_anew(
     Caption.objects.filter(image=old).update(model="fake@0")
     Stage.objects.update(state=Stage.State.DONE)
     shown = admin_client.get(address(Caption, "changelist")).content.decode()
-    assert shown.count("1 (50 %)") == 2
+    assert shown.count("1 (50&nbsp;%)") == 2
     assert "Caption all others by fake" in shown
     outdated = reverse("admin:captioning_caption_outdated")
     assert admin_client.get(outdated).status_code == 403
