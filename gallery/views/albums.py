@@ -33,7 +33,7 @@ from gallery.undo import Change, remember
 from gallery.undo.albums import added_to_album, album_deleted, album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.trash import album_restored
 from gallery.views.access import SignedInRequest, album_page, owner_page, wants_json
-from gallery.views.library import PAGE_SIZE, selection_context
+from gallery.views.library import PAGE_SIZE
 from gallery.views.undo import say_done
 from gallery.wording import grouped
 
@@ -68,12 +68,12 @@ def album(request: SignedInRequest, album: Album) -> HttpResponse:
     sharing: Any = Album.objects.with_sharing().get(pk=album.pk)
     context = _page(request, album) | {
         "role": role,
+        "may_add": is_at_least(role, ADD),
         "may_manage": is_at_least(role, MANAGE),
+        "is_selectable": True,
         "people": sharing.people,
         "guests": sharing.guests,
     }
-    if is_at_least(role, ADD):
-        context |= selection_context(request.user)
     return render(request, "gallery/album.html", context)
 
 

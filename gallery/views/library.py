@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery.links import public_albums
-from gallery.models import Image, ImageQuerySet, User, Visibility
+from gallery.models import Image, ImageQuerySet, Visibility
 from gallery.selectors import cursor_before, images_page
 from gallery.timeline import month_ends, timeline
 
@@ -30,10 +30,6 @@ def public(request: HttpRequest) -> HttpResponse:
     images = Image.objects.filter(visibility=Visibility.PUBLIC)
     albums = [] if request.GET else public_albums()
     return _grid(request, images, heading=_("Public pictures"), public_albums=albums)
-
-
-def selection_context(owner: User) -> dict[str, Any]:
-    return {"is_selectable": True}
 
 
 def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpResponse:

@@ -27,7 +27,12 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
     page = images_page(images=public, cursor=request.GET.get("after"), size=PAGE_SIZE)
     if found is None or (found.pk != request.user.pk and not page.images and not public.exists()):
         raise Http404("No such person.")
-    context = {"person": found, "images": page.images, "next_cursor": page.next_cursor}
+    context = {
+        "person": found,
+        "is_selectable": request.user.is_authenticated,
+        "images": page.images,
+        "next_cursor": page.next_cursor,
+    }
     return render(request, "accounts/person.html", context)
 
 

@@ -330,7 +330,8 @@ class TestPages:
         page = page_of(client, album.get_absolute_url())
         assert listed(page) == [str(picture.uuid)]
         assert "an album of ada" in page
-        assert "data-selecting" not in page
+        assert "data-selecting" in page
+        assert 'value="out"' not in page
         url = reverse("album-leave", args=[album.uuid])
         assert "You won’t see it any more" in page_of(client, url)
         client.post(url)

@@ -275,10 +275,11 @@ def test_strangers_are_asked_to_sign_in(client: Client, user: User) -> None:
     assert client.post("/selection/")["Location"] == f"{reverse('sign-in')}?next=/"
     assert client.post("/selection/", {"next": "/public/"})["Location"] == f"{reverse('sign-in')}?next=/public/"
     assert send(client, [], "favourite").status_code == 401
-    for url in ("/", "/public/"):
+    for url in ("/", "/public/", f"/people/{user.username}/"):
         assert 'form="selection"' not in page_of(client, url)
     client.force_login(user)
-    assert 'form="selection"' in page_of(client, "/public/")
+    for url in ("/public/", f"/people/{user.username}/"):
+        assert 'form="selection"' in page_of(client, url)
 
 
 def test_describing_again(client: Client, images: list[Image], theirs: Image, settings: Any) -> None:
