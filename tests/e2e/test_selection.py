@@ -1,4 +1,5 @@
-"""Selecting many: a press, a range, tags, an album and its order, deleting, undoing that, and the trash."""
+"""Selecting many: a press, a range, tags, an album and its order, deleting, undoing that, and the trash; in searches,
+among favourites and what others show to everybody."""
 
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently, says
+from tests.e2e.waiting import patiently, says, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
 
@@ -26,7 +27,9 @@ def pick(browser: Chrome, *numbers: int) -> None:
     """Begin to select, by keyboard, and press cards."""
     browser.find_element(By.CSS_SELECTOR, "[data-selecting]").send_keys(Keys.SPACE)
     for number in numbers:
-        cards(browser)[number].click()
+        card = cards(browser)[number]
+        scroll_to(browser, card)
+        card.click()
 
 
 def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
@@ -90,9 +93,9 @@ def delete_and_restore(browser: Chrome, site: str) -> None:
     says(browser, "1 picture back in your library.")
 
 
-@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
-def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
-    sign_up(browser, site, "tidier")
+def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> None:
+    """Four pictures, described."""
+    sign_up(browser, site, name)
     for number in range(4):
         PILImage.new("RGB", (64, 48), (60 * number, 90, 120)).save(tmp_path / f"{number}.png")
     browser.get(f"{site}/upload/")
@@ -100,6 +103,11 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
     browser.get(f"{site}/")
     patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+
+
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
+def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
+    sign_up_with_four(browser, site, "tidier", tmp_path)
     bar = browser.find_element(By.ID, "selection")
     assert not bar.is_displayed()
 
@@ -123,7 +131,7 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     browser.get(f"{album}arrange/")
     places = [browser.find_element(By.ID, uuid) for uuid in (first, second)]
     ActionChains(browser).drag_and_drop(*places).perform()
-    patiently(browser, 10).until(lambda page: "Moved." in page.page_source)
+    says(browser, "is number 2 of 2.")
     browser.get(album)
     assert [card.get_attribute("data-image") for card in cards(browser)] == [second, first]
 
@@ -139,3 +147,68 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     delete_and_restore(browser, site)
     browser.get(f"{site}/search/?q=tag:beach")
     assert len(cards(browser)) == 3
+
+
+def press(browser: Chrome, deed: str, panel: str = "") -> None:
+    """A button of the bar, be it in a panel."""
+    if panel:
+        browser.find_element(By.XPATH, f"//form[@id='selection']//summary[contains(., '{panel}')]").click()
+    browser.find_element(By.CSS_SELECTOR, f"#selection [value={deed}]").click()
+
+
+def undo(browser: Chrome, sentence: str) -> None:
+    browser.find_element(By.TAG_NAME, "body").send_keys("z")
+    says(browser, sentence)
+
+
+def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    of_width = request.node.callspec.id
+    sign_up_with_four(browser, site, f"finder-{of_width}", tmp_path)
+    found = f"{site}/search/?q=is:private"
+    browser.get(found)
+    pick(browser, 0)
+    scroll_to(browser, cards(browser)[2])
+    ActionChains(browser).key_down(Keys.SHIFT).click(cards(browser)[2]).key_up(Keys.SHIFT).perform()
+    assert "3 selected" in browser.find_element(By.ID, "selection").text
+    assert not overflows(browser)
+    fill(browser, "Tag", "tags", "dusk")
+    says(browser, "3 pictures tagged: dusk.")
+    undo(browser, "The tags are off again: dusk.")
+
+    pick(browser, 0, 1)
+    fill(browser, "Album", "title", "Evening")
+    says(browser, "2 pictures added to “Evening”.")
+    pick(browser, 2)
+    browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'Album')]").click()
+    album = patiently(browser).until(lambda page: page.find_element(By.XPATH, "//option[.='Evening']"))
+    album.click()
+    press(browser, "album")
+    says(browser, "1 picture added to “Evening”.")
+    pick(browser, 0, 1, 2)
+    press(browser, "favourite")
+    says(browser, "3 pictures among your favourites.")
+    assert browser.current_url == found
+
+    browser.get(f"{site}/search/?q=is:favourite")
+    pick(browser, 0, 1)
+    press(browser, "unfavourite")
+    says(browser, "2 pictures no longer among your favourites.")
+    assert len(cards(browser)) == 1
+    undo(browser, "2 pictures among your favourites again.")
+    assert len(cards(browser)) == 3
+
+    pick(browser, 0, 1)
+    browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'More')]").click()
+    browser.find_element(By.CSS_SELECTOR, "#selection-visibility [value=public]").click()
+    press(browser, "visibility")
+    says(browser, "Who may see 2 pictures has changed.")
+    browser.delete_all_cookies()
+    sign_up(browser, site, f"onlooker-{of_width}")
+    browser.get(f"{site}/public/")
+    pick(browser, 0, 1)
+    press(browser, "delete")
+    says(browser, "Select some pictures of yours first.")
+    press(browser, "favourite")
+    says(browser, "2 pictures among your favourites.")
+    browser.get(f"{site}/search/?q=is:favourite")
+    assert len(cards(browser)) == 2
