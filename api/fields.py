@@ -79,7 +79,7 @@ class Moment(serializers.DateTimeField):
 
     def to_internal_value(self, value: Any) -> datetime:
         if not isinstance(value, str) or not re.match(self.PATTERN, value, re.ASCII):
-            self.fail("invalid", format="2026-05-04T12:30:00Z")
+            raise serializers.ValidationError("A time is written as 2026-05-04T12:30:00Z, with its offset from UTC.")
         return super().to_internal_value(value)
 
 
@@ -156,6 +156,14 @@ class PageQuery(Query):
     limit = Number(required=False, min_value=1, max_value=MOST, default=SIZE, help_text="Results on a page.")
 
 
+class Choice(serializers.ChoiceField):
+    """One of a few words; whoever says another one hears which there are."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"“{{input}}” is none of these: {', '.join(map(str, self.choices))}."
+
+
 class FieldChoice(serializers.CharField):
     """Names of fields, separated by commas; each must be one of a serializer's."""
 
@@ -168,7 +176,8 @@ class FieldChoice(serializers.CharField):
     def to_internal_value(self, data: Any) -> Any:
         names = super().to_internal_value(data).split(",")
         if unknown := [name for name in names if name not in self.names]:
-            raise serializers.ValidationError(f"There is no field called {unknown[0]!r}.")
+            there_are = ", ".join(self.names)
+            raise serializers.ValidationError(f"There is no field called “{unknown[0]}”. There are: {there_are}.")
         return names
 
 

@@ -23,6 +23,9 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
         return None
     set_rollback()
     detail, errors = _words(known)
+    if isinstance(known, exceptions.UnsupportedMediaType):
+        taken = " or ".join(parser.media_type for parser in context["view"].get_parsers())
+        detail = f"Send the body as {taken}, and say so in Content-Type." if taken else detail
     path = context["request"].path
     response.data = problems.body(response.status_code, _code(known), detail, instance=path, errors=errors)
     response.content_type = problems.MEDIA_TYPE

@@ -23,7 +23,7 @@ class InScope(BasePermission):
         if not request.user.is_authenticated:
             if view.open_to_strangers and method in SAFE_METHODS:
                 return True
-            raise NotAuthenticated("Sign in, or send a token.")
+            raise NotAuthenticated("Sign in, or send a token: “Authorization: Bearer mms_…”.")
         if token is not None:
             if view.session_only:
                 raise PermissionDenied("This can be done on the site alone, having signed in.", code="session_only")

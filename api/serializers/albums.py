@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from api.base import viewer_of
-from api.fields import Id, Name, PageQuery, TagName
+from api.fields import Choice, Id, Name, PageQuery, TagName
 from api.pagination import Order
 from gallery.models import Album, Tag
 
@@ -41,7 +41,7 @@ class TagMergeSerializer(serializers.Serializer[Any]):
 class AlbumsQuery(PageQuery):
     """Which page of one's albums."""
 
-    order = serializers.ChoiceField(
+    order = Choice(
         choices=list(ALBUM_ORDERS),
         required=False,
         default="changed",

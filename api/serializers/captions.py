@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Flag, Form, Query, Text
+from api.fields import Choice, Flag, Form, Query, Text
 from captioning.describers import LONGEST_BEGINNING, beginning
 from captioning.exceptions import BadCaption
 from captioning.imports import Reason
@@ -63,7 +63,7 @@ class JudgementOfCaptionSerializer(serializers.Serializer[Any]):
 
     DEEDS = ("choose", "approve", "reject", "reopen")
 
-    do = serializers.ChoiceField(
+    do = Choice(
         choices=DEEDS,
         help_text="`choose`: the picture has it from now on. Of a model's alone: `approve` as well says that it is "
         "right, `reject` takes it away, `reopen` makes it current as if nobody had judged it.",
@@ -76,7 +76,7 @@ class JudgementOfCaptionSerializer(serializers.Serializer[Any]):
 class TableQuery(Query):
     """Which table."""
 
-    table = serializers.ChoiceField(choices=["csv", "jsonl"], default="csv")
+    table = Choice(choices=["csv", "jsonl"], default="csv")
 
 
 class ImportQuery(Query):
@@ -165,13 +165,13 @@ class TextsSerializer(serializers.Serializer[Any]):
     """Texts to embed."""
 
     texts = serializers.ListField(child=Text(max_length=LONGEST_TEXT), min_length=1, max_length=MOST_TEXTS)
-    encoding = serializers.ChoiceField(choices=ENCODINGS, default="floats", help_text=ENCODING)
+    encoding = Choice(choices=ENCODINGS, default="floats", help_text=ENCODING)
 
 
 class PictureToEmbedSerializer(PictureSerializer):
     """A picture to embed, which is not kept."""
 
-    encoding = serializers.ChoiceField(choices=ENCODINGS, default="floats", required=False, help_text=ENCODING)
+    encoding = Choice(choices=ENCODINGS, default="floats", required=False, help_text=ENCODING)
 
 
 class VectorsSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import FieldChoice, Flag, Form, Id, Moment, Name, PageQuery, Query, TagName, Text
+from api.fields import Choice, FieldChoice, Flag, Form, Id, Moment, Name, PageQuery, Query, TagName, Text
 from api.pagination import Order
 from api.serializers.images import ImageSerializer
 from gallery.formats import FORMATS
@@ -22,17 +22,17 @@ class ImageFilters(PageQuery):
     """Which pictures, in which order, and how much of them."""
 
     own = Flag(required=False, help_text="true: your own alone; false: other people's.")
-    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    visibility = Choice(choices=Visibility.choices, required=False)
     taken_after = Moment(required=False, help_text="Taken, else uploaded, then or later.")
     taken_before = Moment(required=False, help_text="Taken, else uploaded, earlier.")
     tag = TagName(required=False, max_length=Tag.LONGEST_NAME, help_text="With this tag, whoever's.")
     album = Id(required=False, help_text="In this album of yours, or one shared with you.")
     camera = Name(required=False, max_length=100, help_text="Part of its make or model.")
-    format = serializers.ChoiceField(choices=list(FORMATS), required=False)
-    described_by = serializers.ChoiceField(choices=["person", "model", "nobody"], required=False)
-    state = serializers.ChoiceField(choices=["ready", "working", "failed"], required=False, help_text="Of the work.")
+    format = Choice(choices=list(FORMATS), required=False)
+    described_by = Choice(choices=["person", "model", "nobody"], required=False)
+    state = Choice(choices=["ready", "working", "failed"], required=False, help_text="Of the work.")
     favourite = Flag(required=False)
-    order = serializers.ChoiceField(choices=list(ORDERS), required=False, default="newest")
+    order = Choice(choices=list(ORDERS), required=False, default="newest")
     fields = FieldChoice(ImageSerializer)  # type: ignore[assignment]  # a name in the address
 
 
@@ -54,7 +54,7 @@ class NewImageSerializer(Form):
     """A file, and who may see the picture that it becomes."""
 
     file = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF.")
-    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False, default=Visibility.PRIVATE.value)
+    visibility = Choice(choices=Visibility.choices, required=False, default=Visibility.PRIVATE.value)
 
 
 class ImageChangeSerializer(serializers.Serializer[Any]):
@@ -64,7 +64,7 @@ class ImageChangeSerializer(serializers.Serializer[Any]):
     notes = Text(max_length=10_000, allow_blank=True, required=False)
     place = Name(max_length=200, allow_blank=True, required=False, help_text="In words; all who see it read it.")
     taken_at = Moment(allow_null=True, required=False)
-    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    visibility = Choice(choices=Visibility.choices, required=False)
     favourite = Flag(required=False)
 
 

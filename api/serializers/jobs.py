@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api.fields import Choice
 from gallery.pauses import EVERYTHING
 
 STEPS = ["renditions", "caption", "embedding", "text"]
@@ -36,7 +37,7 @@ class JobsSerializer(serializers.Serializer[Any]):
 class StepSaidSerializer(serializers.Serializer[Any]):
     """A step of the work; none: all of them."""
 
-    step = serializers.ChoiceField(choices=STEPS, required=False, allow_blank=True, default=EVERYTHING)
+    step = Choice(choices=STEPS, required=False, allow_blank=True, default=EVERYTHING)
 
 
 class ToldSerializer(serializers.Serializer[Any]):

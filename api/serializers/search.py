@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Decimal, FieldChoice, Flag, Form, Id, Number, Query
+from api.fields import Choice, Decimal, FieldChoice, Flag, Form, Id, Number, Query
 from api.fields import Text as TextField
 from api.serializers.images import ImagePartSerializer, ImageSerializer
 from search.query.legs import LEGS
@@ -64,9 +64,9 @@ class LikeSerializer(serializers.Serializer[Any]):
 class FilterSerializer(serializers.Serializer[Any]):
     """What pictures must be to be listed at all."""
 
-    field = serializers.ChoiceField(choices=list(FIELDS))
+    field = Choice(choices=list(FIELDS))
     value = TextField(max_length=LONGEST_TEXT)
-    match = serializers.ChoiceField(
+    match = Choice(
         choices=list(SIGNS),
         default="any",
         help_text="Of several with one field and `any`, one is enough; each with `all` has to hold, none with `none`.",

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from api.fields import Flag, Moment, Name
+from api.fields import Choice, Flag, Moment, Name
 from gallery.links import tells_address
 from gallery.models import AlbumLink, AlbumMember
 
@@ -23,13 +23,13 @@ class MemberWishSerializer(serializers.Serializer[Any]):
     """Somebody to share an album with, and what they may do there."""
 
     username = Name(max_length=150)
-    role = serializers.ChoiceField(choices=AlbumMember.Role.choices, default=AlbumMember.Role.VIEW.value)
+    role = Choice(choices=AlbumMember.Role.choices, default=AlbumMember.Role.VIEW.value)
 
 
 class RoleSerializer(serializers.Serializer[Any]):
     """What a member may do from now on."""
 
-    role = serializers.ChoiceField(choices=AlbumMember.Role.choices, required=False)
+    role = Choice(choices=AlbumMember.Role.choices, required=False)
 
 
 class LinkSerializer(serializers.Serializer[Any]):

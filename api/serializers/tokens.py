@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Moment, Name
+from api.fields import Choice, Moment, Name
 from api.models import Token
 
 
@@ -33,7 +33,5 @@ class TokenWishSerializer(serializers.Serializer[Any]):
     """What a new token is for and may do."""
 
     name = Name(max_length=Token.LONGEST_NAME)
-    scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=Token.Scope.choices), min_length=1, max_length=len(Token.Scope)
-    )
+    scopes = serializers.ListField(child=Choice(choices=Token.Scope.choices), min_length=1, max_length=len(Token.Scope))
     expires_at = Moment(allow_null=True, default=None)

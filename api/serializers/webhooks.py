@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Flag, WebAddress
+from api.fields import Choice, Flag, WebAddress
 from api.models_webhooks import Webhook, WebhookDelivery
 
 EVENTS = [event.value for event in Webhook.Event]
@@ -32,7 +32,7 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 def _events(**options: Any) -> serializers.ListField:
-    child = serializers.ChoiceField(choices=EVENTS)
+    child = Choice(choices=EVENTS)
     return serializers.ListField(child=child, min_length=1, max_length=len(EVENTS), **options)
 
 

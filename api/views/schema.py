@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import resolve
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer, OpenApiYamlRenderer2
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -47,7 +48,13 @@ class Nothing(ApiView):
     @extend_schema(exclude=True)
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        raise NotFound(problems.NOT_FOUND)
+        raise NotFound(_nothing_at(request.path_info))
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        raise NotFound(problems.NOT_FOUND)
+        raise NotFound(_nothing_at(request.path_info))
+
+
+def _nothing_at(path: str) -> str:
+    if path.endswith("/") or resolve(f"{path}/").func.view_class is Nothing:  # type: ignore[attr-defined]
+        return problems.NOT_FOUND
+    return f"Addresses of the API end with a slash: {path}/"

@@ -31,6 +31,14 @@ def test_no_such_address(db: None, path: str, method: str) -> None:
     assert response.json()["instance"] == f"/api/{path}"
 
 
+@pytest.mark.parametrize("path", ["v1", "v1/images", "v1/docs"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_address_without_its_slash(db: None, path: str, method: str) -> None:
+    response = getattr(Client(), method)(f"/api/{path}")
+    assert is_problem(response, 404, "not-found")
+    assert response.json()["detail"] == f"Addresses of the API end with a slash: /api/{path}/"
+
+
 def test_who_are_you(db: None, nobody: Api) -> None:
     response = nobody.get("me/")
     assert is_problem(response, 401, "not-authenticated")
@@ -48,6 +56,7 @@ def test_wrong_type_of_body(user: User) -> None:
     client.force_login(user)
     response = client.post("/api/v1/tokens/", "<a/>", content_type="text/xml")
     assert is_problem(response, 415, "unsupported-media-type")
+    assert response.json()["detail"] == "Send the body as application/json, and say so in Content-Type."
 
 
 def test_wrong_type_of_answer(api: Api) -> None:
@@ -113,6 +122,20 @@ def test_one_mistake_is_told_as_a_sentence(api: Api) -> None:
     response = api.post("albums/", {"title": ""})
     assert is_problem(response, 400, "invalid")
     assert response.json()["detail"] == "title: This field may not be blank."
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("visibility=publik", "visibility: “publik” is none of these: private, link, public."),
+        ("fields=uuid,captoin", "fields: There is no field called “captoin”. There are: uuid, url, "),
+        ("taken_after=2024", "taken_after: A time is written as 2026-05-04T12:30:00Z, with its offset from UTC."),
+    ],
+)
+def test_a_mistake_is_told_with_what_would_be_right(api: Api, query: str, sentence: str) -> None:
+    response = api.get(f"images/?{query}")
+    assert is_problem(response, 400, "invalid")
+    assert response.json()["detail"].startswith(sentence)
 
 
 class TestParametersThatAreNone:
