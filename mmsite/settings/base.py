@@ -369,7 +369,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tryItOutEnabled": True, "validatorUrl": None},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "defaultModelsExpandDepth": 0,
+        "docExpansion": "none",
+        "tryItOutEnabled": True,
+        "validatorUrl": None,
+    },
 }
 
 # Those who collect /metrics show it; "" leaves the page closed.
