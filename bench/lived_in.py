@@ -12,6 +12,7 @@ from PIL import Image as PILImage
 from api.tokens import token_create
 from api.webhooks import webhook_create, webhook_ping
 from bench import installation
+from captioning.services import caption_record
 from gallery.albums import album_add, album_create
 from gallery.favourites import favourites_add
 from gallery.invitations import invitation_create
@@ -23,24 +24,44 @@ from gallery.sharing import member_add
 from gallery.tags import images_tag
 from gallery.trash import images_trash
 from gallery.uploads import upload_take_whole
+from ml.interfaces import CaptionResult, ModelInfo
 from search.golden import judgement_set
 from search.models import NearDuplicate
 from search.saved import search_save
 
+OTHER = ModelInfo("another", "1", "0123456789ab", "none")  # a model that one picture was described by, too
 GUEST = "grace"
 NEWCOMER = "newcomer"
 LINK_PASSWORD = "teatime"
+# Scripts that lead to what one sees only after doing something.
+PICK = "for (const box of [...document.querySelectorAll('.pick input')].slice(0, 3)) box.click()"
+LOOK_CLOSELY = "document.querySelector('a[data-preview]').click()"
+UPLOAD = """
+XMLHttpRequest.prototype.send = function () {
+  this.upload.dispatchEvent(new ProgressEvent("progress", { loaded: 1_300_000 }));
+};
+const files = new DataTransfer();
+for (const name of ["beach.jpg", "harbour.jpg", "lighthouse.jpg"]) {
+  files.items.add(new File([new ArrayBuffer(2_000_000)], name));
+}
+const input = document.querySelector("[name=pictures]");
+input.files = files.files;
+input.dispatchEvent(new Event("change"));
+document.querySelector("[data-upload-list]").scrollIntoView();
+"""
 FEWEST = 8  # pictures that it takes
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page, by its file's name: its address, whose eyes see it ("" for strangers'), whether its parts are open."""
+    """A page, by its file's name: its address, whose eyes see it ("" for strangers'), whether its parts are open, and
+    a script that leads on from it."""
 
     name: str
     path: str
     viewer: str = ""
     is_open: bool = False
+    script: str = ""
 
 
 def furnish(*, owner: User) -> list[Page]:
@@ -59,6 +80,20 @@ def furnish(*, owner: User) -> list[Page]:
     return _pages(owner, images[0], album, links)
 
 
+def further(*, owner: User) -> list[Page]:
+    """What is looked at beside the pages of `furnish`: where scripts lead, and what is Django's own or Swagger's."""
+    me = owner.username
+    compared = Image.objects.filter(owner=owner, captions__model=OTHER.key).earliest("pk")
+    return [
+        Page("selection", "/", me, script=PICK),
+        Page("lightbox", "/", me, script=LOOK_CLOSELY),
+        Page("upload-under-way", "/upload/", me, script=UPLOAD),
+        Page("captions-compared", compared.get_absolute_url(), me, is_open=True),
+        *(Page(name, path, me) for name, path in _OF_STAFF.items()),
+        Page("api", "/api/v1/docs/"),
+    ]
+
+
 def _mark(owner: User, images: Sequence[Image]) -> None:
     ids = [image.pk for image in images]
     images_tag(owner=owner, images=Image.objects.filter(pk__in=ids[:4]), names=["holiday", "by the sea"])
@@ -70,6 +105,8 @@ def _mark(owner: User, images: Sequence[Image]) -> None:
         notes="The day before the launch.",
         place="Houston, United States",
     )
+    said = CaptionResult("a person holds a camera on a tripod", 0.4)
+    caption_record(image_id=images[1].pk, result=said, info=OTHER, unsure=False, is_beside=True)
     judgement_set(owner=owner, query="a cat", image=images[2], is_right=True)
     judgement_set(owner=owner, query="a cat", image=images[1], is_right=False)
     search_save(owner=owner, text="tag:holiday", name="Holidays")
@@ -185,4 +222,11 @@ _OF_NEWCOMERS = {
     "empty-duplicates": "/duplicates/",
     "empty-review": "/review/",
     "empty-golden": "/search/golden/",
+}
+
+_OF_STAFF = {
+    "admin": "/admin/",
+    "admin-pictures": "/admin/gallery/image/",
+    "admin-models": "/admin/search/modelversion/",
+    "admin-log": "/admin/gallery/auditentry/",
 }

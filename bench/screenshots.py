@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image as PILImage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from bench import installation
 from bench.browser import DESKTOP, OPEN, PHONE, chromium
@@ -24,10 +25,12 @@ LIST = installation.ROOT / "docs" / "screenshots.md"
 WAIT_SECONDS = 120
 QUALITY = 70
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
+LOADING = ".loading-container"  # of Swagger's page
 DARK = ["library", "image", "search", "jobs", "account"]
 FURNISH = (
-    "import json; from dataclasses import asdict; from bench.lived_in import furnish; from gallery.models import User; "
-    f"print(json.dumps([asdict(page) for page in furnish(owner=User.objects.get(username={installation.ADMIN!r}))]))"
+    "import json; from dataclasses import asdict; from bench.lived_in import furnish, further; "
+    f"from gallery.models import User; owner = User.objects.get(username={installation.ADMIN!r}); "
+    "print(json.dumps([asdict(page) for page in [*furnish(owner=owner), *further(owner=owner)]]))"
 )
 HEAD = """# Every page, on a phone and on a desk
 
@@ -42,14 +45,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.screenshots", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--list", type=Path, default=LIST)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these pages alone, and no list of them")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mmsite-screenshots-") as folder:
         data = Path(folder)
         with installation.running(installation.environment(data) | {"MMSITE_SAMPLES": "1"}) as site:
             with chromium(data / "profile", DESKTOP) as browser:
-                take_for_readme(browser, site.url, options.folder)
-            pages = furnish(site)
+                take_for_readme(browser, site.url, data if options.only else options.folder)
+            pages = [page for page in furnish(site) if not options.only or page["name"] in options.only]
             for scheme in ("light", "dark"):
                 for width, size in SIZES.items():
                     wanted = [page for page in pages if scheme == "light" or page["name"] in DARK]
@@ -57,7 +61,8 @@ def main() -> None:
                         ending = f"{width}{'-dark' if scheme == 'dark' else ''}.webp"
                         take(browser, site.url, wanted, options.folder, ending)
     names = [str(page["name"]) for page in pages]
-    options.list.write_text(HEAD + "".join(rows(names, options.folder.name)), encoding="utf-8")
+    if not options.only:
+        options.list.write_text(HEAD + "".join(rows(names, options.folder.name)), encoding="utf-8")
 
 
 def take_for_readme(browser: Chrome, url: str, folder: Path) -> None:
@@ -83,6 +88,7 @@ def sign_in(browser: Chrome, url: str, name: str, password: str) -> None:
     browser.find_element(By.NAME, "username").send_keys(name)
     browser.find_element(By.NAME, "password").send_keys(password)
     browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda page: "/sign-in/" not in page.current_url)
 
 
 def take(browser: Chrome, url: str, pages: Sequence[dict[str, str | bool]], folder: Path, ending: str) -> None:
@@ -93,7 +99,8 @@ def take(browser: Chrome, url: str, pages: Sequence[dict[str, str | bool]], fold
             viewer = str(page["viewer"])
             browser.delete_all_cookies()
             sign_in(browser, url, viewer, installation.PASSWORD)
-        save(browser, folder / f"{page['name']}-{ending}", f"{url}{page['path']}", is_open=bool(page["is_open"]))
+        script = f"{OPEN if page['is_open'] else ''}; {page['script']}"
+        save(browser, folder / f"{page['name']}-{ending}", f"{url}{page['path']}", script=script)
 
 
 def wait(browser: Chrome, address: str) -> None:
@@ -105,11 +112,11 @@ def wait(browser: Chrome, address: str) -> None:
         browser.get(address)
 
 
-def save(browser: Chrome, path: Path, address: str, *, is_open: bool = False) -> None:
-    """Take a page as it is now."""
+def save(browser: Chrome, path: Path, address: str, *, script: str = "") -> None:
+    """Take a page as it is now, or where a script leads from it."""
     browser.get(address)
-    if is_open:
-        browser.execute_script(OPEN)
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, LOADING))
+    browser.execute_script(script)
     time.sleep(0.5)  # pictures decode after the page is loaded
     picture = PILImage.open(io.BytesIO(browser.get_screenshot_as_png()))
     if path.suffix == ".webp":
