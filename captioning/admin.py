@@ -61,10 +61,10 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
     )
 
     @admin.display(description=gettext_lazy("confidence"), ordering="confidence")
-    def how_sure(self, caption: Caption) -> str | None:
+    def how_sure(self, caption: Caption) -> str:
         """As the picture's page says it; people are not asked."""
         if caption.source != Caption.Source.MODEL:
-            return None
+            return ""
         told = _("not sure: %(percent)s %%") if caption.unsure else _("sure: %(percent)s %%")
         return told % {"percent": round(100 * caption.confidence)}
 

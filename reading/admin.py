@@ -27,7 +27,7 @@ class ReadingAdmin(ThumbnailMixin, ReadOnlyAdmin):
         return reading.image.text_in_picture
 
     @admin.display(description=_("text"))
-    def words(self, reading: Reading) -> SafeString | None:
+    def words(self, reading: Reading) -> SafeString:
         """Line by line, with how sure the reader was of each."""
         lines = ((line["text"], round(100 * line.get("confidence", 1.0))) for line in reading.lines)
-        return format_html_join(mark_safe("<br>"), "{} ({} %)", lines) or None
+        return format_html_join(mark_safe("<br>"), "{} ({} %)", lines)

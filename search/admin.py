@@ -102,8 +102,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=gettext_lazy("time left"))
-    def time_left(self, version: ModelVersion) -> str | None:
-        return (_progress(version).time_left if version.state == ModelVersion.State.BUILDING else "") or None
+    def time_left(self, version: ModelVersion) -> str:
+        return _progress(version).time_left if version.state == ModelVersion.State.BUILDING else ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("search.add_modelversion")
@@ -325,8 +325,8 @@ class EmbeddingAdmin(ThumbnailMixin, ReadOnlyAdmin):
         return queryset.defer("vector").annotate(has_vector=Q(vector__isnull=False), file_name=Subquery(names))
 
     @admin.display(description=gettext_lazy("file name"), ordering="file_name")
-    def picture(self, embedding: Any) -> str | None:
-        return embedding.file_name  # type: ignore[no-any-return]  # annotated
+    def picture(self, embedding: Any) -> str:
+        return embedding.file_name or ""
 
     @admin.display(description=gettext_lazy("deleted"), boolean=True)
     def is_tombstone(self, embedding: Any) -> bool:

@@ -42,9 +42,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return step_name(entry.target) if entry.action.startswith("work.") else entry.target
 
     @admin.display(description=gettext_lazy("details"))
-    def more(self, entry: AuditEntry) -> str | None:
+    def more(self, entry: AuditEntry) -> str:
         """Each by the name that it has in the admin."""
-        return "; ".join(f"{_name(key)}: {_value(key, value)}" for key, value in entry.details.items()) or None
+        return "; ".join(f"{_name(key)}: {_value(key, value)}" for key, value in entry.details.items())
 
 
 def _name(key: str) -> str:

@@ -40,28 +40,29 @@ class AuditedMixin:
         return super().log_deletions(request, queryset)  # type: ignore[misc]  # as above
 
 
-def thumbnail_of(image_id: int | None) -> SafeString | None:
-    """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view."""
+def thumbnail_of(image_id: int | None, row: Model) -> SafeString | str:
+    """A picture's thumbnail, also of one that its owner shows to nobody: see ImageAdmin.thumbnail_view. It says which
+    row it stands for, since it is often a link to that."""
     if image_id is None:
-        return None
+        return ""
     address = reverse("admin:gallery_image_thumbnail", args=[image_id])
-    return format_html('<img src="{}" alt="" height="72" loading="lazy">', address)
+    return format_html('<img src="{}" alt="{}" height="72" loading="lazy">', address, row)
 
 
 class ThumbnailMixin:
     """A `thumbnail` column for whatever has an `image`."""
 
     @admin.display(description=_("picture"))
-    def thumbnail(self, obj: Any) -> SafeString | None:
-        return thumbnail_of(obj.image_id)
+    def thumbnail(self, obj: Any) -> SafeString | str:
+        return thumbnail_of(obj.image_id, obj)
 
 
 class FrontMixin:
     """A `thumbnail` column for whatever is annotated with the id of a picture to stand for it, `front_id`."""
 
     @admin.display(description=_("picture"))
-    def thumbnail(self, obj: Any) -> SafeString | None:
-        return thumbnail_of(obj.front_id)
+    def thumbnail(self, obj: Any) -> SafeString | str:
+        return thumbnail_of(obj.front_id, obj)
 
 
 class SizeMixin:

@@ -72,7 +72,7 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
         *(DjangoUserAdmin.fieldsets or ()),
         (gettext_lazy("In the gallery"), {"fields": ("display_name", "about", "room", "quota_bytes")}),
     )
-    readonly_fields = ("room",)
+    readonly_fields = ("room", "last_login", "date_joined")
     actions = ("make_password_link",)
     form = PersonForm
     change_password_form = PasswordForm

@@ -106,8 +106,8 @@ class ImageAdmin(PixelsMixin, SizeMixin, ShownFiltersMixin, AuditedMixin, ModelA
         return image.trashed_at is not None
 
     @admin.display(description=gettext_lazy("picture"))
-    def thumbnail(self, image: Image) -> SafeString | None:
-        return thumbnail_of(image.pk)
+    def thumbnail(self, image: Image) -> SafeString | str:
+        return thumbnail_of(image.pk, image)
 
     @admin.display(description=gettext_lazy("description"), ordering="description")
     def said(self, image: Image) -> str:
