@@ -9,6 +9,11 @@ def is_favourite(*, viewer: Viewer, image: Image) -> bool:
     return Favourite.objects.filter(person_id=viewer.pk, image=image).exists()
 
 
+def has_favourites(*, viewer: Viewer) -> bool:
+    """Whether the viewer has marked anything, be it hidden from them by now."""
+    return Favourite.objects.filter(person_id=viewer.pk).exists()
+
+
 def favourites_add(*, person: User, images: ImageQuerySet) -> list[int]:
     """Those that the person may not see are left out. The ids of those that were none before."""
     with transaction.atomic():

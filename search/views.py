@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from gallery.exceptions import UploadRefused
-from gallery.models import Image
+from gallery.favourites import has_favourites
+from gallery.models import Image, Viewer
 from search.forms import DEFAULT_SHOW, SearchForm
 from search.narrow import narrowing_filters
 from search.query.answer import SearchResult, search_images
@@ -29,6 +30,7 @@ from search.views_pictures import (
     sent_picture,
     title_of,
 )
+from search.wording import part_in_words, weighed
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,15 +84,22 @@ def _answer(request: HttpRequest, form: SearchForm, example: Example | None) -> 
         "by_picture": bool(example or result.query.pictures),
         "example": example,
         "narrower": [
-            {"text": str(part), "address": _address(f"{result.query.text} {part}", show, example)}
+            {"text": part_in_words(part), "address": _address(f"{result.query.text} {part}", show, example)}
             for part in narrowing_filters(result.query, [hit.image for hit in result.hits], viewer=request.user)
         ],
-        **_around(result, asked, show=show, page=page, pictures=pictures, example=example),
+        **_around(result, asked, viewer=request.user, show=show, page=page, pictures=pictures, example=example),
     }
 
 
 def _around(
-    result: SearchResult, asked: str, *, show: int, page: int, pictures: Mapping[UUID, Image], example: Example | None
+    result: SearchResult,
+    asked: str,
+    *,
+    viewer: Viewer,
+    show: int,
+    page: int,
+    pictures: Mapping[UUID, Image],
+    example: Example | None,
 ) -> dict[str, Any]:
     """What stands around the pictures: parts to take away, hints to take, pages to turn, pictures to add."""
     query = result.query
@@ -101,6 +110,7 @@ def _around(
         "chips": [chip for part in query.parts if (chip := _chip(query, part, pictures, address))],
         "hints": [
             *({"sentence": sentence} for sentence in picture_hints(query, pictures=pictures)),
+            *({"sentence": sentence} for sentence in _favourite_hints(result, viewer)),
             *(_hint(query, hint, address) for hint in query.hints),
         ],
         "more_like": _more_like(query, show, example) if has_looks else "",
@@ -111,27 +121,40 @@ def _around(
     }
 
 
+def _favourite_hints(result: SearchResult, viewer: Viewer) -> list[str]:
+    """How favourites are made, for somebody who looks for theirs and has none."""
+    asked = {(part.field, part.value) for part in result.query.filters if part.sign != "-"}
+    if result.hits or ("is", "favourite") not in asked or viewer.pk is None or has_favourites(viewer=viewer):
+        return []
+    return [
+        _("You have no favourites yet: press the heart on a picture’s page, or select some and choose “Favourite”.")
+    ]
+
+
 def _chip(
     query: Query, part: Text | Like | Filter, pictures: Mapping[UUID, Image], address: Callable[[str], str]
 ) -> dict[str, Any] | None:
     """A part of the query that can be taken away; free words stand in the box anyway."""
     if isinstance(part, Text) and not part.sign:
         return None
-    chip: dict[str, Any] = {"text": str(part), "address": address(query.without(part))}
-    if isinstance(part, Filter):
-        return chip | {"meaning": FIELDS[part.field].sentence}
-    if isinstance(part, Text):
-        return chip | {"meaning": _("This must be there") if part.sign == "+" else _("This may not be there")}
+    chip: dict[str, Any] = {"address": address(query.without(part))}
+    if not isinstance(part, Like):
+        return chip | {"text": part_in_words(part), "typed": str(part), "meaning": _meaning(part)}
     image = pictures.get(part.picture)
     name = image.file_name if image else _("a picture that isn’t here")
-    weight = f" ^{part.weight:g}" if part.weight != 1 else ""
     return chip | {
-        "text": f"{name}{weight}",
+        "text": weighed(name, part.weight),
         "meaning": _("Unlike this picture") if part.sign == "-" else _("Like this picture"),
         "picture": image,
         "is_picture": True,
         "is_unlike": part.sign == "-",
     }
+
+
+def _meaning(part: Text | Filter) -> str:
+    if isinstance(part, Filter):
+        return FIELDS[part.field].sentence
+    return _("This must be there") if part.sign == "+" else _("This may not be there")
 
 
 def _hint(query: Query, hint: Hint, address: Callable[[str], str]) -> dict[str, str]:
