@@ -1,6 +1,6 @@
 """What becomes of exceptions in the views of the API: problems, each with its status."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
@@ -22,10 +22,7 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
     if response is None or not isinstance(known, exceptions.APIException):
         return None
     set_rollback()
-    detail, errors = _words(known)
-    if isinstance(known, exceptions.UnsupportedMediaType):
-        taken = " or ".join(parser.media_type for parser in context["view"].get_parsers())
-        detail = f"Send the body as {taken}, and say so in Content-Type." if taken else detail
+    detail, errors = _words(known, context["view"])
     path = context["request"].path
     response.data = problems.body(response.status_code, _code(known), detail, instance=path, errors=errors)
     response.content_type = problems.MEDIA_TYPE
@@ -56,15 +53,31 @@ def _code(exception: exceptions.APIException) -> str:
     return code if isinstance(code, str) else exception.default_code
 
 
-def _words(exception: exceptions.APIException) -> tuple[str, dict[str, Any] | None]:
+def _words(exception: exceptions.APIException, view: Any) -> tuple[str, dict[str, Any] | None]:
     """(detail, errors)"""
+    if isinstance(exception, exceptions.UnsupportedMediaType) and (parsers := view.get_parsers()):
+        taken = " or ".join(parser.media_type for parser in parsers)
+        return f"Send the body as {taken}, and say so in Content-Type.", None
+    if isinstance(exception, exceptions.MethodNotAllowed):
+        return f"This address takes {', '.join(view.allowed_methods)}.", None
     if not isinstance(exception, exceptions.ValidationError):
         return str(exception.detail), None
     given = exception.detail
     errors = dict(given) if isinstance(given, Mapping) else {"non_field_errors": given}
-    if len(errors) == 1:
-        [(name, said)] = errors.items()
-        if isinstance(said, list) and all(isinstance(each, str) for each in said):
-            sentence = " ".join(said)
-            return (sentence if name == "non_field_errors" else f"{name}: {sentence}"), errors
+    mistakes = list(_mistakes(errors))
+    if len({path for path, _ in mistakes}) == 1:
+        path, sentence = mistakes[0][0], " ".join(sentence for _, sentence in mistakes)
+        return f"{path}: {sentence}" if path else sentence, errors
     return "Something in the request is not as it should be; see errors.", errors
+
+
+def _mistakes(said: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each as (where, sentence): `words.0.weight`, and "" for what is about all of it."""
+    if isinstance(said, Mapping):
+        for name, each in said.items():
+            yield from _mistakes(each, path if name == "non_field_errors" else f"{path}.{name}".removeprefix("."))
+    elif isinstance(said, list):
+        for each in said:
+            yield from _mistakes(each, path)
+    else:
+        yield path, str(said)

@@ -49,6 +49,7 @@ def test_wrong_method(api: Api) -> None:
     response = api("delete", "me/")
     assert is_problem(response, 405, "method-not-allowed")
     assert "GET" in response["Allow"]
+    assert response.json()["detail"] == "This address takes GET, PATCH, HEAD, OPTIONS."
 
 
 def test_wrong_type_of_body(user: User) -> None:
@@ -122,6 +123,12 @@ def test_one_mistake_is_told_as_a_sentence(api: Api) -> None:
     response = api.post("albums/", {"title": ""})
     assert is_problem(response, 400, "invalid")
     assert response.json()["detail"] == "title: This field may not be blank."
+
+
+def test_a_mistake_deep_within_says_where_it_is(api: Api) -> None:
+    response = api.post("search/", {"filters": [{"field": "tag", "value": "x"}, {"field": "tags", "value": "x"}]})
+    assert is_problem(response, 400, "invalid")
+    assert response.json()["detail"].startswith("filters.1.field: “tags” is none of these: tag, ")
 
 
 @pytest.mark.parametrize(
