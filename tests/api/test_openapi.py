@@ -164,8 +164,10 @@ SELDOM = {
     "POST /api/v1/models/roll-back/",  # there is one model
     "POST /api/v1/models/activate/",
 }
-# In a form, a number is text like any other, and an empty part may be none.
-MAY_TAKE = {operation: ["2xx"] for operation in ("embed_picture", "images_create", "search_by_picture")}
+# In a form, a number is text like any other, and an empty part may be none; so is an object a line of a table.
+MAY_TAKE = {
+    operation: ["2xx"] for operation in ("captions_import", "embed_picture", "images_create", "search_by_picture")
+}
 MAY_BE_412 = ["uploads_append", "uploads_create", "uploads_delete"]  # tus: of another version, or of none
 
 
