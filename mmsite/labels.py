@@ -108,6 +108,7 @@ NAMES = (
     _("favourite"),
     _("favourites"),
     _("file name"),
+    _("fields"),
     _("file"),
     _("finished at"),
     _("first"),
