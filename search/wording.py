@@ -78,7 +78,7 @@ def weighed(what: str, weight: float) -> str:
     """With how much it counts, where that was said."""
     if weight == 1:
         return what
-    return gettext("%(what)s × %(weight)s") % {"what": what, "weight": number_format(Decimal(f"{weight:g}"))}
+    return gettext("%(what)s, weight %(weight)s") % {"what": what, "weight": number_format(Decimal(f"{weight:g}"))}
 
 
 def _text(part: Text) -> str:

@@ -50,7 +50,7 @@ def said(text: str) -> str:
         ('before:"christmas 2023"', "before 24 December 2023", "vor dem 24. Dezember 2023"),
         ('after:"christmas 2023"', "after 26 December 2023", "nach dem 26. Dezember 2023"),
         ("-people", "not people", "nicht people"),
-        ('+"red car"^0.5', "with “red car” × 0.5", "mit „red car“ × 0,5"),
+        ('+"red car"^0.5', "with “red car”, weight 0.5", "mit „red car“, Gewicht 0,5"),
     ],
 )
 def test_as_people_would_say_it(text: str, english: str, german: str) -> None:
