@@ -37,7 +37,10 @@ class Index(ApiView):
     @extend_schema(operation_id="index", responses=IndexSerializer, tags=["index"])
     def get(self, request: Request) -> Response:
         """Where to find what, and who you are here."""
-        address = lambda name: reverse(f"api:{name}", request=request)  # noqa: E731
+
+        def address(name: str) -> str:
+            return reverse(f"api:{name}", request=request)
+
         said = {
             "version": settings.SPECTACULAR_SETTINGS["VERSION"],
             "you": _caller(request),
