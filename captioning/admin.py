@@ -21,7 +21,7 @@ from captioning.describers import known_keys
 from captioning.models import Caption, CaptionerVersion
 from captioning.selectors import caption_coverages
 from gallery import audit
-from gallery.admin import AuditedMixin, ModelAdmin, ReadOnlyAdmin, ThumbnailMixin, do_again
+from gallery.admin import AuditedMixin, ModelAdmin, ReadOnlyAdmin, ThumbnailMixin, ValuesFilter, do_again
 from gallery.models import Image, User
 from gallery.wording import grouped
 
@@ -41,7 +41,7 @@ class CaptionAdmin(ThumbnailMixin, AuditedMixin, ModelAdmin):
         "created_at",
     )
     list_display_links = ("thumbnail", "text")
-    list_filter = ("source", "is_current", "unsure", "model", "created_at")
+    list_filter = ("source", "is_current", "unsure", ("model", ValuesFilter), "created_at")
     list_select_related = ("image", "author")
     search_fields = ("text", "image__file_name", "image__uuid", "author__username")
     ordering = ("-pk",)

@@ -8,6 +8,7 @@ from gallery.admin.base import (
     PicturesCountedMixin,
     ReadOnlyAdmin,
     ThumbnailMixin,
+    ValuesFilter,
 )
 from gallery.admin.pictures import do_again
 
@@ -17,6 +18,7 @@ __all__ = [
     "PicturesCountedMixin",
     "ReadOnlyAdmin",
     "ThumbnailMixin",
+    "ValuesFilter",
     "albums",
     "audit",
     "do_again",

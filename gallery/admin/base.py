@@ -1,6 +1,6 @@
 """What the pages of the admin share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
@@ -102,6 +102,17 @@ class ShownFiltersMixin:
         filters = (each[0] if isinstance(each, tuple) else each for each in model_admin.list_filter)
         shown = {"pk", model_admin.opts.pk.name, *model_admin.list_display, *(model_admin.fields or ()), *filters}
         return lookup.partition("__")[0] in shown and super().lookup_allowed(lookup, value, request)  # type: ignore[misc]  # a mixin of ModelAdmin
+
+
+class ValuesFilter(admin.AllValuesFieldListFilter):
+    """By the values that there are, with a dash for an empty one, which Django leaves without a word."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": self.word(str(choice["display"]))}
+
+    def word(self, value: str) -> str:
+        return value or "–"
 
 
 class ReadOnlyAdmin(ShownFiltersMixin, ModelAdmin):

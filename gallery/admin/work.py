@@ -1,7 +1,6 @@
 """The work on pictures, what is paused of it, and files on their way in."""
 
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,25 +9,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import audit, stages
-from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin
+from gallery.admin.base import ReadOnlyAdmin, ThumbnailMixin, ValuesFilter
 from gallery.models import Pause, Stage, Upload, User
 from gallery.quotas import in_words
 from gallery.wording import STEP_LABELS, grouped, step_name
 
 
-class StepFilter(admin.AllValuesFieldListFilter):
+class StepFilter(ValuesFilter):
     """By the names that people give to steps."""
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for choice in super().choices(changelist):
-            yield {**choice, "display": STEP_LABELS.get(str(choice["display"]), choice["display"])}
+    def word(self, value: str) -> str:
+        return str(STEP_LABELS.get(value, value))
 
 
 @admin.register(Stage)
 class StageAdmin(ThumbnailMixin, ReadOnlyAdmin):
     list_display = ("thumbnail", "image", "what", "model", "state", "attempts", "due_at", "error")
     list_display_links = ("thumbnail", "image")
-    list_filter = ("state", ("step", StepFilter), "model", "priority")
+    list_filter = ("state", ("step", StepFilter), ("model", ValuesFilter), "priority")
     list_select_related = ("image",)
     search_fields = ("image__file_name", "image__uuid", "error")
     ordering = ("-pk",)
