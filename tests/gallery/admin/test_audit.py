@@ -1,8 +1,10 @@
 """The audit log in the admin."""
 
+import pytest
 from django.test import Client
 
 from captioning.models import Caption
+from gallery import audit
 from gallery.models import AuditEntry, Image, User
 from tests.gallery.admin.asking import address
 
@@ -24,3 +26,31 @@ def test_what_staff_change_by_hand_is_recorded_without_what_it_says(
     entries = AuditEntry.objects.filter(actor=admin).order_by("pk")
     assert [entry.action for entry in entries] == ["image.change", "caption.change", "image.delete"]
     assert not any("secret" in f"{entry.target} {entry.details}" for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("details", "english", "german"),
+    [
+        ({"number": 1234}, "number: 1,234", "Anzahl: 1.234"),
+        (
+            {"fields": ["quota_bytes", "is_staff"], "quota_bytes": 5_000_000, "is_staff": False},
+            "fields: quota, is staff; quota: 5 MB; is staff: no",
+            "Felder: Speichergrenze, im Team; Speichergrenze: 5 MB; im Team: nein",
+        ),
+        ({"expires_at": "2026-12-04T09:21:33+00:00", "label": ""}, "expires at: 4 December 2026, 09:21; label: –", ""),
+        ({"expires_at": None, "role": "add"}, "expires at: –; role: add", ""),
+    ],
+)
+def test_details_are_words(
+    admin_client: Client, admin: User, details: dict[str, object], english: str, german: str
+) -> None:
+    audit.record(admin, "account.change", "ada", **details)
+    entry = AuditEntry.objects.get(action="account.change")
+    for page in (address(AuditEntry, "changelist"), address(AuditEntry, "change", entry.pk)):
+        assert english in admin_client.get(page).content.decode()
+        assert german in admin_client.get(page, HTTP_ACCEPT_LANGUAGE="de").content.decode()
+
+
+def test_work_is_named_as_people_call_it(admin_client: Client, admin: User) -> None:
+    audit.record(admin, "work.again", "text", number=2)
+    assert "Text in it" in admin_client.get(address(AuditEntry, "changelist")).content.decode()

@@ -67,3 +67,14 @@ def test_a_caption_is_added_by_hand(admin_client: Client, admin: User, image: Im
     page = admin_client.post(address(Caption, "add"), {"image": image.pk, "text": "evening"}, follow=True)
     assert page.status_code == 200
     assert Caption.objects.get(image=image, is_current=True).author == admin
+
+
+def test_how_sure_a_model_is_stands_there_in_words(admin_client: Client, image: Image, admin: User) -> None:
+    caption = Caption.objects.get(image=image)
+    for unsure, told in ((False, "sure: 90 %"), (True, "not sure: 90 %")):
+        Caption.objects.filter(pk=caption.pk).update(confidence=0.89683036918343, unsure=unsure)
+        for page in (address(Caption, "changelist"), address(Caption, "change", caption.pk)):
+            assert f">{told}<" in admin_client.get(page).content.decode()
+    captioning_services.caption_write_by_person(image_id=image.pk, author=admin, text="evening")
+    own = Caption.objects.get(author=admin)
+    assert "sure:" not in admin_client.get(address(Caption, "change", own.pk)).content.decode()

@@ -1,5 +1,6 @@
 """People in the admin, and what their albums are shared by."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils.text import capfirst
 
 from gallery import accounts
 from gallery.models import AlbumLink, Image, User
+from gallery.trash import images_trash
 from search.models import Embedding
 from tests.gallery.admin.asking import act, address
 
@@ -44,6 +46,18 @@ def test_deleting_a_person_takes_their_pictures_along(
     assert not User.objects.filter(pk=image.owner_id).exists()
     assert not default_storage.exists(image.original.name)
     assert Embedding.objects.get(image_id=image.pk).vector is None
+
+
+def test_the_room_that_a_person_takes_stands_beside_their_quota(
+    admin_client: Client, image: Image, make_image: Callable[..., Image]
+) -> None:
+    images_trash(images=[make_image("blue")])
+    Image.with_trash.update(byte_size=1_200_000)
+    pages = (address(User, "changelist"), address(User, "change", image.owner_id))
+    for quota, told in ((None, "2.4 MB"), (5_000_000, "2.4 MB of 5 MB")):
+        User.objects.filter(pk=image.owner_id).update(quota_bytes=quota)
+        for page in pages:
+            assert f">{told}<" in admin_client.get(page).content.decode()
 
 
 class TestTheLastAdministrator:
