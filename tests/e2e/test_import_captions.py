@@ -7,6 +7,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
+from bench.browser import DESKTOP
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
 from tests.e2e.waiting import patiently, says, scroll_to
 
@@ -15,10 +16,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("
 FETCH = "fetch('/captions/export/?format=csv').then(answer => answer.text()).then(arguments[0])"
 
 
+@pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_captions_go_out_and_come_back(
     browser: Chrome, site: str, sample_photos: dict[str, Path], tmp_path: Path
 ) -> None:
-    sign_up(browser, site, f"tabea{browser.get_window_size()['width']}")
+    sign_up(browser, site, "tabea")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(sample_photos["chelsea.png"]))
     uploads = patiently(browser, READY_SECONDS)
