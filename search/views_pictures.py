@@ -116,7 +116,7 @@ def picture_hints(query: Query, *, pictures: Mapping[UUID, Image]) -> list[str]:
 
 
 def _name(like: Like, pictures: Mapping[UUID, Image]) -> str:
-    return pictures[like.picture].file_name if like.picture in pictures else "a picture that isn't here"
+    return pictures[like.picture].file_name if like.picture in pictures else _("a picture that isn’t here")
 
 
 def _span(at: float, share: float, side: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import get_language, override
 from PIL import Image as PILImage
 
 from gallery import services
@@ -122,6 +123,9 @@ class TestLikeOfTheLibrary:
         assert "isn&#x27;t here, or not for you to see" in pages[0]
         assert "red.jpg" not in pages[0]
         assert "No picture here is like that" in pages[0]
+        with override(get_language()):  # which the request changes
+            german = client.get("/search/", {"q": f"~{absent}"}, headers={"Accept-Language": "de"}).content.decode()
+        assert "Bilder, ähnlich wie ein Bild, das nicht hier ist" in german
 
     def test_one_that_is_still_worked_on_is_told(self, signed_in: Client, library: Library, make_image: Any) -> None:
         image = make_image("white", name="new.jpg")
