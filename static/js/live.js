@@ -43,6 +43,7 @@ async function followStates() {
 }
 
 function renew(element, state) {
+  if (!element.isConnected) return false; // taken away meanwhile: Undo brings it back as it was
   if (!state) {
     element.removeAttribute("data-working"); // deleted meanwhile, or no longer ours to see
     return false;
