@@ -23,13 +23,17 @@ def cards(browser: Chrome) -> list[WebElement]:
     return browser.find_elements(By.CSS_SELECTOR, ".grid .card")
 
 
+def boxes(browser: Chrome) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, ".grid .pick input")
+
+
 def pick(browser: Chrome, *numbers: int) -> None:
-    """Begin to select, by keyboard, and press cards."""
+    """Begin to select, by keyboard, and press boxes, which stay when the work on a picture gives it another card."""
     browser.find_element(By.CSS_SELECTOR, "[data-selecting]").send_keys(Keys.SPACE)
     for number in numbers:
-        card = cards(browser)[number]
-        scroll_to(browser, card)
-        card.click()
+        box = boxes(browser)[number]
+        scroll_to(browser, box)
+        box.click()
 
 
 def fill(browser: Chrome, panel: str, field: str, text: str) -> None:
@@ -94,7 +98,6 @@ def delete_and_restore(browser: Chrome, site: str) -> None:
 
 
 def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> None:
-    """Four pictures, described."""
     sign_up(browser, site, name)
     for number in range(4):
         PILImage.new("RGB", (64, 48), (60 * number, 90, 120)).save(tmp_path / f"{number}.png")
@@ -102,12 +105,12 @@ def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> 
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(tmp_path / f"{n}.png") for n in range(4)))
     patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
     browser.get(f"{site}/")
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     sign_up_with_four(browser, site, "tidier", tmp_path)
+    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
     bar = browser.find_element(By.ID, "selection")
     assert not bar.is_displayed()
 
@@ -167,8 +170,8 @@ def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, reques
     found = f"{site}/search/?q=is:private"
     browser.get(found)
     pick(browser, 0)
-    scroll_to(browser, cards(browser)[2])
-    ActionChains(browser).key_down(Keys.SHIFT).click(cards(browser)[2]).key_up(Keys.SHIFT).perform()
+    scroll_to(browser, boxes(browser)[2])
+    ActionChains(browser).key_down(Keys.SHIFT).click(boxes(browser)[2]).key_up(Keys.SHIFT).perform()
     assert "3 selected" in browser.find_element(By.ID, "selection").text
     assert not overflows(browser)
     fill(browser, "Tag", "tags", "dusk")
