@@ -24,6 +24,24 @@ def press(browser: Chrome, text: str) -> None:
     browser.find_element(By.XPATH, f"//button[contains(., '{text}')]").click()
 
 
+def shows(browser: Chrome, picture: str) -> None:
+    patiently(browser).until(
+        lambda page: any(each.get_property("naturalWidth") for each in page.find_elements(By.CSS_SELECTOR, picture))
+    )
+
+
+def look_by_link(browser: Chrome, link: str) -> None:
+    browser.get(link)
+    says(browser, "This album asks for a password")
+    browser.find_element(By.NAME, "password").send_keys("teatime", Keys.ENTER)
+    patiently(browser).until(lambda page: len(cards(page)) == 1)
+    browser.find_element(By.CSS_SELECTOR, ".card a").click()
+    shows(browser, "[data-lightbox] img")
+    browser.find_element(By.CSS_SELECTOR, "[data-lightbox] [data-details]").click()
+    shows(browser, ".stage img")
+    assert browser.current_url.startswith(link)
+
+
 def change_the_link(browser: Chrome, link: str) -> None:
     """Into one without a password, by which the album is downloaded."""
     browser.find_element(By.XPATH, "//summary[contains(., 'Change')]").click()
@@ -82,13 +100,7 @@ def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path:
     assert not overflows(browser)
 
     sign_out(browser)
-    browser.get(link)
-    says(browser, "This album asks for a password")
-    browser.find_element(By.NAME, "password").send_keys("teatime", Keys.ENTER)
-    patiently(browser).until(lambda page: len(cards(page)) == 1)
-    browser.find_element(By.CSS_SELECTOR, ".card a").click()
-    patiently(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, ".stage img").get_property("naturalWidth"))
-    assert browser.current_url.startswith(link)
+    look_by_link(browser, link)
 
     sign_out(browser)
     sign_in(browser, site, "aunt")
