@@ -8,7 +8,8 @@ more). None: nobody is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -34,10 +35,11 @@ class ListedAlbum:
 
 @dataclass(frozen=True)
 class Removal:
-    """What was taken out of an album: the positions of the pictures by their ids, and the one that was its cover."""
+    """What was taken out of an album: the positions of the pictures by their ids, the one that was its cover; when."""
 
     positions: Mapping[int, int]
     cover_id: int | None = None
+    at: datetime = field(default_factory=timezone.now)
 
 
 Neighbours = tuple[int | None, int | None]
@@ -154,22 +156,21 @@ def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = Non
         places = AlbumImage.objects.filter(album=album, image__in=images)
         positions = dict(places.values_list("image", "position"))
         places.delete()
-    return Removal(positions, cover_id)
+        return Removal(positions, cover_id)
 
 
 def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) -> list[int]:
     """Puts pictures back where they were in an album, and at its end where another has taken the place; the ids of
     those that were not in it. The cover comes back where the album has none. Who may not manage it puts back their own
-    alone, and only while they may add them; others' come back as long as these are members."""
+    alone, and only while they may add them; others' come back where these have been members all the time since."""
     with transaction.atomic():
         locked = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
         if not _lock(album):
             return []
         is_manager = by is None or _is_manager(by, album)
-        owners = _people(album) if is_manager else _adders(album)  # not of who left meanwhile
+        # not of who left meanwhile
+        owners = _people(album, since=removal.at) if is_manager else _adders(album).filter(pk=by.pk if by else None)
         back = Image.with_trash.filter(pk__in=locked, owner__in=owners)
-        if by is not None and not is_manager:
-            back = back.filter(owner_id=by.pk)
         present = list(back.values_list("pk", flat=True))
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
         last = max(known, default=0)
@@ -291,9 +292,9 @@ def _adders(album: Album) -> "QuerySet[User]":
     return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
 
 
-def _people(album: Album) -> "QuerySet[User]":
-    """The owner and the members."""
-    members = AlbumMember.objects.filter(album=album).values("person")
+def _people(album: Album, *, since: datetime) -> "QuerySet[User]":
+    """The owner and those who have been members since then."""
+    members = AlbumMember.objects.filter(album=album, created_at__lte=since).values("person")
     return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
 
 

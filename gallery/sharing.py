@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from gallery import audit
 from gallery.albums import Removal, album_put_back, album_remove
 from gallery.exceptions import NotShared, TriedTooOften
-from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Favourite, Image, User, Visibility
+from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Favourite, Image, User, Visibility
 from gallery.permissions import MANAGE, VIEW, album_hold
 from gallery.tries import try_give_back, try_take
 
@@ -119,13 +119,14 @@ def member_remove(*, member: AlbumMember, by: User, only_as: str | None = None) 
 
 def member_put_back(*, album: Album, departure: Departure, by: User) -> tuple[User, list[int]] | None:
     """Shares an album again with somebody who was removed, as it was, but for their links: they, and the ids of their
-    pictures that are in it again. None where they are gone, or somebody has shared it with them anew."""
+    pictures that are in it again. None where they are gone, somebody has shared it with them anew, or they have left an
+    album by themselves since: it may be this one."""
     with transaction.atomic():
         # the pictures first, as all do
         list(Image.with_trash.filter(pk__in=departure.removal.positions).locked().values_list("pk"))
         album_hold(viewer=by, album=album, at_least=MANAGE)
         person = User.objects.select_for_update(no_key=True).filter(pk=departure.person_id).first()
-        if person is None:
+        if person is None or _has_left(person, since=departure.removal.at):
             return None
         said = {"pk": departure.member_id, "role": departure.role, "created_at": departure.since}
         _, is_new = AlbumMember.objects.get_or_create(album=album, person=person, defaults=said)
@@ -148,6 +149,11 @@ def _named(username: str, *, by: User) -> User:
         raise NotShared(_("Nobody here has the user name “%(name)s”.") % {"name": name})
     try_give_back(tries)
     return person
+
+
+def _has_left(person: User, *, since: datetime) -> bool:
+    """Whether they left, or took somebody out of, some album; the log knows albums by their titles, which change."""
+    return AuditEntry.objects.filter(actor=person, action="album.unshare", at__gte=since).exists()
 
 
 def _revoke_links(member: AlbumMember, by: User) -> int:

@@ -1,6 +1,7 @@
 """What is done with albums and what is in them, and the ways back from it."""
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404
@@ -52,7 +53,7 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
 
 
 def taken_out_of_album(album: Album, removal: Removal) -> list[Change]:
-    return changed("out", positions=list(removal.positions.items()), cover=removal.cover_id, album=album.pk)
+    return changed("out", **removal_values(removal), album=album.pk)
 
 
 @way_back("out")
@@ -60,8 +61,17 @@ def _back_into_album(person: User, values: dict[str, Any]) -> str:
     album = Album.objects.addable_by(person).filter(pk=values["album"]).first()
     if album is None:
         return ""
-    removal = Removal(dict(values["positions"]), values["cover"])
-    return said_back(album, len(album_put_back(album=album, removal=removal, by=person)))
+    return said_back(album, len(album_put_back(album=album, removal=removal_of(values), by=person)))
+
+
+def removal_values(removal: Removal) -> dict[str, Any]:
+    """A removal as values of a change, the pictures first; `removal_of` reads them."""
+    positions = list(removal.positions.items())
+    return {"positions": positions, "cover": removal.cover_id, "removed_at": removal.at.isoformat()}
+
+
+def removal_of(values: dict[str, Any]) -> Removal:
+    return Removal(dict(values["positions"]), values["cover"], datetime.fromisoformat(values["removed_at"]))
 
 
 def said_back(album: Album, number: int) -> str:

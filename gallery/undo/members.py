@@ -7,11 +7,10 @@ from typing import Any
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from gallery.albums import Removal
 from gallery.models import Album, AlbumMember, User
 from gallery.sharing import Departure, RoleChange, member_put_back, member_remove, member_set_role, said_of
 from gallery.undo import Change, changed, way_back
-from gallery.undo.albums import said_back
+from gallery.undo.albums import removal_of, removal_values, said_back
 
 
 def member_added(member: AlbumMember) -> list[Change]:
@@ -51,8 +50,7 @@ def member_removed(album: Album, departure: Departure | None) -> list[Change]:
         person=departure.person_id,
         role=departure.role,
         since=departure.since.isoformat(),
-        positions=list(departure.removal.positions.items()),
-        cover=departure.removal.cover_id,
+        **removal_values(departure.removal),
         links=departure.links,
         album=album.pk,
     )
@@ -61,7 +59,7 @@ def member_removed(album: Album, departure: Departure | None) -> list[Change]:
 @way_back("member-removed")
 def _share_again(person: User, values: dict[str, Any]) -> str:
     album = Album.objects.listed_for(person).filter(pk=values["album"]).first()
-    since, removal = datetime.fromisoformat(values["since"]), Removal(dict(values["positions"]), values["cover"])
+    since, removal = datetime.fromisoformat(values["since"]), removal_of(values)
     departure = Departure(values["member"], values["person"], values["role"], since, removal, values["links"])
     with suppress(Http404):  # they may not manage it any more
         if album and (back := member_put_back(album=album, departure=departure, by=person)):

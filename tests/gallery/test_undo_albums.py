@@ -16,7 +16,7 @@ from gallery.links import link_create
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Image, User
 from gallery.sharing import member_add, member_remove, member_set_role
 from gallery.trash import images_trash
-from gallery.undo.albums import album_renamed, cover_set, moved
+from gallery.undo.albums import album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.members import member_added, member_removed, role_set
 from tests.gallery.test_selectors import add
 from tests.gallery.test_sharing_races import InBackground, wait_until_blocked
@@ -212,6 +212,28 @@ class TestWhatOthersChangedMeanwhileStays:
         nothing(demoted, at.owner)
         nothing(removed, at.owner)
         assert AlbumMember.objects.get(person=at.guest).role == "view"
+
+    def test_a_picture_whose_owner_has_left_since(self, at: House) -> None:
+        own = Image.objects.filter(pk=at.own.pk)
+        changes = taken_out_of_album(at.album, album_remove(album=at.album, images=own, by=at.owner))
+        member_remove(member=at.membership, by=at.manager)
+        member_add(album=at.album, by=at.owner, username="grace", role="view")
+        nothing(changes, at.owner)
+        assert at.order() == [0, 1, 2, 3]
+
+    def test_a_removed_member_who_came_again_and_left(self, at: House) -> None:
+        changes = member_removed(at.album, member_remove(member=at.membership, by=at.owner))
+        again = member_add(album=at.album, by=at.owner, username="grace", role="view")
+        album_rename(album=at.album, title="Ice")
+        member_remove(member=again, by=at.manager)
+        nothing(changes, at.owner)
+        assert at.order() == [0, 1, 2, 3]
+
+    def test_a_picture_whose_owner_was_removed_and_put_back_comes_back(self, at: House) -> None:
+        own = Image.objects.filter(pk=at.own.pk)
+        changes = taken_out_of_album(at.album, album_remove(album=at.album, images=own, by=at.owner))
+        back(member_removed(at.album, member_remove(member=at.membership, by=at.owner)), at.owner)
+        assert back(changes, at.owner) == "1 picture back in “Iceland”."
 
     def test_a_person_who_is_gone(self, at: House) -> None:
         changes = remove(at, at.owner)
