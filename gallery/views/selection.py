@@ -79,7 +79,7 @@ def _chosen(person: User, said: dict[str, Any]) -> Chosen:
     if said["do"] in FOR_ALL:
         return Chosen(images.reachable_by(person), [])
     if said["do"] == "out" and is_at_least(album_role(viewer=person, album=said["within"]), MANAGE):
-        return Chosen(images, [])
+        return Chosen(images.filter(albums=said["within"]), [])
     others = images.reachable_by(person).exclude(owner=person)
     return Chosen(images.filter(owner=person), list(others.values_list("uuid", flat=True)))
 

@@ -87,6 +87,17 @@ def test_managers_take_out_what_others_added_and_others_their_own(
     assert not album.images.exists()
 
 
+def test_taking_out_tells_nobody_which_pictures_there_are(
+    client: Client, images: list[Image], other_user: User
+) -> None:
+    album = album_create(owner=images[0].owner, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    hidden = add(other_user)
+    answers = [send(client, beside, "out", within=album.uuid) for beside in ([], [hidden])]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert answers[0].content == answers[1].content
+
+
 def test_taking_out_of_an_album(client: Client, images: list[Image]) -> None:
     album = album_create(owner=images[0].owner, title="Iceland")
     album_add(album=album, images=Image.objects.all())
