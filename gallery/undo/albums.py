@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -34,11 +35,10 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
     album = Album.objects.filter(pk=values["album"]).first()
     if album is None:
         return ""
-    removal = album_remove(album=album, images=own(person, values["ids"]), by=person)
-    if values["is_new"] and album.owner_id == person.pk and not AlbumImage.objects.filter(album=album).exists():
-        if deleted := album_delete(album=album, by=person):
-            deleted.delete()  # nobody looks for it in the trash
-        return _("The album “%(album)s” is gone again; its pictures stayed.") % {"album": album}
+    with transaction.atomic():
+        removal = album_remove(album=album, images=own(person, values["ids"]), by=person)
+        if values["is_new"] and (gone := _made_for_nothing(album, person)):
+            return gone
     number = len(removal.positions)
     return (
         ngettext(
@@ -50,6 +50,21 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
         if number
         else ""
     )
+
+
+def _made_for_nothing(album: Album, person: User) -> str:
+    """Deletes an album that its owner made and that is empty, under its lock; what became of it. It goes for good where
+    nobody else ever saw it, since nobody looks for it in the trash then."""
+    if album.owner_id != person.pk or AlbumImage.objects.filter(album=album).exists():
+        return ""
+    with suppress(Http404):  # somebody else was quicker
+        if deleted := album_delete(album=album, by=person):
+            if any(deleted.contents[name] for name in ("places", "members", "links")):
+                trashed = _("The album “%(album)s” is in the trash, where nobody else sees it; its pictures stayed.")
+                return trashed % {"album": album}
+            deleted.delete()
+            return _("The album “%(album)s” is gone again; its pictures stayed.") % {"album": album}
+    return ""
 
 
 def taken_out_of_album(album: Album, removal: Removal) -> list[Change]:

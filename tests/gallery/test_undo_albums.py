@@ -11,12 +11,13 @@ from django.urls import reverse
 
 from gallery import undo
 from gallery.albums import album_add, album_create, album_move, album_place, album_remove, album_rename, album_set_cover
+from gallery.albums_deleted import album_restore
 from gallery.exceptions import NothingToUndo
 from gallery.links import link_create
-from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Image, User
+from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, DeletedAlbum, Image, User
 from gallery.sharing import member_add, member_remove, member_set_role
 from gallery.trash import images_trash
-from gallery.undo.albums import album_renamed, cover_set, moved, taken_out_of_album
+from gallery.undo.albums import added_to_album, album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.members import member_added, member_removed, role_set
 from tests.gallery.test_selectors import add
 from tests.gallery.test_sharing_races import InBackground, wait_until_blocked
@@ -238,6 +239,42 @@ class TestWhatOthersChangedMeanwhileStays:
     def test_a_person_who_is_gone(self, at: House) -> None:
         changes = remove(at, at.owner)
         at.guest.delete()
+        nothing(changes, at.owner)
+
+
+class TestANewAlbum:
+    @pytest.fixture
+    def album(self, at: House) -> Album:
+        return album_create(owner=at.owner, title="Norway")
+
+    @pytest.fixture
+    def changes(self, at: House, album: Album) -> Changes:
+        return added_to_album(album, album_add(album=album, images=Image.objects.all()), is_new=True)
+
+    def test_goes_for_good_where_it_was_theirs_alone(self, at: House, changes: Changes) -> None:
+        assert back(changes, at.owner) == "The album “Norway” is gone again; its pictures stayed."
+        assert not DeletedAlbum.objects.exists()
+
+    @pytest.mark.parametrize("how", ["by name", "by link"])
+    def test_lies_in_the_trash_where_it_was_shared(self, at: House, album: Album, changes: Changes, how: str) -> None:
+        if how == "by name":
+            member_add(album=album, by=at.owner, username="late", role="view")
+        else:
+            link_create(album=album, by=at.owner)
+        assert back(changes, at.owner) == (
+            "The album “Norway” is in the trash, where nobody else sees it; its pictures stayed."
+        )
+        assert album_restore(deleted=DeletedAlbum.objects.get()) == album
+        assert (album.members.count(), album.links.count()) == ((1, 0) if how == "by name" else (0, 1))
+
+    def test_that_is_gone_already_is_not_asked_for(
+        self, at: House, album: Album, changes: Changes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def deleted_first(**said: Any) -> Any:
+            Album.objects.filter(pk=album.pk).delete()
+            return album_remove(**said)
+
+        monkeypatch.setattr("gallery.undo.albums.album_remove", deleted_first)
         nothing(changes, at.owner)
 
 
