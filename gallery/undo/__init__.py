@@ -6,8 +6,9 @@ or see, the picture then as they did before.
 The modules beside this one know what an action changes and the way back from it; other apps bring theirs by `way_back`.
 """
 
+import json
 import secrets
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -17,10 +18,11 @@ from django.utils.translation import gettext as _
 from gallery.exceptions import NothingToUndo
 from gallery.models import Image, ImageQuerySet, User
 
-KEY = "undo"
+KEY = "undo-2"  # another one where values change their form: what is remembered in the old one can't be read
 MESSAGE_TAG = "undo-"  # begins the extra tags of a message that has an Undo button
 MOST = 10  # of a session; the last ones
 SECONDS = 60 * 60
+MOST_BYTES = 200_000  # of a session, which is read for every page; ten thousand ids of eight digits are 90,000
 
 Session = MutableMapping[str, Any]
 Way = Callable[[User, dict[str, Any]], str]
@@ -57,13 +59,28 @@ def own(person: User, image_ids: Iterable[int]) -> ImageQuerySet:
     return Image.with_trash.filter(owner=person, pk__in=image_ids)
 
 
-def remember(session: Session, changes: Iterable[Change]) -> str:
-    """Keeps what one action changed; the name by which `undo` knows it."""
+def remember(session: Session, changes: Collection[Change]) -> str:
+    """Keeps what one action changed; the name by which `undo` knows it, "" where nothing changed or too much did.
+
+    The oldest actions are forgotten where a session would hold more than MOST or MOST_BYTES.
+    """
+    if not changes:
+        return ""
     name = secrets.token_hex(8)
     kept = [entry for entry in session.get(KEY, []) if entry["at"] > time() - SECONDS]
     entry = {"name": name, "at": time(), "changes": [[change.kind, change.values] for change in changes]}
-    session[KEY] = [*kept, entry][-MOST:]
+    if _size([entry]) > MOST_BYTES:
+        return ""
+    kept = [*kept, entry][-MOST:]
+    while _size(kept) > MOST_BYTES:
+        del kept[0]
+    session[KEY] = kept
     return name
+
+
+def _size(entries: list[dict[str, Any]]) -> int:
+    """Bytes, as a session stores them."""
+    return len(json.dumps(entries, separators=(",", ":")))
 
 
 def last_of(session: Session, kind: str, **values: Any) -> str:

@@ -29,12 +29,12 @@ from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.models import Album, Image, User
 from gallery.numbers import whole
 from gallery.permissions import ADD, MANAGE, OWNER, VIEW, album_role, is_at_least
-from gallery.undo import Change, remember
+from gallery.undo import Change
 from gallery.undo.albums import added_to_album, album_deleted, album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.trash import album_restored
 from gallery.views.access import SignedInRequest, album_page, owner_page, wants_json
 from gallery.views.library import PAGE_SIZE
-from gallery.views.undo import say_done
+from gallery.views.undo import say_done, undo_of
 from gallery.wording import grouped
 
 MOST_DIGITS = 9  # of a position
@@ -111,8 +111,7 @@ def arrange(request: SignedInRequest, album: Album) -> HttpResponse:
         return redirect(request.get_full_path())
     sentence, changes = done
     if wants_json(request):
-        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
-        return JsonResponse({"message": sentence} | undo)
+        return JsonResponse({"message": sentence} | undo_of(request, changes))
     say_done(request, sentence, changes)
     return redirect(f"{request.get_full_path()}#{form.cleaned_data['image']}")
 

@@ -23,12 +23,12 @@ from gallery.pipeline import get_pipeline
 from gallery.services import images_set_visibility
 from gallery.tags import images_tag, images_untag, tags_of
 from gallery.trash import images_trash
-from gallery.undo import Change, remember
+from gallery.undo import Change
 from gallery.undo.albums import added_to_album, taken_out_of_album
 from gallery.undo.images import favoured, shown_to, trashed, unfavoured
 from gallery.undo.tags import tagged, untagged
 from gallery.views.access import SignedInRequest, came_from, sign_in_required, wants_json
-from gallery.views.undo import say_done
+from gallery.views.undo import say_done, undo_of
 from gallery.wording import grouped
 
 # The sentence that tells of what was done, and what changed by it.
@@ -211,8 +211,7 @@ def _answer(
         sentence = f"{sentence} {_others_left_out(len(left_out))}"
     following = _sharing(request, form)
     if wants_json(request) and not following:
-        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
-        return JsonResponse({"message": sentence, "left_out": left_out} | undo)
+        return JsonResponse({"message": sentence, "left_out": left_out} | undo_of(request, changes))
     say_done(request, sentence, changes)
     if wants_json(request):
         return JsonResponse({"message": sentence, "next": following})

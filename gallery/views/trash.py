@@ -20,10 +20,10 @@ from gallery.models import ImageQuerySet
 from gallery.numbers import whole
 from gallery.purge import trash_empty, trash_purge
 from gallery.trash import goes_at, images_restore, purged_at, trash_of, trash_page
-from gallery.undo import Change, remember
+from gallery.undo import Change
 from gallery.undo.trash import restored
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
-from gallery.views.undo import say_done
+from gallery.views.undo import say_done, undo_of
 from gallery.wording import grouped
 
 PAGE_SIZE = 60
@@ -129,8 +129,7 @@ def _answer(
     request: HttpRequest, sentence: str, changes: Sequence[Change] = (), *, is_error: bool = False
 ) -> HttpResponse:
     if wants_json(request):
-        undo = {"undo": reverse("undo", args=[remember(request.session, changes)])} if changes else {}
-        return JsonResponse({"message": sentence} | undo, status=400 if is_error else 200)
+        return JsonResponse({"message": sentence} | undo_of(request, changes), status=400 if is_error else 200)
     if is_error:
         messages.error(request, sentence)
     else:

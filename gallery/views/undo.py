@@ -18,8 +18,14 @@ from gallery.views.access import SignedInRequest, came_from, sign_in_required, w
 
 def say_done(request: HttpRequest, sentence: str, changes: Collection[Change]) -> None:
     """A message on the next page, with an Undo button where anything changed."""
-    tag = f"{MESSAGE_TAG}{remember(request.session, changes)}" if changes else ""
-    messages.success(request, sentence, extra_tags=tag)
+    name = remember(request.session, changes)
+    messages.success(request, sentence, extra_tags=f"{MESSAGE_TAG}{name}" if name else "")
+
+
+def undo_of(request: HttpRequest, changes: Collection[Change]) -> dict[str, str]:
+    """What a script's answer has besides: `{"undo": address to post to}` where anything changed, else nothing."""
+    name = remember(request.session, changes)
+    return {"undo": reverse("undo", args=[name])} if name else {}
 
 
 @require_POST

@@ -229,6 +229,28 @@ class TestRemembering:
         names = [undo.remember(session, trashed([number + 1])) for number in range(undo.MOST + 1)]
         assert [entry["name"] for entry in session[undo.KEY]] == names[1:]
 
+    def test_as_much_as_a_page_may_read(self, user: User) -> None:
+        session: dict[str, Any] = {}
+        scattered = range(90_000_000, 90_000_000 + 20_000, 2)
+        first, second, third = (undo.remember(session, trashed(scattered)) for _ in range(3))
+        assert all([first, second, third]), "ten thousand at once"
+        assert [entry["name"] for entry in session[undo.KEY]] == [second, third]
+        assert undo.remember(session, trashed(range(90_000_000, 90_030_000))) == ""
+        assert [entry["name"] for entry in session[undo.KEY]] == [second, third]
+
+    def test_too_much_offers_no_undo(
+        self, client: Client, images: list[Image], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(undo, "MOST_BYTES", 10)
+        sent = {"image": images[0].uuid, "do": "favourite"}
+        assert "undo" not in client.post("/selection/", sent, headers=JSON).json()
+        assert "/undo/" not in client.post("/selection/", sent | {"do": "unfavourite"}, follow=True).content.decode()
+
+    def test_what_an_earlier_version_kept_is_nothing_to_undo(self, user: User) -> None:
+        old = {"name": "x", "at": undo.time(), "changes": [["visibility", {"ids": [1], "before": "private"}]]}
+        with pytest.raises(NothingToUndo):
+            undo.undo({"undo": [old]}, name="x", person=user)
+
     def test_each_by_itself(self, client: Client, user: User, images: list[Image], send: Send) -> None:
         first, second = send("favourite"), send("tag", tags="beach")
         undone(client, first)
