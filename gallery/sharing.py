@@ -104,11 +104,12 @@ def member_set_role(*, member: AlbumMember, by: User, role: str, only_as: str | 
 
 def member_remove(*, member: AlbumMember, by: User, only_as: str | None = None) -> Departure | None:
     """Shares an album with somebody no longer, be it that they leave: their pictures leave it with them, and their
-    links to it are revoked. None where they were removed already, or may not do this any more (`only_as`)."""
+    links to it are revoked. None where they were removed already. `only_as`: nor where they may not do just this any
+    more, or have pictures in it or links to it by now."""
     with transaction.atomic():
         album_hold(viewer=by, album=member.album, at_least=VIEW if by.pk == member.person_id else MANAGE)
         kept = AlbumMember.objects.filter(pk=member.pk).first()
-        if kept is None or only_as not in (None, kept.role):
+        if kept is None or (only_as is not None and (kept.role != only_as or _has_part_in(kept))):
             return None
         AlbumMember.objects.filter(pk=member.pk).delete()
         removal = album_remove(album=member.album, images=Image.with_trash.filter(owner=member.person_id))
@@ -156,8 +157,18 @@ def _has_left(person: User, *, since: datetime) -> bool:
     return AuditEntry.objects.filter(actor=person, action="album.unshare", at__gte=since).exists()
 
 
+def _has_part_in(member: AlbumMember) -> bool:
+    """Whether pictures of theirs are in the album, or links of theirs lead to it."""
+    pictures = AlbumImage.objects.filter(album=member.album_id, image__owner=member.person_id)
+    return pictures.exists() or _links_of(member).exists()
+
+
+def _links_of(member: AlbumMember) -> "QuerySet[AlbumLink]":
+    return AlbumLink.objects.filter(album=member.album_id, created_by=member.person_id)
+
+
 def _revoke_links(member: AlbumMember, by: User) -> int:
-    links = AlbumLink.objects.filter(album=member.album_id, created_by=member.person_id)
+    links = _links_of(member)
     for link in links:
         audit.record(by, "link.revoke", member.album, label=link.label)
     return links.delete()[0]

@@ -236,6 +236,19 @@ class TestWhatOthersChangedMeanwhileStays:
         back(member_removed(at.album, member_remove(member=at.membership, by=at.owner)), at.owner)
         assert back(changes, at.owner) == "1 picture back in “Iceland”."
 
+    @pytest.mark.parametrize("how", ["a picture", "a link"])
+    def test_a_member_who_brought_something(self, at: House, how: str) -> None:
+        changes = member_added(member_add(album=at.album, by=at.owner, username="late", role="manage"))
+        if how == "a picture":
+            add(at.late)
+            album_add(album=at.album, images=Image.objects.all(), by=at.late)
+        else:
+            link_create(album=at.album, by=at.late)
+        before = at.album.images.count(), AlbumLink.objects.count()
+        nothing(changes, at.owner)
+        assert (at.album.images.count(), AlbumLink.objects.count()) == before
+        assert AlbumMember.objects.filter(person=at.late).exists()
+
     def test_a_person_who_is_gone(self, at: House) -> None:
         changes = remove(at, at.owner)
         at.guest.delete()
