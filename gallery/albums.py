@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils import timezone
 
+from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.permissions import MANAGE, album_role, is_at_least
@@ -164,24 +165,25 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
     those that were not in it. The cover comes back where the album has none. Who may not manage it puts back their own
     alone, and only while they may add them; others' come back where these have been members all the time since."""
     with transaction.atomic():
-        locked = list(Image.with_trash.filter(pk__in=removal.positions).locked().values_list("pk", flat=True))
+        locked = images_lock(removal.positions)
         if not _lock(album):
             return []
         is_manager = by is None or _is_manager(by, album)
         # not of who left meanwhile
         owners = _people(album, since=removal.at) if is_manager else _adders(album).filter(pk=by.pk if by else None)
-        back = Image.with_trash.filter(pk__in=locked, owner__in=owners)
-        present = list(back.values_list("pk", flat=True))
+        back = Image.with_trash.filter(owner__in=owners)
+        chunks = in_chunks(locked, AT_ONCE)
+        present = {pk for chunk in chunks for pk in back.filter(pk__in=chunk).values_list("pk", flat=True)}
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
-        last = max(known, default=0)
-        missing = sorted(set(present) - set(known.values()), key=removal.positions.__getitem__)
+        last = max([*known, *removal.positions.values()], default=0)
+        missing = sorted(present - set(known.values()), key=removal.positions.__getitem__)
         places = []
         for pk in missing:
             position = removal.positions[pk]
             if position in known:
-                position = last = max(last, *removal.positions.values()) + 1
+                position = last = last + 1
             places.append(AlbumImage(album=album, image_id=pk, position=position))
-        AlbumImage.objects.bulk_create(places)
+        AlbumImage.objects.bulk_create(places, batch_size=AT_ONCE)
         if removal.cover_id in missing:
             Album.objects.filter(pk=album.pk, cover=None).update(cover=removal.cover_id)
     return missing
@@ -276,6 +278,13 @@ def _neighbours(place: AlbumImage) -> Neighbours:
     before = others.filter(position__lt=place.position).order_by("-position").first()
     behind = others.filter(position__gt=place.position).order_by("position").first()
     return before, behind
+
+
+def images_lock(image_ids: Iterable[int]) -> list[int]:
+    """Locks pictures, be they in the trash; the ids of those that are there."""
+    images = Image.with_trash.all()
+    chunks = in_chunks(image_ids, AT_ONCE)
+    return [pk for chunk in chunks for pk in images.filter(pk__in=chunk).locked().values_list("pk", flat=True)]
 
 
 def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:

@@ -1,6 +1,7 @@
 """What is done with an album and with whom it is shared, and taken back: exactly that, once, by whoever may still."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,22 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from gallery import undo
-from gallery.albums import album_add, album_create, album_move, album_place, album_remove, album_rename, album_set_cover
+from gallery.albums import (
+    Removal,
+    album_add,
+    album_create,
+    album_move,
+    album_place,
+    album_remove,
+    album_rename,
+    album_set_cover,
+)
 from gallery.albums_deleted import album_restore
+from gallery.chunks import AT_ONCE
 from gallery.exceptions import NothingToUndo
 from gallery.links import link_create
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, DeletedAlbum, Image, User
-from gallery.sharing import member_add, member_remove, member_set_role
+from gallery.sharing import member_add, member_put_back, member_remove, member_set_role
 from gallery.trash import images_trash
 from gallery.undo.albums import added_to_album, album_renamed, cover_set, moved, taken_out_of_album
 from gallery.undo.members import member_added, member_removed, role_set
@@ -326,6 +337,22 @@ class TestMembers:
         said = list(AuditEntry.objects.order_by("pk").values_list("action", "actor_name"))
         kinds = ("album.share", "album.unshare", "album.role", "album.role", "album.unshare", "album.share")
         assert said == [(kind, "ada") for kind in kinds]
+
+    def test_many_pictures_come_back_a_piece_at_a_time(self, at: House) -> None:
+        departure = member_remove(member=at.membership, by=at.owner)
+        assert departure
+        removal = departure.removal
+        many = Removal({**removal.positions, **{pk: pk for pk in range(10_000, 12_000)}}, at=removal.at)
+        numbers = []
+
+        def count(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+            numbers.append(len(params or ()))
+            return execute(sql, params, *rest)
+
+        with connection.execute_wrapper(count):
+            assert member_put_back(album=at.album, departure=replace(departure, removal=many), by=at.owner)
+        assert max(numbers) < AT_ONCE + 20
+        assert at.own.pk in at.album.images.values_list("pk", flat=True)
 
 
 class TestToTheEnds:
