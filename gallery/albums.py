@@ -58,10 +58,10 @@ class Move:
 
 @dataclass(frozen=True)
 class Cover:
-    """What an album's cover was, None where it had none, and what it is since."""
+    """What an album's cover was, and what it is since; None where it has none."""
 
     before: int | None
-    after: int
+    after: int | None
 
 
 def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
@@ -202,13 +202,14 @@ def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> 
     return Cover(before[0], image.pk)
 
 
-def album_cover_back(*, album: Album, cover: Cover, by: Viewer | None = None) -> bool:
-    """Lets stand for an album what stood for it before, if that is in it; whether it was still as it was set."""
+def album_cover_back(*, album: Album, cover: Cover, by: Viewer | None = None) -> Cover | None:
+    """Lets stand for an album what stood for it before, if that is in it. None where it was not as it was set."""
     with transaction.atomic():
         list(Image.with_trash.filter(pk=cover.before or 0).locked())
         _lock_for_manager(album, by)
         present = AlbumImage.objects.filter(album=album, image=cover.before).values_list("image", flat=True).first()
-        return bool(Album.objects.filter(pk=album.pk, cover=cover.after).update(cover=present))
+        is_back = Album.objects.filter(pk=album.pk, cover=cover.after).update(cover=present)
+    return Cover(cover.after, present) if is_back else None
 
 
 def album_move(

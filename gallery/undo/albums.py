@@ -130,10 +130,12 @@ def cover_set(album: Album, cover: Cover | None) -> list[Change]:
 
 @way_back("cover")
 def _cover_as_before(person: User, values: dict[str, Any]) -> str:
-    album = _seen(person, values)
+    album, cover = _seen(person, values), Cover(values["before"], values["after"])
     with suppress(Http404):  # they may not manage it any more
-        if album and album_cover_back(album=album, cover=Cover(values["before"], values["after"]), by=person):
-            return _("The cover of “%(album)s” is what it was.") % {"album": album}
+        if album and (back := album_cover_back(album=album, cover=cover, by=person)):
+            is_same = back.after == cover.before
+            said = _("The cover of “%(album)s” is what it was.") if is_same else _("“%(album)s” has no cover any more.")
+            return said % {"album": album}
     return ""
 
 

@@ -177,7 +177,7 @@ class TestWhatOthersChangedMeanwhileStays:
     def test_a_cover_that_left_the_album_does_not_come_back(self, at: House) -> None:
         changes = cover(at, at.owner)
         album_remove(album=at.album, images=Image.objects.filter(pk=at.images[3].pk))
-        back(changes, at.owner)
+        assert back(changes, at.owner) == "“Iceland” has no cover any more."
         assert Album.objects.get().cover is None
 
     def test_a_picture_that_was_moved_again(self, at: House) -> None:
