@@ -1,6 +1,8 @@
 // Puts the pictures of an album in order by dragging, and does what the buttons beneath each do without leaving the page.
 // Without this module they do the same with a page load.
 
+import { offerUndo, post, say } from "./deeds.js";
+
 const list = document.querySelector("[data-arrange]");
 const status = document.querySelector("[data-arrange-status]");
 // After these the keyboard is at the picture that comes next; after the others it stays with the one that was moved.
@@ -61,17 +63,11 @@ list.addEventListener("submit", async (event) => {
 // Whether anything changed.
 async function send(said, item, other) {
   const { message, undo, isDone } = await post(location.href, said);
-  const before = [[...list.children], list.querySelector(".cover")];
+  const [items, cover] = [[...list.children], list.querySelector(".cover")];
   if (undo) show[said.get("do")](item, other);
-  say(message, isDone);
-  if (undo) offerUndo(undo, item, ...before);
+  say(status, message, isDone);
+  if (undo) offerUndo(status, undo, () => showAgain(items, cover, item));
   return Boolean(undo);
-}
-
-async function post(address, body) {
-  const headers = { Accept: "application/json" };
-  const response = await fetch(address, { method: "POST", body, credentials: "same-origin", headers });
-  return { ...(await response.json()), isDone: response.ok };
 }
 
 // What a deed leaves to be seen. What goes past the ends of this page is on another one.
@@ -96,31 +92,12 @@ function setCover(item) {
   for (const each of list.children) each.classList.toggle("cover", each === item);
 }
 
-function say(message, isGood) {
-  status.textContent = message;
-  status.classList.toggle("wrong", !isGood);
-}
-
-function offerUndo(address, item, items, cover) {
-  const form = document.querySelector("[data-undo-template]").content.firstElementChild.cloneNode(true);
-  form.action = address;
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      const { message, isDone } = await post(address, new FormData(form));
-      if (isDone) {
-        const focused = document.activeElement;
-        list.replaceChildren(...items);
-        setCover(cover);
-        if (list.contains(focused)) focused.focus();
-        else focus(item);
-      }
-      say(message, isDone);
-    } catch {
-      form.submit(); // as without a script, so that people see what is wrong
-    }
-  });
-  status.append(" ", form);
+function showAgain(items, cover, item) {
+  const focused = document.activeElement;
+  list.replaceChildren(...items);
+  setCover(cover);
+  if (list.contains(focused)) focused.focus();
+  else focus(item);
 }
 
 // The button of a picture with this value, else its first one.

@@ -1,6 +1,7 @@
 // What is done with the selected pictures: a count, and deeds that leave the page as it is. Which they are is said in
 // picking.js. Without this module the checkboxes and buttons do the same with a page load.
 
+import { offerUndo, post, say } from "./deeds.js";
 import { forget, isSelecting, selected } from "./picking.js";
 import { ngettext } from "./words.js";
 
@@ -47,19 +48,8 @@ async function send(button) {
   const places = isDone && "removes" in button.dataset ? takeAway(done) : [];
   if (isDone) form.reset();
   isOffered = false; // there may be another tag or album by now
-  say(message, isDone);
-  if (undo) offerUndo(undo, places);
-}
-
-async function post(address, body) {
-  const headers = { Accept: "application/json" };
-  const response = await fetch(address, { method: "POST", body, credentials: "same-origin", headers });
-  return { ...(await response.json()), isDone: response.ok };
-}
-
-function say(message, isGood) {
-  status.textContent = message;
-  status.classList.toggle("wrong", !isGood);
+  say(status, message, isDone);
+  if (undo) offerUndo(status, undo, () => putBack(places));
 }
 
 // Where the cards of these boxes were, the last one first: each before the next that was there.
@@ -74,20 +64,8 @@ function takeAway(gone) {
   return places;
 }
 
-function offerUndo(address, places) {
-  const button = document.querySelector("[data-undo-template]").content.firstElementChild.cloneNode(true);
-  button.action = address;
-  button.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      const { message, isDone } = await post(address, new FormData(button));
-      if (isDone) for (const { card, grid, next } of places) grid.insertBefore(card, next?.isConnected ? next : null);
-      say(message, isDone);
-    } catch {
-      button.submit(); // as without a script, so that people see what is wrong
-    }
-  });
-  status.append(" ", button);
+function putBack(places) {
+  for (const { card, grid, next } of places) grid.insertBefore(card, next?.isConnected ? next : null);
 }
 
 function clear() {
