@@ -53,7 +53,8 @@ list.addEventListener("submit", async (event) => {
   const near = item.nextElementSibling ?? item.previousElementSibling;
   try {
     const isDone = await send(new FormData(event.target, button), item);
-    focus(isDone && LEAVING.includes(button.value) ? near : item, button.value);
+    const isLeft = isDone && LEAVING.includes(button.value);
+    focus(isLeft || !item.isConnected ? near : item, button.value);
   } catch {
     button.dataset.failed = "yes"; // offline, or an error of the server: as without a script, so that people see it
     event.target.requestSubmit(button);

@@ -83,6 +83,14 @@ def test_arrange(browser: Chrome, site: str, tmp_path: Path) -> None:
     assert order(browser) == [second, third]
     undo(browser, "1 picture back in “Iceland”.", before)
 
+    browser.get(f"{album}arrange/?after=1")  # the second page, were there more of them
+    button(browser, second, "earlier").send_keys(Keys.ENTER)
+    says(browser, "“1.png” is number 1 of 3.")
+    assert order(browser) == [third]
+    assert browser.switch_to.active_element == button(browser, third, "earlier")
+    undo(browser, "back in its place", [second, third])
+
+    browser.get(f"{album}arrange/")
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.refresh()
     assert order(browser) == before
