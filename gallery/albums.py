@@ -170,7 +170,7 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
             return []
         is_manager = by is None or _is_manager(by, album)
         # not of who left meanwhile
-        owners = _people(album, since=removal.at) if is_manager else _adders(album).filter(pk=by.pk if by else None)
+        owners = _people(album, since=removal.at) if is_manager else _adders(album).filter(pk=(by and by.pk) or 0)
         back = Image.with_trash.filter(owner__in=owners)
         chunks = in_chunks(locked, AT_ONCE)
         present = {pk for chunk in chunks for pk in back.filter(pk__in=chunk).values_list("pk", flat=True)}
