@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -119,12 +120,13 @@ def words_set(image: Image, *, before: Words) -> list[Change]:
 
 @way_back("words")
 def _words_as_before(person: User, values: dict[str, Any]) -> str:
-    image = own(person, values["ids"]).first()
-    if image is None or words_of(image) != values["after"]:
-        return ""
     before = dict(values["before"])
     taken = before.pop("taken_at")
-    image_set_words(image=image, **before)
-    if taken != values["after"]["taken_at"]:
-        image_set_taken(image=image, taken_at=datetime.fromisoformat(taken) if taken else None)
+    with transaction.atomic():
+        image = own(person, values["ids"]).locked().first()
+        if image is None or words_of(image) != values["after"]:
+            return ""
+        image_set_words(image=image, **before)
+        if taken != values["after"]["taken_at"]:
+            image_set_taken(image=image, taken_at=datetime.fromisoformat(taken) if taken else None)
     return _("Title, place, date and notes are as they were.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ from gallery.undo.albums import added_to_album, taken_out_of_album
 from gallery.undo.images import trashed, unfavoured, visibility_set, words_of, words_set
 from gallery.undo.tags import tagged, untagged
 from tests.gallery.test_selectors import add
+from tests.gallery.test_sharing_races import InBackground, wait_until_blocked
 
 pytestmark = pytest.mark.usefixtures("told")
 JSON = {"Accept": "application/json"}
@@ -343,3 +345,21 @@ def test_who_manages_an_album_puts_back_what_others_added(user: User, other_user
         with pytest.raises(NothingToUndo):
             undo.undo(session, name=name, person=other_user)
     assert inside(album) == ([image.pk] if role == "manage" else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_words_that_are_saved_at_that_moment_stay(user: User) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time, and asks everything under its lock")
+    image = add(user)
+    before = words_of(image)
+    image_set_words(image=image, title="Evening", notes="")
+    image.refresh_from_db()
+    session: dict[str, Any] = {}
+    name = undo.remember(session, words_set(image, before=before))
+    with transaction.atomic():
+        image_set_words(image=image, title="Morning", notes="")
+        undoing = InBackground(lambda: undo.undo(session, name=name, person=user))
+        wait_until_blocked(undoing)
+    assert isinstance(undoing.join().raised, NothingToUndo)
+    assert Image.objects.get().title == "Morning"
