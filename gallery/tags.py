@@ -154,12 +154,15 @@ def tag_restore(*, owner: User, gone: Gone) -> list[int]:
 
 
 def _revive(owner: User, gone: Gone, image_ids: Iterable[int]) -> list[int]:
-    """The ids of the pictures on which the tag is new. Its old key lets other ways back find it."""
+    """The ids of the pictures on which the tag is new. Its old key, where it is free, lets other ways back find it."""
     ids = sorted(image_ids)
     key = folded(gone.name)
     if not ids:
         return []
-    tag = owner.tags.filter(key=key).first() or Tag.objects.create(pk=gone.pk, owner=owner, name=gone.name, key=key)
+    tag = owner.tags.filter(key=key).first()
+    if tag is None:
+        pk = None if Tag.objects.filter(pk=gone.pk).exists() else gone.pk
+        tag = Tag.objects.create(pk=pk, owner=owner, name=gone.name, key=key)
     had = _links([tag], ids)
     new = [pk for pk in ids if (tag.pk, pk) not in had]
     ImageTag.objects.bulk_create((ImageTag(image_id=pk, tag=tag) for pk in new), batch_size=AT_ONCE)

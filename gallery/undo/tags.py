@@ -59,7 +59,8 @@ def _part(person: User, values: dict[str, Any]) -> str:
     if not tags_part(owner=person, gone=gone, moved=_ids(values["moved"]), other=values["other"]):
         return ""
     tag_name_back(owner=person, pk=values["other"], before=values["before"], after=values["after"])
-    return _("“%(tag)s” and “%(other)s” are two tags again.") % {"tag": gone.name, "other": values["before"]}
+    names = {"tag": gone.name, "other": person.tags.filter(pk=values["other"]).first()}
+    return _("“%(tag)s” and “%(other)s” are two tags again.") % names
 
 
 def tag_deleted(gone: Gone) -> list[Change]:

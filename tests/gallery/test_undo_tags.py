@@ -137,7 +137,7 @@ class TestMeanwhile:
     def test_the_one_tag_was_renamed(self, user: User, one: Image, other: Image) -> None:
         changes = tag_renamed(merge(user))
         tag_rename(tag=user.tags.get(key="beach"), name="shore")
-        taken_back(changes, user)
+        assert taken_back(changes, user) == "“seaside” and “shore” are two tags again."
         assert (tags(one), tags(other)) == (["seaside"], ["shore"])
 
     def test_the_one_tag_was_given_the_old_name(self, user: User, one: Image, other: Image) -> None:
@@ -160,6 +160,13 @@ class TestMeanwhile:
         images_tag(owner=user, images=only(both), names=["SEASIDE"])
         assert "back on 1 picture." in taken_back(changes, user)
         assert (tags(both), tags(one)) == (["Beach", "SEASIDE"], ["SEASIDE"])
+
+    def test_the_tag_came_back_and_was_renamed(self, user: User, one: Image) -> None:
+        changes = tag_deleted(tag_delete(tag=user.tags.get(key="seaside")))
+        taken_back(changes, user)
+        tag_rename(tag=user.tags.get(key="seaside"), name="shore")
+        taken_back(changes, user)
+        assert tags(one) == ["seaside", "shore"]
 
     def test_pictures_that_are_gone_for_good(self, user: User, one: Image) -> None:
         changes = tag_deleted(tag_delete(tag=user.tags.get(key="seaside")))
