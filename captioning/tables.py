@@ -20,6 +20,7 @@ from gallery.wording import grouped
 COLUMNS = ("uuid", "file_name", "sha256", "caption", "source", "model", "unsure", "review", "by", "when")
 NAMES = ("uuid", "sha256", "file_name")  # by which rows name pictures, the surest first
 MOST_ROWS = 1_000_000  # which is about what spreadsheets hold
+LONGEST_ROW = 100_000  # characters, line ends among them
 _CHUNK = 500
 # Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
 _FORMULA = re.compile("'*[=+@-]")
@@ -55,9 +56,11 @@ def rows_of(file: IO[bytes]) -> Iterator[Row]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     number = 0
     try:
-        first = text.readline()
+        lines = _Lines(text)
+        first = next(lines, "")
         read = _objects if first.lstrip().startswith("{") else _cells
-        for number, said in read(first, text):
+        for number, said in read(first, lines):
+            lines.row_ended()
             if number > MOST_ROWS:
                 raise BadTable(_("The table has more than %(most)s rows. Part it.") % {"most": grouped(MOST_ROWS)})
             if caption := tidy(said.get("caption", "")):
@@ -69,6 +72,25 @@ def rows_of(file: IO[bytes]) -> Iterator[Row]:
         raise BadTable(_("Row %(row)s of the table can’t be read.") % {"row": grouped(number + 1)}) from error
     finally:
         text.detach()  # which else closes the file along with itself
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text, as long as a row of them has no more than LONGEST_ROW characters; else ValueError."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text, self._left = text, LONGEST_ROW
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise ValueError("This row is too long.")
+        if not line:
+            raise StopIteration
+        return line
+
+    def row_ended(self) -> None:
+        self._left = LONGEST_ROW
 
 
 def _cells(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -86,7 +108,7 @@ def _cells(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str
 def _objects(first: str, text: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(chain([first], text), start=1):
         said = json.loads(line) if line.strip() else {}
-        if not isinstance(said, dict):
+        if not isinstance(said, dict) or not isinstance(said.get("caption"), str | None):
             raise ValueError(line)
         yield number, _texts(said)
 

@@ -1,6 +1,7 @@
 """People, and who may join them, for those who run the place."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -110,10 +111,10 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
         return self._or_refused(request, partial(super().response_action, request, queryset, *where))
 
     def _or_refused(self, request: HttpRequest, do: Callable[[], _Answer]) -> _Answer | HttpResponse:
-        """In one transaction, so that no other administrator is lost between the question whether all may go and their
-        going. Who may not is a sentence above the list."""
+        """Where people go, in one transaction, so that no other administrator is lost between the question whether all
+        may and their going; whoever only looks holds up nobody. Who may not is a sentence above the list."""
         try:
-            with transaction.atomic():
+            with transaction.atomic() if request.POST.get("post") else nullcontext():
                 return do()
         except accounts.OnlyAdministrator as only:
             self.message_user(request, str(only), messages.ERROR)

@@ -269,7 +269,7 @@ GALLERY_LIMITS = {
     "animation_pixels": env.positive("MAX_ANIMATION_MEGAPIXELS", 600) * 1_000_000,
     "archive": env.positive("MAX_ARCHIVE_MEGABYTES", 4_000) * 1_000_000,
     "entries": env.positive("MAX_ARCHIVE_FILES", 10_000),
-    "table_captions": env.positive("MAX_TABLE_CAPTIONS", 2_000),  # that one request writes
+    "table_captions": env.positive("MAX_TABLE_CAPTIONS", 1_000),  # that one request writes
     "open_uploads": 200,  # of one person at once
     "open_bytes": env.positive("MAX_OPEN_UPLOAD_MEGABYTES", 20_000) * 1_000_000,  # of all of those
 }

@@ -161,14 +161,19 @@ def api_views() -> dict[str, Any]:
     return {str(name): callback.view_class for name, callback in found.items()}  # type: ignore[union-attr]
 
 
+NO_RESOURCES = ("docs", "front", "index", "schema", "schema-yaml", "nothing")  # they ask for no scope
+
+
 def test_strangers_may_read_what_is_public_and_nothing_else(db: None) -> None:
     """A new address is closed to strangers unless it is in this list."""
     opened = {name for name, view in api_views().items() if getattr(view, "open_to_strangers", True)}
     assert opened == {
         "docs",
+        "front",
         "image",
         "image-tags",
         "images",
+        "index",
         "nothing",
         "rendition",
         "renditions",
@@ -183,7 +188,7 @@ def test_strangers_may_read_what_is_public_and_nothing_else(db: None) -> None:
 @pytest.mark.parametrize("caller", ["stranger", "scopeless", "revoked"])
 def test_nothing_is_written_without_the_scope(scene: Cast, caller: str) -> None:
     for name, view in api_views().items():
-        if name in ("docs", "schema", "schema-yaml", "nothing"):
+        if name in NO_RESOURCES:
             continue
         for method in ("post", "put", "patch", "delete"):
             if not hasattr(view, method):
@@ -214,7 +219,7 @@ OTHER_SCOPES = {
 def test_each_operation_needs_its_one_scope(staff: User, secret_of: Callable[..., str]) -> None:
     tokens = {scope: Api(secret_of(staff, scope)) for scope in Token.Scope.values}
     for name, view in api_views().items():
-        if name in ("docs", "schema", "schema-yaml", "nothing"):
+        if name in NO_RESOURCES:
             continue
         for method in ("get", "post", "put", "patch", "delete"):
             if not hasattr(view, method):

@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
-from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.test_main_job import overflows, sign_in, sign_up
 from tests.e2e.waiting import patiently, says, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
@@ -164,6 +164,13 @@ def undo(browser: Chrome, sentence: str) -> None:
     says(browser, sentence)
 
 
+def show_to(browser: Chrome, visibility: str) -> None:
+    browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'More')]").click()
+    browser.find_element(By.CSS_SELECTOR, f"#selection-visibility [value={visibility}]").click()
+    press(browser, "visibility")
+    says(browser, "Who may see 2 pictures has changed.")
+
+
 def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     of_width = request.node.callspec.id
     sign_up_with_four(browser, site, f"finder-{of_width}", tmp_path)
@@ -201,10 +208,7 @@ def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, reques
     assert len(cards(browser)) == 3
 
     pick(browser, 0, 1)
-    browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'More')]").click()
-    browser.find_element(By.CSS_SELECTOR, "#selection-visibility [value=public]").click()
-    press(browser, "visibility")
-    says(browser, "Who may see 2 pictures has changed.")
+    show_to(browser, "public")
     browser.delete_all_cookies()
     sign_up(browser, site, f"onlooker-{of_width}")
     browser.get(f"{site}/public/")
@@ -215,3 +219,9 @@ def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, reques
     says(browser, "2 pictures among your favourites.")
     browser.get(f"{site}/search/?q=is:favourite")
     assert len(cards(browser)) == 2
+
+    browser.delete_all_cookies()  # other tests of this site search, too
+    sign_in(browser, site, f"finder-{of_width}")
+    browser.get(f"{site}/search/?q=is:public+by:me")
+    pick(browser, 0, 1)
+    show_to(browser, "private")
