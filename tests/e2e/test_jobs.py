@@ -19,7 +19,7 @@ READY_SECONDS = 60
 REASON = "The describer has no words for it."
 FAIL = f"""
 from gallery.models import Stage
-Stage.objects.filter(step="caption").update(state="failed", error="{REASON}")
+Stage.objects.filter(step="caption", image__file_name="orange.png").update(state="failed", error="{REASON}")
 """
 
 
