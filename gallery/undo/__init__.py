@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from gallery.exceptions import NothingToUndo
 from gallery.models import Image, ImageQuerySet, User
+from gallery.wording import grouped
 
 KEY = "undo-2"  # another one where values change their form: what is remembered in the old one can't be read
 MESSAGE_TAG = "undo-"  # begins the extra tags of a message that has an Undo button
@@ -53,6 +54,11 @@ def way_back(kind: str) -> Callable[[Way], Way]:
 def changed(kind: str, **values: Any) -> list[Change]:
     """No change where the first of the values says that nothing changed."""
     return [Change(kind, values)] if next(iter(values.values())) else []
+
+
+def told(number: int, sentence: str, **names: object) -> str:
+    """The sentence with its number and names filled in; "" where nothing was left to take back."""
+    return sentence % {"number": grouped(number), **names} if number else ""
 
 
 def own(person: User, image_ids: Iterable[int]) -> ImageQuerySet:

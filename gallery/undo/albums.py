@@ -21,8 +21,7 @@ from gallery.albums import (
 )
 from gallery.albums_deleted import album_delete, album_restore
 from gallery.models import Album, AlbumImage, DeletedAlbum, User
-from gallery.undo import Change, changed, own, way_back
-from gallery.wording import grouped
+from gallery.undo import Change, changed, own, told, way_back
 
 
 def added_to_album(album: Album, image_ids: list[int], *, is_new: bool = False) -> list[Change]:
@@ -40,16 +39,12 @@ def _out_of_album(person: User, values: dict[str, Any]) -> str:
         if values["is_new"] and (gone := _made_for_nothing(album, person)):
             return gone
     number = len(removal.positions)
-    return (
-        ngettext(
-            "%(number)s picture taken out of “%(album)s” again.",
-            "%(number)s pictures taken out of “%(album)s” again.",
-            number,
-        )
-        % {"number": grouped(number), "album": album}
-        if number
-        else ""
+    sentence = ngettext(
+        "%(number)s picture taken out of “%(album)s” again.",
+        "%(number)s pictures taken out of “%(album)s” again.",
+        number,
     )
+    return told(number, sentence, album=album)
 
 
 def _made_for_nothing(album: Album, person: User) -> str:
@@ -91,12 +86,8 @@ def removal_of(values: dict[str, Any]) -> Removal:
 
 def said_back(album: Album, number: int) -> str:
     """So many pictures are back in an album; "" for none."""
-    return (
-        ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
-        % {"number": grouped(number), "album": album}
-        if number
-        else ""
-    )
+    sentence = ngettext("%(number)s picture back in “%(album)s”.", "%(number)s pictures back in “%(album)s”.", number)
+    return told(number, sentence, album=album)
 
 
 def album_deleted(deleted: DeletedAlbum) -> list[Change]:

@@ -13,8 +13,7 @@ from gallery.favourites import favourites_add, favourites_remove
 from gallery.models import Image, User, Visibility
 from gallery.services import image_set_words, images_set_visibility
 from gallery.trash import images_restore
-from gallery.undo import Change, changed, own, way_back
-from gallery.wording import grouped
+from gallery.undo import Change, changed, own, told, way_back
 
 Words = dict[str, str | bool | None]
 """Title, notes and place, whose the place is, and when it was taken."""
@@ -27,12 +26,8 @@ def trashed(image_ids: Iterable[int]) -> list[Change]:
 @way_back("trash")
 def _untrash(person: User, values: dict[str, Any]) -> str:
     number = images_restore(images=own(person, values["ids"]), by=person)
-    return (
-        ngettext("%(number)s picture back from the trash.", "%(number)s pictures back from the trash.", number)
-        % {"number": grouped(number)}
-        if number
-        else ""
-    )
+    sentence = ngettext("%(number)s picture back from the trash.", "%(number)s pictures back from the trash.", number)
+    return told(number, sentence)
 
 
 def favoured(image_ids: list[int]) -> list[Change]:
@@ -42,16 +37,12 @@ def favoured(image_ids: list[int]) -> list[Change]:
 @way_back("favourite")
 def _unfavour(person: User, values: dict[str, Any]) -> str:
     number = len(favourites_remove(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
-    return (
-        ngettext(
-            "%(number)s picture no longer among your favourites.",
-            "%(number)s pictures no longer among your favourites.",
-            number,
-        )
-        % {"number": grouped(number)}
-        if number
-        else ""
+    sentence = ngettext(
+        "%(number)s picture no longer among your favourites.",
+        "%(number)s pictures no longer among your favourites.",
+        number,
     )
+    return told(number, sentence)
 
 
 def unfavoured(image_ids: list[int]) -> list[Change]:
@@ -61,16 +52,12 @@ def unfavoured(image_ids: list[int]) -> list[Change]:
 @way_back("unfavourite")
 def _favour_again(person: User, values: dict[str, Any]) -> str:
     number = len(favourites_add(person=person, images=Image.with_trash.filter(pk__in=values["ids"])))
-    return (
-        ngettext(
-            "%(number)s picture among your favourites again.",
-            "%(number)s pictures among your favourites again.",
-            number,
-        )
-        % {"number": grouped(number)}
-        if number
-        else ""
+    sentence = ngettext(
+        "%(number)s picture among your favourites again.",
+        "%(number)s pictures among your favourites again.",
+        number,
     )
+    return told(number, sentence)
 
 
 def visibility_set(image: Image, *, before: str, after: str) -> list[Change]:
@@ -91,16 +78,12 @@ def _show_as_before(person: User, values: dict[str, Any]) -> str:
         restored += [visibility] * sum(map(len, back.values()))
     if len(restored) == 1:
         return _("Who may see it is as it was. %(visibility)s.") % {"visibility": Visibility(restored[0]).label}
-    return (
-        ngettext(
-            "Who may see %(number)s picture is as it was.",
-            "Who may see %(number)s pictures is as it was.",
-            len(restored),
-        )
-        % {"number": grouped(len(restored))}
-        if restored
-        else ""
+    sentence = ngettext(
+        "Who may see %(number)s picture is as it was.",
+        "Who may see %(number)s pictures is as it was.",
+        len(restored),
     )
+    return told(len(restored), sentence)
 
 
 def words_of(image: Image) -> Words:

@@ -8,8 +8,7 @@ from django.utils.translation import ngettext
 
 from gallery.models import User
 from gallery.tags import Gone, Renaming, images_tag, images_untag, tag_name_back, tag_restore, tags_part
-from gallery.undo import Change, changed, own, way_back
-from gallery.wording import grouped
+from gallery.undo import Change, changed, own, told, way_back
 
 Runs = str
 """Ids in order, "1-3 7": the first and the last of each run without a gap, since pictures that came together are tagged
@@ -72,16 +71,12 @@ def tag_deleted(gone: Gone) -> list[Change]:
 def _tag_back(person: User, values: dict[str, Any]) -> str:
     gone = _gone(values)
     number = len(tag_restore(owner=person, gone=gone))
-    return (
-        ngettext(
-            "The tag “%(tag)s” is back on %(number)s picture.",
-            "The tag “%(tag)s” is back on %(number)s pictures.",
-            number,
-        )
-        % {"tag": gone.name, "number": grouped(number)}
-        if number
-        else ""
+    sentence = ngettext(
+        "The tag “%(tag)s” is back on %(number)s picture.",
+        "The tag “%(tag)s” is back on %(number)s pictures.",
+        number,
     )
+    return told(number, sentence, tag=gone.name)
 
 
 def _of_gone(kind: str, gone: Gone, **values: Any) -> list[Change]:

@@ -14,8 +14,7 @@ from django.utils.translation import ngettext
 from gallery.albums_deleted import album_delete
 from gallery.models import Album, User
 from gallery.trash import images_trash
-from gallery.undo import Change, changed, own, way_back
-from gallery.wording import grouped
+from gallery.undo import Change, changed, own, told, way_back
 
 
 def restored(image_ids: Iterable[int]) -> list[Change]:
@@ -25,12 +24,8 @@ def restored(image_ids: Iterable[int]) -> list[Change]:
 @way_back("restored")
 def _trash_again(person: User, values: dict[str, Any]) -> str:
     number = images_trash(images=own(person, values["ids"]), by=person)
-    return (
-        ngettext("%(number)s picture back in the trash.", "%(number)s pictures back in the trash.", number)
-        % {"number": grouped(number)}
-        if number
-        else ""
-    )
+    sentence = ngettext("%(number)s picture back in the trash.", "%(number)s pictures back in the trash.", number)
+    return told(number, sentence)
 
 
 def album_restored(album: Album) -> list[Change]:
