@@ -80,13 +80,11 @@ def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> list[int]:
     return lost
 
 
-def tag_rename(*, tag: Tag, name: str) -> Tag:
-    """Gives a tag another name; where the owner has a tag of that name, the two become the one that is returned."""
-    return tag_renaming(tag=tag, name=name).tag
+def tag_rename(*, tag: Tag, name: str) -> Renaming:
+    """Gives a tag another name; where the owner has a tag of that name, the two become one.
 
-
-def tag_renaming(*, tag: Tag, name: str) -> Renaming:
-    """The same, telling what came of it, for whoever would take it back (tag_name_back, tags_part)."""
+    For the way back see tag_name_back and tags_part.
+    """
     with transaction.atomic():
         _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
         other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()

@@ -50,7 +50,7 @@ class OneTag(ApiView):
         tag = _own(person, pk)
         name = read_body(request, TagNameSerializer).get("name", tag.name)
         with if_match(request, tag, lambda: _represent(_own(person, pk))):
-            renamed = tag_rename(tag=tag, name=name)
+            renamed = tag_rename(tag=tag, name=name).tag
         return _answer(_own(person, renamed.pk))
 
     @extend_schema(operation_id="tags_delete", parameters=[IF_MATCH], responses={204: None})
@@ -74,7 +74,7 @@ class MergeTag(ApiView):
         into = _own(person, read_body(request, TagMergeSerializer)["into"])
         if into.pk == tag.pk:
             raise Conflict("A tag can't be merged into itself.")
-        return _answer(_own(person, tag_rename(tag=tag, name=into.name).pk))
+        return _answer(_own(person, tag_rename(tag=tag, name=into.name).tag.pk))
 
 
 def _own(person: User, pk: int) -> Tag:

@@ -60,10 +60,6 @@ def _favour_again(person: User, values: dict[str, Any]) -> str:
     return told(number, sentence)
 
 
-def visibility_set(image: Image, *, before: str, after: str) -> list[Change]:
-    return shown_to({str(before): [image.pk]} if before != after else {}, after=after)
-
-
 def shown_to(before: dict[str, list[int]], *, after: str) -> list[Change]:
     """Of what images_set_visibility answered."""
     return changed("visibility", before=before, after=str(after))

@@ -38,7 +38,7 @@ def _tag_again(person: User, values: dict[str, Any]) -> str:
 
 
 def tag_renamed(renaming: Renaming) -> list[Change]:
-    """Of what tag_renaming answered, be it of one tag or of two that became one."""
+    """Of what tag_rename answered, be it of one tag or of two that became one."""
     tag, before, gone = renaming.tag, renaming.before, renaming.gone
     if gone is None or not gone.image_ids:
         return changed("tag-renamed", tag=tag.pk, before=before, after=tag.name) if before != tag.name else []

@@ -26,7 +26,7 @@ from gallery.sized import sizes_of
 from gallery.tags import tags_beside
 from gallery.templatetags.gallery import step_label, step_words
 from gallery.trash import images_trash
-from gallery.undo.images import favoured, trashed, unfavoured, visibility_set, words_of, words_set
+from gallery.undo.images import favoured, shown_to, trashed, unfavoured, words_of, words_set
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
 
@@ -184,9 +184,9 @@ def image_words(request: SignedInRequest, image: Image) -> HttpResponse:
 def image_visibility(request: SignedInRequest, image: Image) -> HttpResponse:
     form = VisibilityForm(request.POST)
     if form.is_valid():
-        before, visibility = image.visibility, form.cleaned_data["visibility"]
-        services.image_set_visibility(image=image, visibility=visibility)
-        say_done(request, str(VISIBILITY_SENTENCES[visibility]), visibility_set(image, before=before, after=visibility))
+        visibility = form.cleaned_data["visibility"]
+        before = services.images_set_visibility(images=Image.objects.filter(pk=image.pk), visibility=visibility)
+        say_done(request, str(VISIBILITY_SENTENCES[visibility]), shown_to(before, after=visibility))
     else:
         messages.error(request, _("Choose who may see it from the list."))
     return redirect(image)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
-from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_renaming, tags_counted
+from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_rename, tags_counted
 from gallery.undo.tags import tag_deleted, tag_renamed, tagged, untagged
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
@@ -70,7 +70,7 @@ def _of_tag(view: View) -> Callable[[HttpRequest], HttpResponse]:
 def rename(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     form = TagNameForm(request.POST)
     if form.is_valid():
-        renaming = tag_renaming(tag=tag, name=form.cleaned_data["name"])
+        renaming = tag_rename(tag=tag, name=form.cleaned_data["name"])
         say_done(request, _renamed(renaming), tag_renamed(renaming))
     else:
         messages.error(request, mistakes(form))

@@ -46,8 +46,8 @@ def test_tags_with_their_numbers_of_pictures(user: User, other_user: User) -> No
 def test_a_tag_gets_another_name_in_other_capitals_too(user: User) -> None:
     image = add(user)
     images_tag(owner=user, images=EVERY, names=["bech"])
-    tag = tag_rename(tag=Tag.objects.get(), name="beach")
-    assert tag_rename(tag=tag, name=" Beach ").pk == tag.pk
+    tag = tag_rename(tag=Tag.objects.get(), name="beach").tag
+    assert tag_rename(tag=tag, name=" Beach ").tag.pk == tag.pk
     assert tags(image) == ["Beach"]
 
 

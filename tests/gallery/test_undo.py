@@ -17,7 +17,7 @@ from gallery.services import image_set_visibility, image_set_words
 from gallery.tags import images_tag
 from gallery.trash import images_trash
 from gallery.undo.albums import added_to_album, taken_out_of_album
-from gallery.undo.images import trashed, unfavoured, visibility_set, words_of, words_set
+from gallery.undo.images import shown_to, trashed, unfavoured, words_of, words_set
 from gallery.undo.tags import tagged, untagged
 from tests.gallery.test_selectors import add
 from tests.gallery.test_sharing_races import InBackground, wait_until_blocked
@@ -207,7 +207,7 @@ class TestRemembering:
     def test_what_changed_since_is_left_alone(self, user: User) -> None:
         image = add(user)
         session: dict[str, Any] = {}
-        changes = visibility_set(image, before="private", after="public")
+        changes = shown_to({"private": [image.pk]}, after="public")
         name = undo.remember(session, changes)
         image_set_visibility(image=image, visibility="link")
         with pytest.raises(NothingToUndo, match="nothing left"):
@@ -285,7 +285,7 @@ class TestWhoMay:
             taken_out_of_album(album, removal),
             added_to_album(album, [image.pk], is_new=True),
             unfavoured([image.pk]),
-            visibility_set(image, before="public", after="private"),
+            shown_to({"public": [image.pk]}, after="private"),
             words_set(image, before=words_of(image) | {"title": "Theirs"}),
         ):
             session: dict[str, Any] = {}
@@ -324,7 +324,7 @@ class TestWhoMay:
 def test_what_was_shown_by_mistake_is_hidden_in_the_trash_too(user: User) -> None:
     image = add(user)
     session: dict[str, Any] = {}
-    name = undo.remember(session, visibility_set(image, before="private", after="public"))
+    name = undo.remember(session, shown_to({"private": [image.pk]}, after="public"))
     image_set_visibility(image=image, visibility="public")
     images_trash(images=[image])
     assert "as it was" in undo.undo(session, name=name, person=user)

@@ -10,7 +10,7 @@ from gallery import undo
 from gallery.exceptions import NothingToUndo
 from gallery.models import Image, Tag, User
 from gallery.services import images_delete
-from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_rename, tag_renaming
+from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_rename
 from gallery.trash import images_trash
 from gallery.undo import Change
 from gallery.undo.tags import tag_deleted, tag_renamed
@@ -76,7 +76,7 @@ def page(client: Client, user: User) -> Page:
 
 
 def merge(user: User) -> Renaming:
-    return tag_renaming(tag=user.tags.get(key="seaside"), name="beach")
+    return tag_rename(tag=user.tags.get(key="seaside"), name="beach")
 
 
 class TestPage:
@@ -113,13 +113,13 @@ class TestPage:
 
 class TestMeanwhile:
     def test_a_name_that_was_given_since_stays(self, user: User, both: Image) -> None:
-        changes = tag_renamed(tag_renaming(tag=user.tags.get(key="beach"), name="shore"))
+        changes = tag_renamed(tag_rename(tag=user.tags.get(key="beach"), name="shore"))
         tag_rename(tag=user.tags.get(key="shore"), name="coast")
         left(changes, user)
         assert tags(both) == ["coast", "seaside"]
 
     def test_a_name_that_another_tag_has_by_now_makes_no_one_of_two(self, user: User, both: Image, one: Image) -> None:
-        changes = tag_renamed(tag_renaming(tag=user.tags.get(key="beach"), name="shore"))
+        changes = tag_renamed(tag_rename(tag=user.tags.get(key="beach"), name="shore"))
         images_tag(owner=user, images=only(one), names=["beach"])
         left(changes, user)
         assert (tags(both), tags(one)) == (["seaside", "shore"], ["beach", "seaside"])
@@ -179,7 +179,7 @@ class TestWhoMay:
     @pytest.mark.parametrize(
         "change",
         [
-            lambda user: tag_renamed(tag_renaming(tag=user.tags.get(key="beach"), name="shore")),
+            lambda user: tag_renamed(tag_rename(tag=user.tags.get(key="beach"), name="shore")),
             lambda user: tag_renamed(merge(user)),
             lambda user: tag_deleted(tag_delete(tag=user.tags.get(key="seaside"))),
         ],
