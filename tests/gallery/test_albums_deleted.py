@@ -16,6 +16,7 @@ from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry
 from gallery.purge import trash_empty, trash_purge_due
 from gallery.services import images_delete, users_delete
 from gallery.sharing import member_add
+from gallery.undo import KEY
 from tests.gallery.test_selectors import add
 from tests.gallery.test_views_library import page_of
 
@@ -144,7 +145,7 @@ class TestPages:
         before = rows(album)
         page = client.post(reverse("album-delete", args=[album.uuid]), follow=True).content.decode()
         assert "The album “Iceland” is in the trash" in page
-        name = client.session["undo"][-1]["name"]
+        name = client.session[KEY][-1]["name"]
         assert reverse("undo", args=[name]) in page
         undone = client.post(reverse("undo", args=[name]), follow=True).content.decode()
         assert "The album “Iceland” is back." in undone
