@@ -165,7 +165,7 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
     those that were not in it. The cover comes back where the album has none. Who may not manage it puts back their own
     alone, and only while they may add them; others' come back where these have been members all the time since."""
     with transaction.atomic():
-        locked = images_lock(removal.positions)
+        locked = Image.with_trash.lock(removal.positions)
         if not _lock(album):
             return []
         is_manager = by is None or _is_manager(by, album)
@@ -281,13 +281,6 @@ def _neighbours(place: AlbumImage) -> Neighbours:
     return before, behind
 
 
-def images_lock(image_ids: Iterable[int]) -> list[int]:
-    """Locks pictures, be they in the trash; the ids of those that are there."""
-    images = Image.with_trash.all()
-    chunks = in_chunks(image_ids, AT_ONCE)
-    return [pk for chunk in chunks for pk in images.filter(pk__in=chunk).locked().values_list("pk", flat=True)]
-
-
 def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
     """Locks the albums that hold pictures which the caller has locked and is about to delete, given in chunks."""
     holding = AlbumImage.objects.values_list("album", flat=True).distinct()
@@ -297,15 +290,16 @@ def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
 
 def _adders(album: Album) -> "QuerySet[User]":
     """Whoever may put pictures of their own in the album."""
-    roles = [AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]
-    members = AlbumMember.objects.filter(album=album, role__in=roles).values("person")
-    return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
+    return _owner_and(album.members.filter(role__in=[AlbumMember.Role.ADD, AlbumMember.Role.MANAGE]), album)
 
 
 def _people(album: Album, *, since: datetime) -> "QuerySet[User]":
     """The owner and those who have been members since then."""
-    members = AlbumMember.objects.filter(album=album, created_at__lte=since).values("person")
-    return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members))
+    return _owner_and(album.members.filter(created_at__lte=since), album)
+
+
+def _owner_and(members: "QuerySet[AlbumMember]", album: Album) -> "QuerySet[User]":
+    return User.objects.filter(Q(pk=album.owner_id) | Q(pk__in=members.values("person")))
 
 
 def _lock_for_manager(album: Album, by: Viewer | None) -> None:

@@ -5,7 +5,7 @@ forget to leave them out. What it takes to make them anew lies in one row beside
 under its own address, to whom it was shared with, by the same links; what is no more by then is left out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -61,7 +61,7 @@ def album_restore(*, deleted: DeletedAlbum, by: Viewer | None = None) -> Album |
     contents = deleted.contents
     with transaction.atomic():
         # the pictures first, as all do; then nobody is deleted before they are in it again
-        present = {pk for chunk in in_chunks((pk for pk, _ in contents["places"]), AT_ONCE) for pk in _locked(chunk)}
+        present = set(Image.with_trash.lock(pk for pk, _ in contents["places"]))
         if not DeletedAlbum.objects.filter(pk=deleted.pk).delete()[0]:
             return None
         said = _read(contents["album"])
@@ -106,10 +106,6 @@ def _places_restore(album: Album, places: Iterable[tuple[int, int]], owners: set
         for pk in Image.with_trash.filter(pk__in=chunk, owner__in=owners).values_list("pk", flat=True)
     ]
     AlbumImage.objects.bulk_create(found, batch_size=AT_ONCE)
-
-
-def _locked(image_ids: list[int]) -> Iterator[int]:
-    yield from Image.with_trash.filter(pk__in=image_ids).locked().values_list("pk", flat=True)
 
 
 def _people(owner_id: int, contents: dict[str, Any]) -> set[int]:

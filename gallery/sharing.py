@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gallery import audit
-from gallery.albums import Removal, album_put_back, album_remove, images_lock
+from gallery.albums import Removal, album_put_back, album_remove
 from gallery.exceptions import NotShared, TriedTooOften
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Favourite, Image, User, Visibility
 from gallery.permissions import MANAGE, VIEW, album_hold
@@ -123,7 +123,7 @@ def member_put_back(*, album: Album, departure: Departure, by: User) -> tuple[Us
     pictures that are in it again. None where they are gone, somebody has shared it with them anew, or they have left an
     album by themselves since: it may be this one."""
     with transaction.atomic():
-        images_lock(departure.removal.positions)  # first, as all do
+        Image.with_trash.lock(departure.removal.positions)  # first, as all do
         album_hold(viewer=by, album=album, at_least=MANAGE)
         person = User.objects.select_for_update(no_key=True).filter(pk=departure.person_id).first()
         if person is None or _has_left(person, since=departure.removal.at):

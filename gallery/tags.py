@@ -209,8 +209,7 @@ def _lock(owner_id: int, images: ImageQuerySet) -> list[Image]:
 
 def _lock_ids(owner: User, image_ids: Iterable[int]) -> list[int]:
     """The same, of pictures of the owner's, by id."""
-    own = Image.with_trash.filter(owner=owner).locked().values_list("pk", flat=True)
-    found = [pk for chunk in in_chunks(image_ids, AT_ONCE) for pk in own.filter(pk__in=chunk)]
+    found = Image.with_trash.filter(owner=owner).lock(image_ids)
     _lock_owner(owner.pk)
     return found
 

@@ -73,9 +73,7 @@ def goes_at(moved_at: datetime) -> datetime | None:
 
 def _moved(images: Iterable[Image], *, is_trashed: bool) -> list[int]:
     """Those of the pictures, by id, that were on the other side and are now where they are to be."""
-    chunks = list(in_chunks((image.pk for image in images), AT_ONCE))
-    there = Image.with_trash.filter(trashed_at__isnull=is_trashed).locked().values_list("pk", flat=True)
-    found = [pk for chunk in chunks for pk in there.filter(pk__in=chunk)]
+    found = Image.with_trash.filter(trashed_at__isnull=is_trashed).lock([image.pk for image in images])
     for chunk in in_chunks(found, AT_ONCE):
         Image.with_trash.filter(pk__in=chunk).update(trashed_at=timezone.now() if is_trashed else None)
     return found

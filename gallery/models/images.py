@@ -1,6 +1,7 @@
 """Pictures, and the smaller files by which they are shown."""
 
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models.people import User, Viewer
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Locked until the end of the transaction, in the order in which all lock pictures, so that no two writers wait
         for each other."""
         return self.select_for_update(of=("self",)).order_by("pk")
+
+    def lock(self, image_ids: Iterable[int]) -> list[int]:
+        """Locks those with these ids, likewise; the ids of those that are there."""
+        ids = self.locked().values_list("pk", flat=True)
+        return [pk for chunk in in_chunks(image_ids, AT_ONCE) for pk in ids.filter(pk__in=chunk)]
 
     def newest_first(self) -> Self:
         return self.order_by("-sort_date", "-id")
