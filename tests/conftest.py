@@ -97,3 +97,13 @@ def make_image(make_jpeg: MakeJpeg, user: Any) -> Callable[..., Any]:
         return services.image_create(owner=owner or user, file=file, file_name=name, **kwargs).image
 
     return make
+
+
+@pytest.fixture
+def fresh_index() -> Iterator[None]:
+    """No index of an earlier test answers, nor this one's a later one."""
+    from search import index
+
+    index.reset()
+    yield
+    index.reset()

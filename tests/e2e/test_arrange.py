@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image as PILImage
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -11,7 +10,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.test_selection import fill, pick
+from tests.e2e.test_selection import fill, pick, upload
 from tests.e2e.waiting import patiently, says, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
@@ -35,12 +34,7 @@ def undo(browser: Chrome, sentence: str, expected: list[str]) -> None:
 
 
 def album_of_three(browser: Chrome, site: str, tmp_path: Path) -> str:
-    for number in range(3):
-        PILImage.new("RGB", (64, 48), (60 * number, 90, 120)).save(tmp_path / f"{number}.png")
-    browser.get(f"{site}/upload/")
-    browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(tmp_path / f"{n}.png") for n in range(3)))
-    patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 3)
-    browser.get(f"{site}/")
+    upload(browser, site, tmp_path, 3)
     pick(browser, 0, 1, 2)
     fill(browser, "Album", "title", "Iceland")
     says(browser, "3 pictures added to “Iceland”.")

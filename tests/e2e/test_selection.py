@@ -99,11 +99,18 @@ def delete_and_restore(browser: Chrome, site: str) -> None:
 
 def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> None:
     sign_up(browser, site, name)
-    for number in range(4):
-        PILImage.new("RGB", (64, 48), (60 * number, 90, 120)).save(tmp_path / f"{number}.png")
+    upload(browser, site, tmp_path, 4)
+
+
+def upload(browser: Chrome, site: str, tmp_path: Path, number: int) -> None:
+    """So many pictures, and on to the library."""
+    files = [tmp_path / f"{each}.png" for each in range(number)]
+    for each, file in enumerate(files):
+        PILImage.new("RGB", (64, 48), (60 * each, 90, 120)).save(file)
     browser.get(f"{site}/upload/")
-    browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(tmp_path / f"{n}.png") for n in range(4)))
-    patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
+    browser.find_element(By.NAME, "pictures").send_keys("\n".join(map(str, files)))
+    sent = (By.CSS_SELECTOR, ".uploads .upload a")
+    patiently(browser, 20).until(lambda page: len(page.find_elements(*sent)) == number)
     browser.get(f"{site}/")
 
 

@@ -1,6 +1,6 @@
 """What is seen when something is wrong, and what watchers are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,16 +13,10 @@ from gallery.models import Image, User, Visibility
 from gallery.views import library
 from mmsite import errors
 from mmsite.middleware import content_security_policy
-from search import index
 from search.query.answer import WORDS_ALONE
 from search.versions import model_version_ensure
 
-
-@pytest.fixture(autouse=True)
-def _fresh_index() -> Iterator[None]:
-    index.reset()
-    yield
-    index.reset()
+pytestmark = pytest.mark.usefixtures("fresh_index")
 
 
 @pytest.fixture

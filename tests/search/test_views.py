@@ -1,7 +1,7 @@
 """The search page, with the fake encoder, which knows colours."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,18 +14,12 @@ from ml import registry
 from ml.encoders.fake import FakeEncoder
 from ml.errors import ModelNotFound
 from mmsite import worker
-from search import engine, index
+from search import engine
 from search.versions import model_version_ensure
 from tests.gallery.test_views_library import listed
 
 MakeImage = Callable[..., Image]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_index() -> Iterator[None]:
-    index.reset()
-    yield
-    index.reset()
+pytestmark = pytest.mark.usefixtures("fresh_index")
 
 
 @pytest.fixture

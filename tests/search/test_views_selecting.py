@@ -1,6 +1,6 @@
 """Selecting what a search found, be it one's own or not: the bar of the library, and the way back to the search."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
@@ -9,20 +9,13 @@ from gallery.favourites import favourites_add
 from gallery.models import Image, User
 from gallery.services import image_set_visibility
 from mmsite import worker
-from search import index
 from search.versions import model_version_ensure
 from tests.gallery.test_views_library import listed
 
 MakeImage = Callable[..., Image]
 JSON = {"Accept": "application/json"}
 CHOSEN = 'form="selection"'
-
-
-@pytest.fixture(autouse=True)
-def _fresh_index() -> Iterator[None]:
-    index.reset()
-    yield
-    index.reset()
+pytestmark = pytest.mark.usefixtures("fresh_index")
 
 
 @pytest.fixture
