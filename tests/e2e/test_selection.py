@@ -103,14 +103,14 @@ def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> 
 
 
 def upload(browser: Chrome, site: str, tmp_path: Path, number: int) -> None:
-    """So many pictures, and on to the library."""
-    files = [tmp_path / f"{each}.png" for each in range(number)]
-    for each, file in enumerate(files):
-        PILImage.new("RGB", (64, 48), (60 * each, 90, 120)).save(file)
+    """So many pictures, one after the other, and on to the library."""
     browser.get(f"{site}/upload/")
-    browser.find_element(By.NAME, "pictures").send_keys("\n".join(map(str, files)))
     sent = (By.CSS_SELECTOR, ".uploads .upload a")
-    patiently(browser, 20).until(lambda page: len(page.find_elements(*sent)) == number)
+    for each in range(number):
+        file = tmp_path / f"{each}.png"
+        PILImage.new("RGB", (64, 48), (60 * each, 90, 120)).save(file)
+        browser.find_element(By.NAME, "pictures").send_keys(str(file))
+        patiently(browser, 20).until(lambda page, so_far=each + 1: len(page.find_elements(*sent)) == so_far)
     browser.get(f"{site}/")
 
 
