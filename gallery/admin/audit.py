@@ -43,8 +43,8 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("details"))
     def more(self, entry: AuditEntry) -> str:
-        """Each by the name that it has in the admin."""
-        return "; ".join(f"{_name(key)}: {_value(key, value)}" for key, value in entry.details.items())
+        """Each by the name that it has in the admin; sorted, since not every database keeps their order."""
+        return "; ".join(f"{_name(key)}: {_value(key, value)}" for key, value in sorted(entry.details.items()))
 
 
 def _name(key: str) -> str:

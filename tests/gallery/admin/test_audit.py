@@ -34,8 +34,8 @@ def test_what_staff_change_by_hand_is_recorded_without_what_it_says(
         ({"number": 1234}, "number: 1,234", "Anzahl: 1.234"),
         (
             {"fields": ["quota_bytes", "is_staff"], "quota_bytes": 5_000_000, "is_staff": False},
-            "fields: quota, is staff; quota: 5 MB; is staff: no",
-            "Felder: Speichergrenze, im Team; Speichergrenze: 5 MB; im Team: nein",
+            "fields: quota, is staff; is staff: no; quota: 5 MB",
+            "Felder: Speichergrenze, im Team; im Team: nein; Speichergrenze: 5 MB",
         ),
         ({"expires_at": "2026-12-04T09:21:33+00:00", "label": ""}, "expires at: 4 December 2026, 09:21; label: –", ""),
         ({"expires_at": None, "role": "add"}, "expires at: –; role: add", ""),
