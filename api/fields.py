@@ -14,14 +14,14 @@ from api.pagination import MOST, SIZE
 from gallery.names import printable, tidy
 
 # A character that shows, for schemas; what decides is gallery.names.tidy.
-_HIDDEN = (
+HIDDEN = (
     r"\s\u0000-\u001F\u007F-\u009F\u00AD\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u180E"
     r"\u200B-\u200F\u2028-\u202F\u2060-\u206F\u3000\uFEFF\uFFF9-\uFFFB"
 )
 
 
 class _Words(serializers.CharField):
-    pattern = f"[^{_HIDDEN}]"  # if it may not be blank
+    pattern = f"[^{HIDDEN}]"  # if it may not be blank
 
     def check(self, data: Any) -> None:
         """Raises ValidationError for what is no text, or too long a one."""
@@ -63,7 +63,7 @@ class Name(_Words):
 class TagName(Name):
     """The name of a tag. Commas part tags where people type several."""
 
-    pattern = f"^[^,]*[^,{_HIDDEN}][^,]*$"
+    pattern = f"^[^,]*[^,{HIDDEN}][^,]*$"
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)

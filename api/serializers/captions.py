@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Choice, Flag, Form, Query, Text
+from api.fields import HIDDEN, Choice, Flag, Form, Query, Text
 from captioning.describers import LONGEST_BEGINNING, beginning
 from captioning.exceptions import BadCaption
 from captioning.imports import Reason
@@ -110,13 +110,18 @@ class ImportSerializer(serializers.Serializer[Any]):
     problems = ProblemOfRowSerializer(many=True, help_text="Of those, the first hundred.")
 
 
+@extend_schema_field({"type": "string", "maxLength": LONGEST_BEGINNING, "pattern": rf"^[{HIDDEN}]+$|[\p{{L}}\p{{N}}]"})
+class Beginning(Text):
+    """Words, or nothing; whether there are any, captioning.describers decides."""
+
+
 class RecaptionSerializer(serializers.Serializer[Any]):
     """Who is to describe a picture again."""
 
     model = Text(
         required=False, max_length=300, help_text="A captioner that `/models/` names; the site's own without it."
     )
-    begin = Text(
+    begin = Beginning(
         required=False,
         allow_blank=True,
         max_length=LONGEST_BEGINNING,

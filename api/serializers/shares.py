@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -55,19 +56,20 @@ class LinkSerializer(serializers.Serializer[Any]):
         return bool(link.password)
 
 
+@extend_schema_field({"type": "string", "minLength": 6, "maxLength": 100, "pattern": "^[^\\u0000]*$"})
+class Password(serializers.CharField):
+    """What visitors of a link have to know."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=6, max_length=100, trim_whitespace=False, **kwargs)
+
+
 class LinkWishSerializer(serializers.Serializer[Any]):
     """A new link."""
 
     label = Name(max_length=100, allow_blank=True, required=False, default="")  # type: ignore[assignment]
     is_public = Flag(required=False, default=False)
-    password = serializers.CharField(
-        min_length=6,
-        max_length=100,
-        required=False,
-        default="",
-        trim_whitespace=False,
-        help_text="None: none is asked.",
-    )
+    password = Password(required=False, default="", help_text="None: none is asked.")
     allows_download = Flag(required=False, default=False, help_text="Originals of your own pictures.")
     expires_at = Moment(required=False, allow_null=True, default=None)
 
@@ -76,12 +78,9 @@ class LinkChangeSerializer(serializers.Serializer[Any]):
     """What is to be different about a link."""
 
     label = Name(max_length=100, allow_blank=True, required=False)  # type: ignore[assignment]
-    password = serializers.CharField(
-        min_length=6,
-        max_length=100,
+    password = Password(
         required=False,
         allow_null=True,
-        trim_whitespace=False,
         help_text="Null: none is asked any more. Who said the former has to say another one.",
     )
     allows_download = Flag(required=False, help_text="Originals of your own pictures.")
