@@ -25,11 +25,11 @@ def test_ask_another_captioner_compare_and_choose(browser: Chrome, site: str, sa
     before = browser.find_element(By.TAG_NAME, "h1").text
     ask = browser.find_element(By.XPATH, "//button[contains(., 'Describe again, by fake')]")
     ask.send_keys(Keys.ENTER)
-    # the page renews itself; the history is open to compare
+    # the page renews itself, when the caption is there and again when its stage is done; the history is open to compare
     use = "//details[@class='caption-history']//li[contains(., 'a mostly')]/button[contains(., 'Use this one')]"
     patiently(browser, READY_SECONDS).until(lambda page: page.find_element(By.XPATH, use).is_displayed())
+    patiently(browser).until(lambda page: not page.find_elements(By.CSS_SELECTOR, ".being-described"))
     assert browser.find_element(By.TAG_NAME, "h1").text == before
-    assert not browser.find_elements(By.CSS_SELECTOR, ".being-described")
     assert not overflows(browser)
     browser.find_element(By.XPATH, use).send_keys(Keys.ENTER)
     patiently(browser).until(
