@@ -18,7 +18,7 @@ EXTRAS ?= samples,text
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgresql test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-postgresql test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@$(BIN)/python manage.py setup
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: install-dev browser ## Run every test but training's on SQLite: a real browser, and Redis where it answers
-	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training"
+test: install-dev browser ## Run the tests: SQLite, real processes, the main thing in a browser, Redis where it answers
+	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training and not flows"
+
+test-browser: install-dev browser ## Do all that people do, in a real browser, on a phone and on a desk
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m flows tests/e2e
 
 test-postgresql: install-dev ## Run the tests of the database a second time, on PostgreSQL, where one answers
 	@if $(POSTGRES_ANSWERS); then \

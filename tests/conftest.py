@@ -20,18 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
 
 
-class _LongestFirst:
-    """Begins with the chain of tests that one worker does alone, lest another be left idle at its end."""
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: not any(mark.args == ("e2e",) for mark in item.iter_markers("xdist_group")))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_LongestFirst())
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_works() -> None:
     """A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C."""

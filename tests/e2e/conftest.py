@@ -10,6 +10,39 @@ from bench import installation
 from bench.browser import DESKTOP, PHONE, NoBrowser, chromium
 from gallery.samples import find_photos
 
+HERE = Path(__file__).parent
+MAIN = "test_main_job.py"
+# What one worker does alone, so that each starts one browser and one installation: all of one width, or all on pages
+# that the tests' own process serves. The longest comes first, lest another worker be left idle at its end.
+CHAINS = ("desktop", "phone", "in this process")
+
+
+def chain_of(item: pytest.Item) -> str:
+    """The chain of a test in this folder."""
+    if item.get_closest_marker("django_db"):
+        return "in this process"
+    return "phone" if item.callspec.params["chrome"] == PHONE else "desktop"  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group(chain_of(item)))
+            if item.path.name != MAIN:
+                item.add_marker("flows")
+
+
+class _ChainsFirst:
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        last = len(CHAINS)
+        items.sort(key=lambda item: CHAINS.index(chain_of(item)) if item.path.is_relative_to(HERE) else last)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_ChainsFirst())
+
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[installation.Installation]:

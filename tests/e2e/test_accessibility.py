@@ -26,7 +26,6 @@ from tests.e2e.waiting import patiently
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("accessibility"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"]),
 ]

@@ -14,7 +14,7 @@ from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, send, sign_in
 from tests.e2e.waiting import patiently, says
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 NEW_PASSWORD = "a horse of another colour"
 

@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"]),
 ]
-within_this_process = [pytest.mark.xdist_group("accessibility"), pytest.mark.django_db(transaction=True)]
 owner, look = accessibility.owner, accessibility.look
 
 READY_SECONDS = 60
@@ -47,7 +46,7 @@ def act_on_all(browser: Chrome, action: str) -> None:
 
 
 class TestWithinThisProcess:
-    pytestmark = within_this_process
+    pytestmark = pytest.mark.django_db(transaction=True)
 
     def test_axe_finds_nothing_on_its_pages(
         self, browser: Chrome, live_server: Any, owner: User, look: Callable[..., None]
@@ -104,7 +103,6 @@ def site_of_fakes(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.models
-@pytest.mark.xdist_group("e2e")
 def test_the_front_page_leads_on_and_captions_are_made_again(
     browser: Chrome, site_of_fakes: str, tmp_path: Path
 ) -> None:

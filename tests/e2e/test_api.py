@@ -22,7 +22,6 @@ pytestmark = [
 
 
 @pytest.mark.models
-@pytest.mark.xdist_group("e2e")
 def test_the_page_to_try_it_needs_nothing_that_the_policy_forbids(site: str, browser: Chrome) -> None:
     browser.get(f"{site}/api/v1/docs/#/images/images_list")
     patiently(browser, 30).until(lambda shown: shown.find_elements(By.CSS_SELECTOR, ".opblock.is-open"))
@@ -32,7 +31,6 @@ def test_the_page_to_try_it_needs_nothing_that_the_policy_forbids(site: str, bro
     assert not refused
 
 
-@pytest.mark.xdist_group("accessibility")
 @pytest.mark.django_db(transaction=True)
 def test_tokens_and_webhooks_go_when_one_is_sure(browser: Chrome, live_server: Any) -> None:
     owner = User.objects.create_user("ada")

@@ -13,7 +13,7 @@ from tests.e2e.test_main_job import overflows, sign_up
 from tests.e2e.test_selection import fill, pick, upload
 from tests.e2e.waiting import patiently, says, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 def order(browser: Chrome) -> list[str]:

@@ -10,7 +10,7 @@ from bench.browser import DESKTOP
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
 from tests.e2e.waiting import patiently, says
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 def type_keys(browser: Chrome, keys: str, then: str) -> None:

@@ -11,7 +11,7 @@ from bench.browser import DESKTOP
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
 from tests.e2e.waiting import patiently, says, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 FETCH = "fetch('/captions/export/?format=csv').then(answer => answer.text()).then(arguments[0])"
 

@@ -13,7 +13,7 @@ from bench.installation import ADMIN, MANAGE, PASSWORD, Installation
 from tests.e2e.test_main_job import overflows, send
 from tests.e2e.waiting import patiently, says
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 READY_SECONDS = 60
 REASON = "The describer has no words for it."

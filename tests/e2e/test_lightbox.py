@@ -12,7 +12,7 @@ from bench.browser import DESKTOP
 from tests.e2e.viewing import library_of
 from tests.e2e.waiting import patiently, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 # Opens the first picture and makes it larger while the browser has nothing of it.

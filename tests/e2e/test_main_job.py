@@ -10,7 +10,7 @@ from bench.browser import DESKTOP
 from bench.installation import PASSWORD
 from tests.e2e.waiting import patiently, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 READY_SECONDS = 60
 

@@ -13,7 +13,7 @@ from tests.e2e.test_main_job import READY_SECONDS, overflows, search, sign_up
 from tests.e2e.waiting import patiently, scroll_to
 
 pytest.importorskip("rapidocr")
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.e2e.test_main_job import READY_SECONDS, addresses_of_hits, overflows, sign_up
 from tests.e2e.waiting import patiently, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
 # A file, as a drop or a paste brings it.

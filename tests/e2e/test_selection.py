@@ -14,7 +14,7 @@ from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_in, sign_up
 from tests.e2e.waiting import patiently, says, scroll_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 READY_SECONDS = 60
 

@@ -13,7 +13,7 @@ from tests.e2e.test_main_job import overflows, sign_in, sign_up
 from tests.e2e.test_selection import READY_SECONDS, cards, pick
 from tests.e2e.waiting import patiently, says
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 def sign_out(browser: Chrome) -> None:

@@ -18,7 +18,7 @@ from gallery.models import Image, User
 from tests.e2e.test_accessibility import sign_in
 from tests.e2e.waiting import patiently
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # What one sees of a stage: "moves", or the colour in the middle of what is drawn over all of the picture.
 SEEN = """

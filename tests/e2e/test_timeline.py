@@ -12,7 +12,7 @@ from tests.e2e.test_main_job import overflows
 from tests.e2e.viewing import library_of
 from tests.e2e.waiting import patiently
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 
 def months(browser: Chrome) -> list[str]:

@@ -16,7 +16,6 @@ from tests.gallery.test_selectors import add
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("accessibility"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"]),
 ]

@@ -13,7 +13,7 @@ from bench.browser import DESKTOP
 from tests.e2e.test_main_job import sign_up
 from tests.e2e.waiting import patiently
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 UPLOADED_SECONDS = 90
 BYTES_A_SECOND = 3_000_000

@@ -10,7 +10,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
 from tests.e2e.waiting import patiently
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 # How dark a veil is in each corner and in the middle, 0 to 255.
 VEIL = """
