@@ -18,7 +18,7 @@ EXTRAS ?= samples,text
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-postgresql test-api openapi test-training test-services lint types format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-postgresql test-api openapi test-training test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,13 @@ lint: install-dev ## Style, import contracts, templates, migrations
 
 types: install-dev ## mypy, strict
 	$(BIN)/mypy
+
+audit: install-dev ## Ask bandit about the code, and the advisories about the packages, where they can be reached
+	git ls-files '*.py' | xargs $(BIN)/bandit --quiet --configfile pyproject.toml
+	$(BIN)/python .ci/audit.py
+
+licences: install-dev ## Write docs/licences.md anew: under what licence each package comes
+	$(BIN)/python .ci/licences.py
 
 format: install-dev ## Rewrite the code in the house's format
 	$(BIN)/ruff check --fix .
