@@ -1,7 +1,7 @@
 """What becomes of exceptions in the views of the API: problems, each with its status."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.http import Http404
@@ -11,7 +11,8 @@ from rest_framework.views import exception_handler, set_rollback
 
 from api import problems
 from api.exceptions import TooLarge, Unavailable, Unprocessable
-from gallery.exceptions import UploadRefused
+from api.throttles import throttled
+from gallery.exceptions import TooOften, UploadRefused
 from gallery.storage import StoreUnavailable
 
 
@@ -35,6 +36,7 @@ _KNOWN: list[tuple[type[Exception], Callable[[Exception], exceptions.APIExceptio
     (Http404, lambda _: exceptions.NotFound(problems.NOT_FOUND)),
     (PermissionDenied, lambda _: exceptions.PermissionDenied(problems.FORBIDDEN)),
     (UploadRefused, lambda refusal: Unprocessable(str(refusal), code="refused")),
+    (TooOften, lambda refused: throttled(cast(TooOften, refused).seconds)),
     (StoreUnavailable, lambda _: Unavailable(problems.STORE)),
     (RequestDataTooBig, lambda _: TooLarge()),
     (TooManyFilesSent, lambda _: TooLarge()),

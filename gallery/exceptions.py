@@ -1,5 +1,9 @@
 """What can go wrong in the gallery."""
 
+from django.utils.translation import gettext as _
+
+from gallery.durations import about
+
 
 class GalleryError(Exception):
     """Root of everything that the gallery raises on purpose."""
@@ -43,6 +47,15 @@ class NotShared(GalleryError):
 
 class TriedTooOften(NotShared):
     """Somebody has tried too many names, or passwords. Its text is for people."""
+
+
+class TooOften(GalleryError):
+    """Something was tried or done more often than it may be. `str()` of it is a sentence for whoever did; `seconds`
+    until the next time."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(_("That was tried too often. Try again in %(time)s.") % {"time": about(seconds)})
+        self.seconds = seconds
 
 
 class NothingToUndo(GalleryError):

@@ -1,16 +1,19 @@
 """What people fill in about themselves, and about those who may join them."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
 from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetForm
 from django.contrib.auth.forms import UserCreationForm
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import mail
 from gallery.forms import NameField
 from gallery.models import User
+from gallery.sign_in import is_password_of
 
 HOUR = 60 * 60
 
@@ -81,9 +84,9 @@ class DeleteAccountForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request, self.user = request, user
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
@@ -93,8 +96,22 @@ class DeleteAccountForm(forms.Form):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
+        if not is_password_of(self.user, password, request=self.request):
             raise forms.ValidationError(_("That is not your password."))
+        return password
+
+
+class PasswordChangeForm(DjangoPasswordChangeForm):
+    """Django's own, which bounds how often the old password is guessed."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if not is_password_of(cast(User, self.user), password, request=self.request):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return password
 
 

@@ -22,7 +22,7 @@ from gallery.addresses import Addresses
 from gallery.albums import ListedAlbum, albums_of
 from gallery.models import Album, AlbumImage, AlbumLink, Image, ImageQuerySet, User, Viewer
 from gallery.permissions import MANAGE, album_hold
-from gallery.tries import try_give_back, try_take
+from gallery.tries import Bound, tries_give_back, tries_take
 
 KEY_BYTES = 24
 # Wrong passwords at one link within so many seconds: by one network address, and by all together.
@@ -204,18 +204,19 @@ def is_open(link: AlbumLink, *, mark: str) -> bool:
 def may_try(link: AlbumLink, *, address: str) -> bool:
     """Counts one more try of the password from a network address; whether it may be made. What is right is to be given
     back."""
-    if not try_take(f"link {link.pk}", most=MOST_TRIES_OF_ALL, seconds=TRIES_OF_ALL_SECONDS):
-        return False
-    if try_take(f"link {link.pk} {address}", most=MOST_TRIES, seconds=TRIES_SECONDS):
-        return True
-    try_give_back(f"link {link.pk}")  # nothing is looked at, so that one address doesn't use up what all have
-    return False
+    return not tries_take(_bounds(link, address))
 
 
 def is_password(link: AlbumLink, password: str, *, address: str) -> bool:
     """Whether that is the password. Ask `may_try` first."""
     if not check_password(password, link.password):
         return False
-    try_give_back(f"link {link.pk}")
-    try_give_back(f"link {link.pk} {address}")
+    tries_give_back(_bounds(link, address))
     return True
+
+
+def _bounds(link: AlbumLink, address: str) -> list[Bound]:
+    return [
+        Bound(f"link {link.pk} {address}", MOST_TRIES, TRIES_SECONDS),
+        Bound(f"link {link.pk}", MOST_TRIES_OF_ALL, TRIES_OF_ALL_SECONDS),
+    ]

@@ -2,17 +2,17 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import get_language
+
+from gallery.tries import Bound, tries_take
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +44,7 @@ def _send_in(language: str, **mail: Any) -> None:
 
 def is_too_often(kind: str, whom: str, *, most: int, seconds: int) -> bool:
     """Counts a mail of this kind, to this address or person; True where there were more than `most` in `seconds`."""
-    key = f"mail.{kind}.{sha256(whom.casefold().encode()).hexdigest()}"
-    try:
-        cache.add(key, 0, timeout=seconds)
-        return bool(cache.incr(key) > most)
-    except ValueError:  # it was forgotten between the two
-        return False
-    except Exception:  # a cache that is away must not keep people from their accounts
-        logger.exception("Could not count mail")
-        return False
+    return tries_take([Bound(f"mail {kind} {whom.casefold()}", most, seconds)]) > 0
 
 
 def sends_mail() -> bool:

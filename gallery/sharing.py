@@ -18,7 +18,7 @@ from gallery.albums import Removal, album_put_back, album_remove
 from gallery.exceptions import NotShared, TriedTooOften
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Favourite, Image, User, Visibility
 from gallery.permissions import MANAGE, VIEW, album_hold
-from gallery.tries import try_give_back, try_take
+from gallery.tries import Bound, tries_give_back, tries_take
 
 # User names that nobody has which one person may try within so many seconds.
 MOST_NAMES, NAMES_SECONDS = 30, 60 * 60
@@ -140,14 +140,14 @@ def member_put_back(*, album: Album, departure: Departure, by: User) -> tuple[Us
 def _named(username: str, *, by: User) -> User:
     """Whose user name this is; whatever its capitals, where there is no second one. Raises NotShared."""
     name = User.normalize_username(username.strip())
-    tries = f"names {by.pk}"
-    if not try_take(tries, most=MOST_NAMES, seconds=NAMES_SECONDS):
+    tries = [Bound(f"names {by.pk}", MOST_NAMES, NAMES_SECONDS)]
+    if tries_take(tries):
         raise TriedTooOften(_("Those were many names that nobody here has. Try again in an hour."))
     named = list(User.objects.filter(username__iexact=name, is_active=True))
     person = next((each for each in named if each.username == name), named[0] if len(named) == 1 else None)
     if person is None:
         raise NotShared(_("Nobody here has the user name “%(name)s”.") % {"name": name})
-    try_give_back(tries)
+    tries_give_back(tries)
     return person
 
 

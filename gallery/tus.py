@@ -20,9 +20,10 @@ from django.utils.http import http_date
 from django.utils.translation import gettext as _
 
 from gallery import uploads
-from gallery.exceptions import OffsetMismatch, UploadBusy, UploadGone, UploadRefused
+from gallery.exceptions import OffsetMismatch, TooOften, UploadBusy, UploadGone, UploadRefused
 from gallery.models import Upload, User, Visibility
 from gallery.numbers import whole
+from gallery.tries import uploads_check
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"
@@ -55,6 +56,9 @@ def answer(request: HttpRequest, *, owner: User, uuid: UUID | None, address: Add
             response[name.replace("_", "-")] = value
     except UploadRefused as refusal:
         response = _sentence(413, str(refusal))
+    except TooOften as refusal:
+        response = _sentence(429, str(refusal))
+        response["Retry-After"] = str(refusal.seconds)
     except OffsetMismatch as mismatch:
         response = _sentence(409, str(mismatch))
         response["Upload-Offset"] = str(mismatch.expected)
@@ -156,6 +160,7 @@ def _create(request: HttpRequest, owner: User, address: Address) -> HttpResponse
     byte_size = _number(request, "Upload-Length")
     if not byte_size:
         raise _Problem(400, _("This file is empty."))
+    uploads_check(owner=owner)
     upload = uploads.upload_create(
         owner=owner,
         file_name=metadata.get("filename") or metadata.get("name") or "",

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views import defaults
 
 from api import problems
+from gallery.exceptions import TooOften
 from gallery.views.access import wants_json
 
 TOO_LARGE = 413
@@ -59,6 +60,17 @@ def store_unavailable(request: HttpRequest) -> HttpResponse:
         return problems.answer(request, 503, "unavailable", problems.STORE)
     sentence = _("The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute.")
     return _answer(request, 503, _("Pictures can't be reached now"), sentence)
+
+
+def too_often(request: HttpRequest, refused: TooOften) -> HttpResponse:
+    """Somebody has to wait: 429, which says for how long."""
+    if problems.is_api(request):
+        answer: HttpResponse = problems.answer(request, 429, "throttled", str(refused))
+    else:
+        answer = _answer(request, 429, _("One moment"), str(refused))
+    answer["Retry-After"] = str(refused.seconds)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

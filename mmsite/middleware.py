@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from api import problems
+from gallery.exceptions import TooOften
 from gallery.storage import StoreUnavailable
 from mmsite import errors
 
@@ -44,8 +45,9 @@ def not_allowed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
     return middleware
 
 
-class StoreErrors:
-    """Turns a store of pictures that doesn't answer into a page that says so, whichever view needed it."""
+class KnownErrors:
+    """Turns what any view can meet into a page that says so: a store of pictures that doesn't answer, and what was done
+    too often."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -55,6 +57,8 @@ class StoreErrors:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django with whatever a view raised."""
+        if isinstance(exception, TooOften):
+            return errors.too_often(request, exception)
         if not isinstance(exception, StoreUnavailable):
             return None
         logger.error("The store of pictures doesn't answer: %s", exception)

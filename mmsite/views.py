@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery import services
 from gallery.exceptions import UploadRefused
 from gallery.models import Visibility
+from gallery.tries import uploads_check
 from gallery.views.access import SignedInRequest
 from mmsite.describe import Description, describe
 from mmsite.forms import KeepForm, PictureForm
@@ -64,6 +65,7 @@ def describe_keep(request: SignedInRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("describe"))
     form = KeepForm(request.POST)
+    uploads_check(owner=request.user)
     try:
         if not form.is_valid():
             raise NotHeld

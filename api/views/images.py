@@ -42,6 +42,7 @@ from gallery.models import Image, User
 from gallery.permissions import owned_image, reachable_image
 from gallery.purge import trash_purge
 from gallery.trash import images_trash, trash_of
+from gallery.tries import uploads_check
 
 
 class Images(ApiView):
@@ -81,6 +82,7 @@ class Images(ApiView):
         file = said["file"]
 
         def create() -> Response:
+            uploads_check(owner=person_of(request))
             creation = services.image_create(
                 owner=person_of(request), file=file, file_name=file.name, visibility=said["visibility"]
             )

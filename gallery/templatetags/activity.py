@@ -14,6 +14,7 @@ WORDS = {
     "account.email": _("The e-mail address was changed"),
     "account.invite": _("Somebody was invited"),
     "account.password": _("A password was changed"),
+    "account.throttled": _("Too many wrong passwords were tried"),
     "album.delete": _("An album was moved to the trash"),
     "album.restore": _("An album was taken out of the trash"),
     "album.role": _("What somebody may do in an album was changed"),

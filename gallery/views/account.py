@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery import accounts, invitations, mail, sessions
 from gallery.forms import mistakes
-from gallery.forms_accounts import HOUR, DeleteAccountForm, EmailForm, ProfileForm
+from gallery.forms_accounts import HOUR, DeleteAccountForm, EmailForm, PasswordChangeForm, ProfileForm
 from gallery.models import Image, User
 from gallery.numbers import whole
 from gallery.quotas import room_of
@@ -120,7 +120,11 @@ class PasswordChange(PasswordChangeView):
     """Django's own: this session goes on, the others end."""
 
     template_name = "accounts/password_change.html"
+    form_class = PasswordChangeForm
     success_url = reverse_lazy("account")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
         before = self.request.session.session_key
@@ -156,7 +160,7 @@ def sessions_end(request: SignedInRequest) -> HttpResponse:
 def delete(request: SignedInRequest) -> HttpResponse:
     """Says what goes, and deletes all of it once user name and password are given."""
     user = request.user
-    form = DeleteAccountForm(request.POST or None, user=user)
+    form = DeleteAccountForm(request.POST or None, request=request, user=user)
     obstacle = ""
     try:
         accounts.account_check_deletable(user=user)

@@ -17,7 +17,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from gallery import sessions
@@ -26,6 +28,9 @@ from gallery.forms_accounts import PasswordResetForm, SignUpForm
 from gallery.invitations import InvitationSpent, invitation_find
 from gallery.mail import sends_mail
 from gallery.models import Invitation, User
+from gallery.sign_in import browser_note
+from gallery.tries import bound_of, tries_check
+from gallery.views.access import address_of
 from gallery.views.account import confirmation_send
 
 if TYPE_CHECKING:  # generic for the type checker alone
@@ -51,6 +56,7 @@ class SignUp(RedirectURLMixin, _FormView):
     form_class = SignUpForm
     invitation: Invitation | None = None
 
+    @method_decorator(sensitive_post_parameters())
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         key = kwargs.get("key")
         if settings.SIGN_UP == "closed" or (settings.SIGN_UP != "open" and key is None):
@@ -71,6 +77,10 @@ class SignUp(RedirectURLMixin, _FormView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs, next=self.get_redirect_url(), invitation=self.invitation)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        tries_check(bound_of("sign-up", address_of(request)))
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: SignUpForm) -> HttpResponse:
         user = form.save(commit=False)
@@ -114,7 +124,10 @@ class PasswordReset(PasswordResetView):
         return super().get_context_data(**kwargs, sends_mail=sends_mail())
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return super().post(request, *args, **kwargs) if sends_mail() else self.get(request, *args, **kwargs)
+        if not sends_mail():
+            return self.get(request, *args, **kwargs)
+        tries_check(bound_of("password-reset", address_of(request)))
+        return super().post(request, *args, **kwargs)
 
 
 class PasswordResetSent(PasswordResetDoneView):
@@ -135,5 +148,6 @@ class PasswordResetConfirm(PasswordResetConfirmView):
         if self.request.user.is_authenticated:
             logout(self.request)  # whose session may be one of those that end: it can't be saved any more
         password_changed(user=self.user, by=self.user)
+        browser_note(request=self.request, user=self.user)
         messages.success(self.request, _("Your password is set. Sign in with it."))
         return response

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.albums import album_page
@@ -61,6 +62,7 @@ def _knows_password(request: HttpRequest, link: AlbumLink) -> bool:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
 @_by_link
 def link(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
     """The album, or first a question for the password; what somebody answers (POST)."""

@@ -14,6 +14,7 @@ from gallery.exceptions import UploadRefused
 from gallery.forms import UploadForm, UrlForm, mistakes
 from gallery.intake import Outcome, picture_take
 from gallery.models import Upload, User, Visibility
+from gallery.tries import bound_of, tries_check, uploads_check
 from gallery.views.access import SignedInRequest, sign_in_required, wants_json
 
 
@@ -28,6 +29,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
         if wants_json(request):
             return JsonResponse({"message": mistakes(form)}, status=400)
         return _page(request, form, status=400)
+    uploads_check(owner=request.user, number=len(form.cleaned_data["pictures"]))
     outcomes = [_take(file, request.user, form.cleaned_data["visibility"]) for file in form.cleaned_data["pictures"]]
     if wants_json(request):
         return JsonResponse({"files": [_as_json(outcome) for outcome in outcomes]})
@@ -38,6 +40,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
 @sign_in_required
 def upload_from_web(request: SignedInRequest) -> HttpResponse:
     """Fetches a picture from an address on the web, where the site is set to."""
+    tries_check([*bound_of("fetch", request.user.pk), *bound_of("upload", request.user.pk)])
     form = UrlForm(request.POST)
     if not form.is_valid():
         outcome = Outcome(request.POST.get("url", "")[:200], "refused", mistakes(form))

@@ -74,10 +74,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gallery.sessions.seen_now_and_then",
+    "gallery.sign_in.browsers_known",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "mmsite.middleware.not_allowed",
-    "mmsite.middleware.StoreErrors",
+    "mmsite.middleware.KnownErrors",
 ]
 
 ROOT_URLCONF = "mmsite.urls"
@@ -123,6 +124,7 @@ DATABASES = {"default": database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "gallery.User"
+AUTHENTICATION_BACKENDS = ["gallery.sign_in.PasswordBackend"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "library"
 LOGOUT_REDIRECT_URL = "library"
@@ -325,6 +327,19 @@ WEBHOOKS_PRIVATE = env.boolean("WEBHOOKS_PRIVATE", default=False)
 
 # How many requests of one caller the API answers in how many seconds: of all kinds, of those who have signed in or
 # haven't, and of kinds that cost more.
+# How often something may be tried or done in how many seconds: gallery.tries.
+RATES: dict[str, tuple[int, int] | None] = env.rates(
+    "RATES",
+    {
+        "sign-in": (10, 900),  # wrong passwords for one name from one address, or in a browser that is known
+        "sign-in-address": (100, 900),  # from one address, whatever the name
+        "sign-in-name": (300, 86_400),  # for one name, in all browsers that aren't known
+        "sign-up": (30, 3_600),  # by one address
+        "password-reset": (30, 3_600),  # asked for by one address
+        "upload": (20_000, 3_600),  # files by one person
+        "fetch": (600, 3_600),  # of them, from addresses on the web
+    },
+)
 API_RATES: dict[str, tuple[int, int] | None] = env.rates(
     "API_RATES",
     {

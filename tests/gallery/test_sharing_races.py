@@ -27,7 +27,7 @@ from gallery.links import link_change, link_create, link_revoke
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Image, User
 from gallery.services import image_create, users_delete
 from gallery.sharing import member_add, member_remove, member_set_role
-from gallery.tries import try_take
+from gallery.tries import Bound, tries_take
 from tests.gallery.test_selectors import add
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("told")]
@@ -158,7 +158,7 @@ def test_tries_at_once_are_all_counted() -> None:
 
     def attempt() -> bool:
         start.wait()
-        return try_take("a password", most=3, seconds=60)
+        return not tries_take([Bound("a password", 3, 60)])
 
     tries = [InBackground(attempt) for _ in range(8)]
     assert sorted(each.join().returned for each in tries) == [False] * 5 + [True] * 3
