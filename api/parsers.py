@@ -55,3 +55,9 @@ class JsonLinesParser(CsvParser):
     """The same of JSON Lines."""
 
     media_type = "application/jsonl"
+
+
+class ZipParser(CsvParser):
+    """The same of a ZIP archive of sidecars."""
+
+    media_type = "application/zip"

@@ -1,4 +1,4 @@
-"""A table of captions to take in."""
+"""A table of captions to take in, or sidecars."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from gallery.wording import grouped
 
 
 class ImportForm(forms.Form):
-    """A table of captions, and whether it counts for more than what its owner wrote."""
+    """A table of captions, or sidecars, and whether they count for more than what their owner wrote."""
 
     table = forms.FileField(
         error_messages={
-            "required": gettext_lazy("Choose a table."),
+            "required": gettext_lazy("Choose a file."),
             "empty": gettext_lazy("This file is empty."),
         },
     )
@@ -27,7 +27,7 @@ class ImportForm(forms.Form):
         most: int = settings.GALLERY_LIMITS["bytes"]
         if table.size is None or table.size > most:
             raise forms.ValidationError(
-                _("This table is too large: the limit is %(limit)s MB. Part it.")
+                _("This file is too large: the limit is %(limit)s MB. Part it.")
                 % {"limit": grouped(most // 1_000_000)},
                 code="large",
             )

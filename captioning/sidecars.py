@@ -1,4 +1,4 @@
-"""XMP sidecars: what a picture shows, for other photo tools.
+"""XMP sidecars: what a picture shows, for other photo tools, and what these say of it.
 
 The names of what is said, dc:description, dc:title, dc:subject and Iptc4xmpCore:AltTextAccessibility, are those of
 Adobe's XMP specification, part 1, and of IPTC Photo Metadata 2021.1.
@@ -7,12 +7,28 @@ Adobe's XMP specification, part 1, and of IPTC Photo Metadata 2021.1.
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
 from xml.etree import ElementTree  # writes alone
 
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from captioning.exceptions import BadTable
+from captioning.tables import Row
+from gallery import archives
+from gallery.exceptions import UploadRefused
+from gallery.folders import files_below
 from gallery.models import Image, User
-from gallery.names import tidy
+from gallery.names import printable, tidy
+from gallery.sidecars import LARGEST, picture_named_by, sidecar_read
+from gallery.wording import grouped
+
+STEM = "stem"  #: a kind of name: a file's without its extension
 
 _CHUNK = 500
 _LONGEST_FILE_NAME = 255  # bytes, on most file systems
@@ -29,12 +45,13 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 
 def sidecars_of(owner: User) -> Iterator[tuple[str, bytes]]:
     """File names, such as `beach.jpg.xmp`, and contents of XMP sidecars for the pictures of which there is something to
-    say. Of pictures with one name, all but the first lie in a folder named by their uuid.
+    say. Those of pictures that share a name lie in folders named by their uuid.
 
     What a model isn't sure of is left out, since XMP can't say so.
     """
-    taken: set[str] = set()
     images = Image.objects.filter(owner=owner).order_by("pk").prefetch_related("tags")
+    names = images.values_list("file_name", flat=True).prefetch_related(None).iterator(chunk_size=_CHUNK)
+    shared = {name for name, number in Counter(map(str.casefold, names)).items() if number > 1}
     for image in images.iterator(chunk_size=_CHUNK):
         caption = "" if image.description_unsure else image.description
         tags = sorted(tag.name for tag in image.tags.all())
@@ -43,10 +60,61 @@ def sidecars_of(owner: User) -> Iterator[tuple[str, bytes]]:
         name = f"{image.file_name}.xmp"
         if len(name.encode()) > _LONGEST_FILE_NAME:
             name = f"{image.uuid}.xmp"
-        if name.casefold() in taken:
+        if image.file_name.casefold() in shared:
             name = f"{image.uuid}/{name}"
-        taken.add(name.casefold())
         yield name, xmp(caption=caption, title=image.title, tags=tags)
+
+
+def rows_of_archive(file: IO[bytes]) -> Iterator[Row]:
+    """What each sidecar in a ZIP archive says, in a row that is called as it is; or why it can't be read. Raises
+    BadTable."""
+    try:
+        archive = archives.archive_open(file)
+    except UploadRefused as refusal:
+        raise BadTable(str(refusal)) from refusal
+    entries = archives.sidecar_entries(archive)
+    if not entries:
+        raise BadTable(_("There is no XMP sidecar in this archive. In a spreadsheet, save it as “CSV UTF-8”."))
+    most: int = settings.GALLERY_LIMITS["bytes"]
+    if sum(info.file_size for info in entries) > most:
+        text = _("This archive unpacks to more than %(limit)s MB of sidecars. Part it.")
+        raise BadTable(text % {"limit": grouped(most // 1_000_000)})
+    named = ((archives.name_of(info), partial(archives.entry_read, archive, info, most=LARGEST)) for info in entries)
+    return _rows(named)
+
+
+def rows_of_folder(folder: Path) -> Iterator[Row]:
+    """The same of the sidecars below a folder. Raises OSError at what can't be read."""
+    paths = sorted(files_below(folder, note=_raise, sidecars=True))
+    return _rows((path.relative_to(folder).as_posix(), partial(path.open, "rb")) for path in paths)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def rows_of_one(file: IO[bytes], name: str) -> Iterator[Row]:
+    """The same of a single sidecar."""
+    return _rows([(name, partial(nullcontext, file))])
+
+
+def _rows(files: Iterable[tuple[str, Callable[[], AbstractContextManager[IO[bytes]]]]]) -> Iterator[Row]:
+    for number, (path, opened) in enumerate(files, start=1):
+        caption = fault = ""
+        try:
+            with opened() as file:
+                caption = sidecar_read(file)
+        except UploadRefused as refusal:
+            fault = str(refusal)
+        if caption or fault:
+            yield Row(number, caption, _names(path), printable(path)[-_LONGEST_FILE_NAME:], fault)
+
+
+def _names(path: str) -> list[tuple[str, str]]:
+    """How the picture of a sidecar may be called."""
+    *folders, name = path.replace("\\", "/").split("/")
+    picture = picture_named_by(name)
+    return [("uuid", folders[-1] if folders else ""), ("uuid", picture), ("file_name", picture), (STEM, picture)]
 
 
 def zip_of(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:

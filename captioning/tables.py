@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Any, NamedTuple
 
@@ -40,13 +40,14 @@ def jsonl_of(owner: User) -> Iterator[str]:
 
 
 class Row(NamedTuple):
-    """What a row says: a caption, and the surest name that it has for its picture; `kind` is one of NAMES, or "" where
-    it has none. `number` counts as spreadsheets and editors do, with headings and empty lines."""
+    """What a row says: a caption, and how its picture may be called, by kinds such as NAMES; the first name that is a
+    picture's counts. `number` counts as spreadsheets and editors do, with headings and empty lines."""
 
     number: int
     caption: str
-    kind: str
-    name: str
+    names: Sequence[tuple[str, str]]
+    file: str = ""  #: which sidecar it is
+    fault: str = ""  #: why that can't be read, in a sentence
 
 
 def rows_of(file: IO[bytes]) -> Iterator[Row]:
@@ -64,8 +65,8 @@ def rows_of(file: IO[bytes]) -> Iterator[Row]:
             if number > MOST_ROWS:
                 raise BadTable(_("The table has more than %(most)s rows. Part it.") % {"most": grouped(MOST_ROWS)})
             if caption := tidy(said.get("caption", "")):
-                kind = next((name for name in NAMES if said.get(name)), "")
-                yield Row(number, caption, kind, said.get(kind, ""))
+                names = [(name, said[name]) for name in NAMES if said.get(name)]
+                yield Row(number, caption, names[:1])
     except UnicodeDecodeError as error:
         raise BadTable(_("This is no text in UTF-8. In a spreadsheet, save it as “CSV UTF-8”.")) from error
     except (csv.Error, ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Captions of one's own pictures, out of a table."""
+"""Captions of one's own pictures, out of a table or sidecars."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -20,7 +20,7 @@ from gallery.wording import grouped
 @never_cache
 @login_required
 def import_captions(request: SignedInRequest) -> HttpResponse:
-    """The form, and what became of the table that it sent. A page of its own, not a redirect: sent again, it says the
+    """The form, and what became of the file that it sent. A page of its own, not a redirect: sent again, it says the
     same."""
     limits = settings.GALLERY_LIMITS
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
@@ -55,20 +55,20 @@ def _told(report: Import) -> dict[str, object]:
         (
             report.left,
             ngettext(
-                "%(number)s is left: choose the same table again to go on.",
-                "%(number)s are left: choose the same table again to go on.",
+                "%(number)s is left: choose the same file again to go on.",
+                "%(number)s are left: choose the same file again to go on.",
                 report.left,
             ),
         ),
         (
             report.unused,
-            ngettext("%(number)s row could not be used.", "%(number)s rows could not be used.", report.unused),
+            ngettext("%(number)s could not be used.", "%(number)s could not be used.", report.unused),
         ),
     ]
     sentences = [sentence % {"number": grouped(number)} for number, sentence in counted if number]
     more = ngettext("And %(number)s more.", "And %(number)s more.", report.more_problems)
     return {
-        "sentences": sentences or [_("No row has a caption.")],
+        "sentences": sentences or [_("There is no caption in it.")],
         "more": more % {"number": grouped(report.more_problems)} if report.more_problems else "",
     }
 

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery import sidecars
 from gallery.exceptions import UploadRefused
 from gallery.storage import not_now
 from gallery.wording import grouped
@@ -49,10 +51,15 @@ def is_archive_name(file_name: str) -> bool:
 
 def is_archive(file: BinaryIO | IO[bytes], file_name: str) -> bool:
     """Whether this is a ZIP archive, by name and by content: documents of offices are archives too."""
+    return is_archive_name(file_name) and is_zip(file)
+
+
+def is_zip(file: BinaryIO | IO[bytes]) -> bool:
+    """Whether this is a ZIP archive, or a document that is one inside."""
     file.seek(0)
     beginning = file.read(4)
     file.seek(0)
-    return is_archive_name(file_name) and beginning in _BEGINNINGS
+    return beginning in _BEGINNINGS
 
 
 def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
@@ -75,8 +82,21 @@ def archive_open(file: BinaryIO | IO[bytes]) -> zipfile.ZipFile:
 
 
 def entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files in an archive, without what systems hide in them."""
-    return [info for info in archive.infolist() if not _is_passed_over(info.filename.replace("\\", "/"))]
+    """The files in an archive, without sidecars and what systems hide in them."""
+    return [info for info in _files(archive) if not sidecars.is_sidecar_name(info.filename)]
+
+
+def sidecar_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The sidecars in an archive."""
+    return [info for info in _files(archive) if sidecars.is_sidecar_name(info.filename)]
+
+
+def sidecar_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> zipfile.ZipInfo | None:
+    """The sidecar that lies beside an entry."""
+    for name in sidecars.names_beside(info.filename):
+        with suppress(KeyError):
+            return archive.getinfo(name)
+    return None
 
 
 def name_of(info: zipfile.ZipInfo) -> str:
@@ -89,9 +109,10 @@ def name_of(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    """The bytes of one entry, in a temporary file without a name. Raises UploadRefused with a sentence."""
-    limit: int = settings.GALLERY_LIMITS["bytes"]
+def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, most: int | None = None) -> IO[bytes]:
+    """The bytes of one entry, no more than `most` or else than a picture may have, in a temporary file without a name.
+    Raises UploadRefused with a sentence."""
+    limit: int = most or settings.GALLERY_LIMITS["bytes"]
     _check(info, limit)
     try:
         settings.UPLOADS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,6 +139,10 @@ def entry_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     return taken
 
 
+def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [info for info in archive.infolist() if not _is_passed_over(info.filename.replace("\\", "/"))]
+
+
 def _is_passed_over(path: str) -> bool:
     *folders, name = path.split("/")
     is_folder = bool(folders) and not name
@@ -127,9 +152,7 @@ def _is_passed_over(path: str) -> bool:
 
 def _check(info: zipfile.ZipInfo, limit: int) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise UploadRefused(
-            _("This file is locked by a password. Unpack the archive and send the pictures themselves.")
-        )
+        raise UploadRefused(_("This file is locked by a password. Unpack the archive and send what is in it."))
     if info.compress_type not in _METHODS:
         raise UploadRefused(_("This file is packed in a way that is not supported here."))
     if is_archive_name(info.filename):

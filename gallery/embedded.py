@@ -1,10 +1,12 @@
 """What somebody wrote of a picture into its file: XMP, IPTC or EXIF, read with distrust as in `gallery.metadata`.
 
 Photo tools keep one caption in up to three places (Metadata Working Group, Guidelines 2.0, 5.2); here, the first of
-XMP's dc:description, IPTC's 2:120 and EXIF's ImageDescription counts. None of them costs a picture.
+XMP's dc:description (else IPTC's alt text), IPTC's 2:120 and EXIF's ImageDescription counts. None of them costs a
+picture.
 """
 
 import re
+from xml.etree.ElementTree import Element  # of which defusedxml makes its trees
 
 from PIL import ExifTags
 from PIL import Image as PILImage
@@ -19,6 +21,7 @@ _LONGEST_READ = 10_000  # characters, with the white space in them: tidying mega
 _IPTC_CAPTION = (2, 120)
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+_ALT_TEXT = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}AltTextAccessibility"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # What cameras and programs put there by themselves.
 _NOBODYS = re.compile(
@@ -31,28 +34,40 @@ def read_caption(picture: PILImage.Image) -> str:
     """One line of at most LONGEST characters; "" where nobody wrote one."""
     for read in (_of_xmp, _of_iptc, _of_exif):
         try:
-            text = tidy(read(picture)[:_LONGEST_READ])
+            text = _somebodys(read(picture))
         except UNREADABLE:
             continue
-        if not _NOBODYS.fullmatch(text):
+        if text:
             return text[:LONGEST].rstrip()
     return ""
 
 
-def _of_xmp(picture: PILImage.Image) -> str:
+def read_packet(packet: bytes) -> str:
+    """What somebody wrote into an XMP packet, as one line, in the default language or else the first; "" where nobody
+    did. Raises one of UNREADABLE."""
     from defusedxml import ElementTree  # noqa: PLC0415 (few pictures have XMP)
 
-    packet = picture.info.get("xmp") or b""
-    if not packet or len(packet) > _LARGEST_PACKET:
-        return ""
-    root = ElementTree.fromstring(packet.rstrip(b"\0 "), forbid_dtd=True)
-    for about in root.iter(f"{_RDF}Description"):
-        said = {item.get(_LANGUAGE): item.text or "" for item in about.iterfind(f"{_DESCRIPTION}/{_RDF}Alt/{_RDF}li")}
-        if said:
-            return str(said.get("x-default") or next(iter(said.values())))
-        if text := about.get(_DESCRIPTION) or about.findtext(_DESCRIPTION):
-            return str(text)
-    return ""
+    root = ElementTree.fromstring(packet, forbid_dtd=True)
+    abouts = list(root.iter(f"{_RDF}Description"))
+    said = (_somebodys(_said(about, name)) for name in (_DESCRIPTION, _ALT_TEXT) for about in abouts)
+    return next(filter(None, said), "")
+
+
+def _said(about: Element, name: str) -> str:
+    said = {item.get(_LANGUAGE): item.text or "" for item in about.iterfind(f"{name}/{_RDF}Alt/{_RDF}li")}
+    if said:
+        return said.get("x-default") or next(iter(said.values()))
+    return about.get(name) or about.findtext(name) or ""
+
+
+def _somebodys(text: str) -> str:
+    text = tidy(text[:_LONGEST_READ])
+    return "" if _NOBODYS.fullmatch(text) else text
+
+
+def _of_xmp(picture: PILImage.Image) -> str:
+    packet: bytes = picture.info.get("xmp") or b""
+    return read_packet(packet.rstrip(b"\0 ")) if packet and len(packet) <= _LARGEST_PACKET else ""
 
 
 def _of_iptc(picture: PILImage.Image) -> str:

@@ -26,6 +26,7 @@ from gallery.exceptions import NotNow, UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import Image, SeenFile, Stage, User, Visibility
 from gallery.quotas import room_of
+from gallery.sidecars import caption_beside, is_sidecar_name
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,15 @@ _next_look = 0.0
 _told: set[int] = set()  # of which files this process has said why they are not taken
 
 
-def files_below(folder: Path, *, note: Callable[[OSError], None], links: bool = True) -> Iterator[Path]:
-    """Every file below a folder but hidden ones, folder by folder; `note` is told of what can't be read. `links`:
-    those that are links, too; folders that are links are never entered."""
+def files_below(
+    folder: Path, *, note: Callable[[OSError], None], links: bool = True, sidecars: bool = False
+) -> Iterator[Path]:
+    """Every file below a folder but hidden ones and sidecars, folder by folder, or every sidecar; `note` is told of
+    what can't be read. `links`: those that are links, too; folders that are links are never entered."""
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
+        wanted = (name for name in sorted(names) if not name.startswith(".") and is_sidecar_name(name) == sidecars)
+        for path in (Path(parent, name) for name in wanted):
             try:
                 if path.is_file() and (links or not path.is_symlink()):
                     yield path
@@ -71,6 +75,7 @@ def file_take(*, owner: User, path: Path, visibility: str = Visibility.PRIVATE) 
             file_name=path.name,
             visibility=visibility,
             priority=Stage.Priority.BACKFILL,
+            caption=caption_beside(path, links=True),
         )
     if outcome.image:
         _remember(owner, path, now, outcome.image)
@@ -150,7 +155,13 @@ def _take(seen: SeenFile) -> None:
 
 def _outcome(owner: User, path: Path, opened: IO[bytes]) -> Outcome:
     if not archives.is_archive(opened, path.name):
-        return picture_take(owner=owner, file=File(opened), file_name=path.name, priority=Stage.Priority.BACKFILL)
+        return picture_take(
+            owner=owner,
+            file=File(opened),
+            file_name=path.name,
+            priority=Stage.Priority.BACKFILL,
+            caption=caption_beside(path, links=False),
+        )
     try:  # it may take long, and is unpacked a few pictures at a time, as uploaded ones are
         upload = uploads.upload_take_whole(
             owner=owner, file=File(opened), file_name=path.name, visibility=Visibility.PRIVATE

@@ -31,11 +31,12 @@ def picture_take(
     file_name: str,
     visibility: str = Visibility.PRIVATE,
     priority: Stage.Priority = Stage.Priority.INTERACTIVE,
+    caption: str = "",
 ) -> Outcome:
     """As services.image_create, but a refusal is an outcome too."""
     try:
         creation = services.image_create(
-            owner=owner, file=file, file_name=file_name, visibility=visibility, priority=priority
+            owner=owner, file=file, file_name=file_name, visibility=visibility, priority=priority, caption=caption
         )
     except UploadRefused as refusal:
         return Outcome(file_name, "refused", str(refusal), refusal=refusal)

@@ -3,6 +3,7 @@
 import errno
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
@@ -44,9 +45,11 @@ def image_create(
     file_name: str,
     visibility: str = Visibility.PRIVATE,
     priority: Stage.Priority = Stage.Priority.INTERACTIVE,
+    caption: str = "",
 ) -> ImageCreation:
     """Takes a picture in: checks it, stores it durably, and opens its work. Nothing stays behind on failure.
 
+    `caption` is what somebody wrote beside the file; it counts for more than what stands in it.
     Raises UploadRefused with a sentence for the person who gave it.
     """
     digest = digest_upload(file)
@@ -54,6 +57,7 @@ def image_create(
         return existing
     room_check(owner=owner, byte_size=digest.byte_size)
     facts = inspect_upload(file, file_name, digest=digest)
+    facts = replace(facts, caption=caption or facts.caption)
     try:
         image = _image_store(owner=owner, file=file, facts=facts, visibility=visibility, priority=priority)
     except IntegrityError:
@@ -219,7 +223,7 @@ def users_delete(*, users: Iterable[User]) -> None:
 
 
 def renditions_create(*, image: Image, picture: PILImage.Image) -> list[Rendition]:
-    """Makes and stores every rendition of `image`, given as `pictures.open_picture` returns it.
+    """Makes and stores every rendition of `image`, given as `decoding.open_picture` returns it.
 
     See `renditions_store`. Raises UploadRefused when the original of an animation can't be read any more.
     """

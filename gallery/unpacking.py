@@ -16,6 +16,7 @@ from gallery import archives, uploads
 from gallery.exceptions import NotNow, OverQuota, UploadBusy, UploadGone, UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import Stage, Upload, User
+from gallery.sidecars import LARGEST, sidecar_caption
 from gallery.validators import clean_file_name
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def take_all(*, owner: User, file: IO[bytes], visibility: str) -> Iterator[Outco
     with archive:
         left = _most_bytes(os.fstat(file.fileno()).st_size)
         for info in archives.entries(archive):
-            left -= info.file_size
+            left -= _bytes(archive, info)
             if left < 0:
                 yield Outcome(name, "refused", str(TOO_MUCH))
                 return
@@ -97,7 +98,7 @@ def _entry_take(upload: Upload, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
         return Outcome(name, "refused", _("This file could not be read: it stopped the site."))
     upload.report = {**upload.report, "trying": [upload.entries_done, attempts]}
     _save(upload)
-    unpacked = upload.report.get("bytes", 0) + info.file_size
+    unpacked = upload.report.get("bytes", 0) + _bytes(archive, info)
     if unpacked > _most_bytes(upload.byte_size):
         return Outcome(name, "refused", str(TOO_MUCH))
     upload.report = {**upload.report, "bytes": unpacked}
@@ -114,9 +115,30 @@ def _picture(owner: User, archive: zipfile.ZipFile, info: zipfile.ZipInfo, visib
                 file_name=name,
                 visibility=visibility,
                 priority=Stage.Priority.BACKFILL,
+                caption=_caption(archive, info),
             )
     except UploadRefused as refusal:
         return Outcome(name, "refused", str(refusal), refusal=refusal)
+
+
+def _caption(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """What the sidecar beside a picture says, if any; raises NotNow."""
+    beside = archives.sidecar_entry(archive, info)
+    if beside is None:
+        return ""
+    try:
+        with archives.entry_read(archive, beside, most=LARGEST) as file:
+            return sidecar_caption(file)
+    except NotNow:
+        raise
+    except UploadRefused:  # it costs no picture
+        return ""
+
+
+def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """What an entry unpacks to, with its sidecar."""
+    beside = archives.sidecar_entry(archive, info)
+    return info.file_size + (beside.file_size if beside else 0)
 
 
 def _waits(outcome: Outcome) -> bool:

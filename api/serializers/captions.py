@@ -80,33 +80,40 @@ class TableQuery(Query):
 
 
 class ImportQuery(Query):
-    """How a table is taken in."""
+    """How a table, or sidecars, are taken in."""
 
     replace = Flag(required=False, default=False, help_text="What you wrote or approved otherwise gives way, too.")
 
 
 class TableSerializer(Form):
-    """A table of captions."""
+    """A table of captions, or sidecars."""
 
-    table = serializers.FileField(help_text="CSV or JSON Lines, in UTF-8.", allow_empty_file=True)
+    table = serializers.FileField(
+        help_text="CSV or JSON Lines, in UTF-8; a ZIP archive of XMP sidecars; or one of these, called `.xmp`.",
+        allow_empty_file=True,
+    )
 
 
 class ProblemOfRowSerializer(serializers.Serializer[Any]):
-    """A row that could not be used."""
+    """A row, or a sidecar, that could not be used."""
 
-    row = serializers.IntegerField(help_text="As spreadsheets and editors count; of CSV, the first has the headings.")
+    row = serializers.IntegerField(
+        help_text="As spreadsheets and editors count; of CSV, the first has the headings. Sidecars are counted as they "
+        "come in their archive."
+    )
+    file = serializers.CharField(help_text="The sidecar; empty for a row.")
     reason = serializers.ChoiceField(choices=Reason.values)
     detail = serializers.CharField(source="__str__", help_text="The same, in a sentence.")
 
 
 class ImportSerializer(serializers.Serializer[Any]):
-    """What became of the rows of a table."""
+    """What became of the rows of a table, or of sidecars."""
 
     written = serializers.IntegerField()
     same = serializers.IntegerField(help_text="Captions that were there already.")
     kept = serializers.IntegerField(help_text="Pictures that keep what you wrote or approved; see `replace`.")
-    left = serializers.IntegerField(help_text="Captions still to be written: send the same table again to go on.")
-    unused = serializers.IntegerField(help_text="Rows that could not be used.")
+    left = serializers.IntegerField(help_text="Captions still to be written: send the same file again to go on.")
+    unused = serializers.IntegerField(help_text="Rows or sidecars that could not be used.")
     problems = ProblemOfRowSerializer(many=True, help_text="Of those, the first hundred.")
 
 

@@ -21,7 +21,7 @@ from api.exceptions import Conflict, TooLarge, Unprocessable
 from api.fields import PageQuery, read_body, read_query
 from api.idempotency import PARAMETER as IDEMPOTENCY_KEY
 from api.idempotency import once
-from api.parsers import CsvParser, JsonLinesParser
+from api.parsers import CsvParser, JsonLinesParser, ZipParser
 from api.schema import PageSchema
 from api.serializers.captions import (
     CaptionSerializer,
@@ -144,9 +144,9 @@ class CaptionTable(ApiView):
 
 
 class CaptionImport(ApiView):
-    """Captions of one's own pictures, out of a table."""
+    """Captions of one's own pictures, out of a table or sidecars."""
 
-    parser_classes = (MultiPartParser, CsvParser, JsonLinesParser)
+    parser_classes = (MultiPartParser, CsvParser, JsonLinesParser, ZipParser)
     throttle_scope: ClassVar[str] = "upload"
 
     @extend_schema(
@@ -156,14 +156,15 @@ class CaptionImport(ApiView):
             "multipart/form-data": TableSerializer,
             "text/csv": OpenApiTypes.STR,
             "application/jsonl": OpenApiTypes.STR,
+            "application/zip": OpenApiTypes.BINARY,
         },
         responses=ImportSerializer,
         examples=IMPORT_EXAMPLES,
     )
     def post(self, request: Request) -> Response:
-        """Takes the captions of a table, CSV or JSON Lines, for yours: see docs/captions.md. What you wrote or approved
-        stays, unless `replace`; what was said before stands in the history. A request writes so many at most: where
-        some are `left`, send the table again."""
+        """Takes the captions of a table, CSV or JSON Lines, or of a ZIP archive of XMP sidecars for yours: see
+        docs/captions.md. What you wrote or approved stays, unless `replace`; what was said before stands in the
+        history. A request writes so many at most: where some are `left`, send the same again."""
         query = read_query(request, ImportQuery)
         table = read_body(request, TableSerializer)["table"]
 
@@ -181,7 +182,7 @@ class CaptionImport(ApiView):
 
         with closing(table):
             if table.size > settings.GALLERY_LIMITS["bytes"]:
-                raise TooLarge("This table is too large. Part it.")
+                raise TooLarge("This file is too large. Part it.")
             return once(request, [table, query["replace"]], take)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from captioning.sidecars import xmp
 from gallery.models import Image, User
 from tests.api.conftest import Api
+from tests.gallery.making import zipped
 
 MakeImage = Callable[..., Image]
 PATH = "captions/import/"
@@ -62,9 +64,22 @@ def test_problems_are_told_by_row_and_reason(api: Api, image: Image) -> None:
     said = send(api, f"uuid,file_name,caption\n{image.uuid},,a boat\n,x.jpg,a\n,red.jpg,a ship\n").json()
     assert (said["written"], said["unused"]) == (1, 2)
     assert said["problems"] == [
-        {"row": 3, "reason": "absent", "detail": "Row 3 names no picture."},
-        {"row": 4, "reason": "again", "detail": "Row 4 says something else of a picture than a row above."},
+        {"row": 3, "file": "", "reason": "absent", "detail": "Row 3 names no picture."},
+        {"row": 4, "file": "", "reason": "again", "detail": "Row 4 says something else of a picture than one above."},
     ]
+
+
+def test_sidecars_in_an_archive(api: Api, image: Image) -> None:
+    archive = zipped({"red.jpg.xmp": xmp(caption="a boat"), "green.xmp": xmp(caption="a"), "blue.xmp": b"<x"})
+    said = send(api, archive, content_type="application/zip").json()
+    assert (said["written"], said["unused"]) == (1, 2)
+    assert [(each["row"], each["file"], each["reason"]) for each in said["problems"]] == [
+        (2, "green.xmp", "absent"),
+        (3, "blue.xmp", "unreadable"),
+    ]
+    assert caption(image) == "a boat"
+    answer = send(api, archive[:-9], content_type="application/zip")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "This archive is damaged or cut short.")
 
 
 def test_what_is_left_is_taken_by_the_next_request(

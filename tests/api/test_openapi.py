@@ -109,6 +109,7 @@ schemathesis.openapi.format(
 )
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 schemathesis.serializer.alias("application/jsonl", "text/plain")
+schemathesis.serializer.alias("application/zip", "application/octet-stream")
 # What the checks of schemathesis expect of valid and of invalid data unless told.
 ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "429", "5xx"]
 REFUSED = ["400", "401", "403", "404", "405", "406", "409", "415", "422", "428", "429", "5xx"]

@@ -74,9 +74,10 @@ def library(make_image: MakeImage, user: User, other_user: User) -> list[Image]:
 
 def test_what_is_certain_goes_out(library: list[Image], user: User) -> None:
     files = {name: said(packet) for name, packet in sidecars_of(user)}
-    assert [*files] == ["sure.jpg.xmp", "told.jpg.xmp", f"{library[3].uuid}/Told.jpg.xmp"]
+    told = f"{library[2].uuid}/told.jpg.xmp"  # as one file of the next, on some disks
+    assert [*files] == ["sure.jpg.xmp", told, f"{library[3].uuid}/Told.jpg.xmp"]
     assert files["sure.jpg.xmp"]["dc:description"] == ["a dog"]
-    assert files["told.jpg.xmp"]["dc:description"] == ["Rex"]
+    assert files[told]["dc:description"] == ["Rex"]
     assert files[f"{library[3].uuid}/Told.jpg.xmp"] == {
         "dc:title": [],
         "dc:description": [],

@@ -193,7 +193,7 @@ GOOD = '{"file_name": "red.jpg", "caption": "a boat"}'
         ("caption,file_name\na boat,red.jpg".encode("utf-16"), "This is no text in UTF-8."),
         ("caption,file_name\na boat,red.jpg".encode("utf-16-le"), "The table has no column “caption”."),
         ("caption,file_name\na boat,red.jpg\né,blue.jpg".encode("cp1252"), "This is no text in UTF-8."),
-        (b"PK\x03\x04\x14\x00\x00\x00\xff", "This is no text in UTF-8."),
+        (b"PK\x03\x04\x14\x00\x00\x00\xff", "This archive is damaged or cut short."),
     ],
 )
 def test_what_is_no_table_is_refused_whole(guessed: Image, content: bytes, sentence: str) -> None:
@@ -236,7 +236,7 @@ def test_a_hundred_problems_are_told_and_the_others_counted(user: User) -> None:
 def test_a_picture_is_described_once(guessed: Image, told: Image, user: User) -> None:
     named: list[dict[str, Any]] = [{"file_name": "red.jpg"}, {"sha256": guessed.sha256}, {"uuid": str(guessed.uuid)}]
     rows = [name | {"caption": text} for name, text in zip(named, ("a boat", "a boat", "Rex"), strict=True)]
-    assert take(user, rows) == (1, 1, 0, ["Row 3 says something else of a picture than a row above."])
+    assert take(user, rows) == (1, 1, 0, ["Row 3 says something else of a picture than one above."])
     assert caption(guessed) == "a boat"
 
 

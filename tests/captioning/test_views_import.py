@@ -8,8 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from captioning import services
+from captioning.sidecars import xmp
 from captioning.tables import csv_of
 from gallery.models import Image, User
+from tests.gallery.making import zipped
 
 MakeImage = Callable[..., Image]
 ADDRESS = "/captions/import/"
@@ -49,17 +51,30 @@ def test_what_could_not_be_used_is_told(client: Client, image: Image) -> None:
     rows = '{"file_name": "red.jpg", "caption": "a boat"}\n' + '{"caption": "<b>"}\n' * 102
     page = send(client, rows)
     assert "1 caption was written" in page
-    assert "102 rows could not be used." in page
+    assert "102 could not be used." in page
     assert "<li>Row 2 names no picture.</li>" in page
     assert "And 2 more." in page
-    assert "No row has a caption." in send(client, "file_name,caption\nred.jpg,\n")
+    assert "There is no caption in it." in send(client, "file_name,caption\nred.jpg,\n")
+
+
+def test_sidecars_come_back_too(client: Client, image: Image) -> None:
+    files = {"red.jpg.xmp": xmp(caption="a boat"), "<b>.xmp": xmp(caption="a"), "blue.xmp": b"<x"}
+    page = send(client, zipped(files))
+    assert "1 caption was written" in page
+    assert "2 could not be used." in page
+    assert "<li>&lt;b&gt;.xmp names no picture.</li>" in page
+    assert "<li>blue.xmp can’t be read: This file is no XMP, or damaged.</li>" in page
+    assert caption(image) == "a boat"
+    one = SimpleUploadedFile("red.xmp", xmp(caption="my boat"))
+    assert "1 caption was written" in client.post(ADDRESS, {"table": one, "replace": "on"}).content.decode()
+    assert "There is no XMP sidecar in this archive." in send(client, zipped({"red.jpg": b""}), status=400)
 
 
 def test_a_request_writes_so_many(client: Client, image: Image, make_image: MakeImage, settings: Any) -> None:
     settings.GALLERY_LIMITS = settings.GALLERY_LIMITS | {"table_captions": 1}
     make_image("blue", name="blue.jpg")
     table = "file_name,caption\nred.jpg,a boat\nblue.jpg,the sea\n"
-    assert "1 is left: choose the same table again to go on." in send(client, table)
+    assert "1 is left: choose the same file again to go on." in send(client, table)
     assert "is left" not in send(client, table)
     assert caption(image) == "a boat"
 
@@ -72,7 +87,7 @@ def test_a_request_writes_so_many(client: Client, image: Image, make_image: Make
         (b"\xff\xfe\0", "This is no text in UTF-8."),
         (b"\0" * 9, "The table has no column “caption”."),
         (b"caption,uuid\n" + b"x" * 200_000, "Row 2 of the table can’t be read."),
-        (b"x" * 1_000_001, "This table is too large: the limit is 1 MB. Part it."),
+        (b"x" * 1_000_001, "This file is too large: the limit is 1 MB. Part it."),
     ],
 )
 def test_what_is_no_table_is_told(client: Client, image: Image, settings: Any, table: bytes, sentence: str) -> None:
@@ -81,9 +96,9 @@ def test_what_is_no_table_is_told(client: Client, image: Image, settings: Any, t
 
 
 def test_a_table_is_wanted(client: Client, image: Image) -> None:
-    assert "Choose a table." in client.post(ADDRESS).content.decode()
-    assert "Choose a table." in client.post(ADDRESS, {"table": "caption"}).content.decode()
-    assert "Choose a table." not in client.get(ADDRESS).content.decode()
+    assert "Choose a file." in client.post(ADDRESS).content.decode()
+    assert "Choose a file." in client.post(ADDRESS, {"table": "caption"}).content.decode()
+    assert "Choose a file." not in client.get(ADDRESS).content.decode()
 
 
 def test_a_large_table_lies_on_the_disk_meanwhile(client: Client, image: Image) -> None:

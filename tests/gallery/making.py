@@ -3,6 +3,7 @@
 import errno
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,6 +99,14 @@ def gray_profile() -> bytes:
     profile = bytearray(srgb_profile())
     profile[16:20] = b"GRAY"
     return bytes(profile).replace(b"rTRC", b"kTRC")
+
+
+def zipped(entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 def upload(content: bytes, name: str = "picture.jpg") -> SimpleUploadedFile:

@@ -17,19 +17,11 @@ import pytest
 from gallery import archives, unpacking, uploads
 from gallery.exceptions import NotNow, UploadRefused
 from gallery.models import Image, Upload, User
-from tests.gallery.making import encode, noise, plain
+from tests.gallery.making import encode, noise, plain, zipped
 
 pytestmark = pytest.mark.usefixtures("told")
 
 AT = datetime(2024, 6, 1, 12, 30, tzinfo=UTC)
-
-
-def zipped(entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, data in entries.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def sent(owner: User, data: bytes, name: str = "all.zip") -> Upload:

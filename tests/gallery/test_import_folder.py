@@ -14,6 +14,7 @@ from gallery.folders import files_below
 from gallery.management.commands import import_folder
 from gallery.models import Image, Stage, User, Visibility
 from tests.gallery.making import encode, plain
+from tests.gallery.test_embedded import XMP
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -112,6 +113,15 @@ def test_archives_are_looked_into(user: User, tmp_path: Path) -> None:
         "2 taken in, 0 there already, 2 refused.",
     ]
     assert set(Image.objects.values_list("file_name", flat=True)) == {"a.png", "b.png"}
+
+
+def test_sidecars_are_read_and_not_reported(user: User, folder: Path, told: list[tuple[str, Any]]) -> None:
+    (folder / "a.jpg.xmp").write_bytes(XMP)
+    (folder / "2024" / "b.xmp").write_bytes(XMP)
+    (folder / "2024" / "lost.xmp").write_bytes(b"no XMP")
+    assert run(folder).splitlines()[1:] == ["3 taken in, 1 there already, 1 refused."]
+    said = {Image.objects.get(pk=values[0]).file_name for name, values in told if name == "captioned"}
+    assert said == {"a.jpg", "b.png"}
 
 
 def test_names_that_arent_utf8(user: User, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from gallery import folders, unpacking
 from gallery.intake import Outcome, picture_take
 from gallery.models import Image, SeenFile, Upload, User
 from tests.gallery.making import encode, full_disk, plain
+from tests.gallery.test_embedded import XMP
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -118,6 +119,16 @@ def test_a_file_that_kills_the_worker_is_given_up(folder: Path, monkeypatch: pyt
             look()
     assert look() == 1
     assert SeenFile.objects.get().state == SeenFile.State.REFUSED
+
+
+def test_a_sidecar_is_read_with_its_picture(
+    folder: Path, told: list[tuple[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "2024" / "a.xmp").write_bytes(XMP)
+    assert look() + look() + look() == 1
+    assert ("captioned", (Image.objects.get().pk, "Rex, é")) in told
+    assert SeenFile.objects.count() == 1
+    assert not caplog.records
 
 
 def test_a_folder_or_a_person_that_is_not_there(folder: Path, settings: Any, caplog: pytest.LogCaptureFixture) -> None:

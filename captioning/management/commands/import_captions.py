@@ -1,6 +1,7 @@
-"""Takes in captions that a person has in a table."""
+"""Takes in captions that a person has in a table, or in sidecars."""
 
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ class Command(BaseCommand):
 
     help = (
         "Takes the captions of a CSV file or of JSON Lines for the owner's own. Each row has a caption, and names a "
-        "picture by uuid, sha256 or file_name, as export_captions writes it. What a person wrote or approved stays, "
-        "unless --replace; what was said before stays in the history."
+        "picture by uuid, sha256 or file_name, as export_captions writes it. So do XMP sidecars, in a folder or a ZIP "
+        "archive or one by itself, such as beach.jpg.xmp or beach.xmp. What a person wrote or approved stays, unless "
+        "--replace; what was said before stays in the history."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="or a folder of sidecars")
         parser.add_argument("--owner", required=True, metavar="NAME", help="whose pictures, and who said it")
         parser.add_argument("--replace", action="store_true", help="what the owner said otherwise, too")
 
@@ -30,10 +32,10 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is nobody called {owner}.")
         try:
-            with file.open("rb") as table:
-                report = captions_import(owner=user, file=table, replace=replace)
+            with nullcontext(file) if file.is_dir() else file.open("rb") as given:
+                report = captions_import(owner=user, file=given, replace=replace)
         except OSError as error:
-            raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from error
+            raise CommandError(f"{error.filename or file} cannot be read: {error.strerror or error}.") from error
         except BadTable as error:
             raise CommandError(str(error)) from error
         for problem in report.problems:
