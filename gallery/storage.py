@@ -4,9 +4,11 @@ import errno
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, Protocol, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +18,8 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 
 from gallery.exceptions import NotNow
+
+ORIGINALS, RENDITIONS = "originals", "renditions"
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +50,37 @@ def base_of(folder: Path) -> tuple[Path, bool]:
 
 def original_name(uuid: UUID, extension: str) -> str:
     """Where the original lies: `originals/ab/<uuid>.<extension>`; two hex digits keep the folders small."""
-    return f"originals/{uuid.hex[:2]}/{uuid}.{extension}"
+    return f"{ORIGINALS}/{uuid.hex[:2]}/{uuid}.{extension}"
 
 
 def rendition_name(uuid: UUID, kind: str) -> str:
     """Where a rendition lies, unless that name is taken: then the storage adds a few letters."""
-    return f"renditions/{uuid.hex[:2]}/{uuid}-{kind}.webp"
+    return f"{RENDITIONS}/{uuid.hex[:2]}/{uuid}-{kind}.webp"
+
+
+class StoredFile(NamedTuple):
+    """A file of the store, as a listing tells of it."""
+
+    name: str
+    byte_size: int
+    modified_at: datetime
+
+
+class Lists(Protocol):
+    """What both stores of pictures can do beside Django's `Storage`."""
+
+    def scan(self, folder: str) -> Iterator[StoredFile | str]:
+        """What lies in a folder, in no order: its files, and the names of its folders. Nothing where there is none.
+        Raises OSError."""
+
+
+def files_below(folder: str, *, without: Collection[str] = ()) -> Iterator[StoredFile]:
+    """The files of a folder of the store and of those in it, but for some of those. Raises OSError."""
+    for found in cast(Lists, default_storage).scan(folder):
+        if isinstance(found, StoredFile):
+            yield found
+        elif found not in without:
+            yield from files_below(found)
 
 
 @contextmanager
@@ -87,6 +116,24 @@ class DurableFileSystemStorage(FileSystemStorage):
     Bytes go to a temporary file in the target folder, which is synced, renamed and the folder synced: the order that
     PostgreSQL's durable_rename follows. Nothing is overwritten, and nothing stays behind when that fails.
     """
+
+    def scan(self, folder: str) -> Iterator[StoredFile | str]:
+        """See Lists."""
+        try:
+            entries = os.scandir(self.path(folder))
+        except FileNotFoundError:
+            return
+        with entries:
+            for entry in entries:
+                name = f"{folder}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    yield name
+                    continue
+                try:
+                    known = entry.stat()
+                except FileNotFoundError:
+                    continue  # it was a temporary one, or has just been deleted
+                yield StoredFile(name, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC))
 
     def _save(self, name: str, content: "File[bytes]") -> str:
         target = Path(self.path(name))
@@ -131,19 +178,20 @@ class DurableFileSystemStorage(FileSystemStorage):
         folder.mkdir(exist_ok=True)
         if self.directory_permissions_mode is not None:
             folder.chmod(self.directory_permissions_mode)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
     def _sync_folders(self, folder: Path) -> None:
         """Makes names durable from `folder` up to the root: somebody else may have made one of the folders between
         just now, and not have synced it yet. Syncing what is unchanged costs next to nothing."""
         root = Path(self.location)
         for each in (folder, *folder.parents):
-            _sync_folder(each)
+            sync_folder(each)
             if each == root:
                 break
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

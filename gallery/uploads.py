@@ -152,6 +152,12 @@ def uploads_sweep() -> None:
     _delete_litter()
 
 
+def uploads_refuse_open(*, sentence: str) -> int:
+    """Ends all that have come in part, or wait to be unpacked, since their bytes are gone; the number of them."""
+    refused = {"state": Upload.State.REFUSED, "outcome": sentence, "report": {"kind": "refused"}}
+    return Upload.objects.filter(state__in=Upload.OPEN).update(**refused, updated_at=timezone.now())
+
+
 def uploads_of(owner: User) -> list[Upload]:
     """What is on its way in from a person, newest first."""
     return list(Upload.objects.filter(owner=owner, state__in=Upload.OPEN).order_by("-pk"))
@@ -172,6 +178,18 @@ def path_of(upload: Upload) -> Path:
     """Where its bytes lie."""
     folder: Path = settings.UPLOADS_DIR
     return folder / f"{upload.uuid}.part"
+
+
+def litter(*, seconds: float) -> Iterator[Path]:
+    """Files that no open upload names, and that are older than so many seconds: young ones may be about to be named."""
+    folder: Path = settings.UPLOADS_DIR
+    if not folder.is_dir():
+        return
+    # The files first: a row is there after its file.
+    old = [path for path in folder.iterdir() if _is_older(path, seconds)]
+    named = set(Upload.objects.filter(state__in=Upload.OPEN).values_list("uuid", flat=True))
+    names = {f"{uuid}.part" for uuid in named}
+    yield from (path for path in old if path.name not in names)
 
 
 def limit_of(file_name: str) -> int:
@@ -265,17 +283,15 @@ def _refusal(error: OSError) -> NotNow:
 
 
 def _delete_litter() -> None:
-    """Files that no open upload names. Young ones may be about to be named."""
-    folder: Path = settings.UPLOADS_DIR
-    if not folder.is_dir():
-        return
-    named = set(Upload.objects.filter(state__in=Upload.OPEN).values_list("uuid", flat=True))
-    names = {f"{uuid}.part" for uuid in named}
-    for path in folder.iterdir():
+    for path in litter(seconds=LITTER_SECONDS):
         try:
-            if path.name not in names and path.is_file() and path.stat().st_mtime < time() - LITTER_SECONDS:
-                path.unlink()
-        except FileNotFoundError:
-            continue  # somebody else deleted it
+            path.unlink(missing_ok=True)
         except OSError as error:
             logger.warning("%s is litter, and could not be deleted: %s", path, error)
+
+
+def _is_older(path: Path, seconds: float) -> bool:
+    try:
+        return path.is_file() and path.stat().st_mtime < time() - seconds
+    except FileNotFoundError:
+        return False  # somebody else deleted it
