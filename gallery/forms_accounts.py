@@ -1,6 +1,6 @@
 """What people fill in about themselves, and about those who may join them."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
@@ -110,7 +110,7 @@ class PasswordChangeForm(DjangoPasswordChangeForm):
 
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
-        if not is_password_of(cast(User, self.user), password, request=self.request):
+        if not is_password_of(self.user, password, request=self.request):
             raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return password
 

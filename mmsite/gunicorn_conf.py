@@ -10,8 +10,22 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from gunicorn.glogging import Logger
 
 from mmsite import lifeline
+from mmsite.redaction import Formatter
+
+
+class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own, without secrets: it names the address of a request that fails, and each where there is an access
+    log (GUNICORN_CMD_ARGS="--access-logfile -")."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in [*self.error_log.handlers, *self.access_log.handlers]:
+            before = handler.formatter
+            handler.setFormatter(Formatter(before._fmt, before.datefmt))
+
 
 bind = settings.WEB_ADDRESS
 workers = settings.WEB_WORKERS
@@ -21,6 +35,7 @@ timeout = 120
 graceful_timeout = 5
 preload_app = False
 accesslog = None
+logger_class = Log
 loglevel = "warning"
 control_socket_disable = True
 

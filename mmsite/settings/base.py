@@ -325,8 +325,6 @@ MODEL_THREADS = env.positive("MODEL_THREADS", os.cpu_count() or 1)
 # Whether webhooks may be sent to private addresses, by http and to any port, as at home.
 WEBHOOKS_PRIVATE = env.boolean("WEBHOOKS_PRIVATE", default=False)
 
-# How many requests of one caller the API answers in how many seconds: of all kinds, of those who have signed in or
-# haven't, and of kinds that cost more.
 # How often something may be tried or done in how many seconds: gallery.tries.
 RATES: dict[str, tuple[int, int] | None] = env.rates(
     "RATES",
@@ -340,6 +338,8 @@ RATES: dict[str, tuple[int, int] | None] = env.rates(
         "fetch": (600, 3_600),  # of them, from addresses on the web
     },
 )
+# How many requests of one caller the API answers in how many seconds: of all kinds, of those who have signed in or
+# haven't, and of kinds that cost more.
 API_RATES: dict[str, tuple[int, int] | None] = env.rates(
     "API_RATES",
     {
@@ -400,11 +400,24 @@ LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "mmsite.redaction.Formatter",  # without secrets
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"level": "INFO"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # what they say at DEBUG are whole requests, signatures and bodies included
+        "botocore": {"level": "INFO"},
+        "boto3": {"level": "INFO"},
+        "s3transfer": {"level": "INFO"},
+        "httpcore": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
         "django-q": {"level": "WARNING"},
         "faiss": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
