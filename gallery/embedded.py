@@ -6,6 +6,7 @@ picture.
 """
 
 import re
+from itertools import islice
 from xml.etree.ElementTree import Element  # of which defusedxml makes its trees
 
 from PIL import ExifTags
@@ -17,6 +18,7 @@ from gallery.names import tidy
 
 LONGEST = 2_000
 _LARGEST_PACKET = 1_000_000  # bytes
+_MOST_TOPS = 100  # of a packet's descriptions; programs write one, or one for each of their vocabularies
 _LONGEST_READ = 10_000  # characters, with the white space in them: tidying megabytes takes seconds
 _IPTC_CAPTION = (2, 120)
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -48,7 +50,8 @@ def read_packet(packet: bytes) -> str:
     from defusedxml import ElementTree  # noqa: PLC0415 (few pictures have XMP)
 
     root = ElementTree.fromstring(packet, forbid_dtd=True)
-    abouts = list(root.iter(f"{_RDF}Description"))
+    tops = (about for rdf in root.iter(f"{_RDF}RDF") for about in rdf.iterfind(f"{_RDF}Description"))
+    abouts = list(islice(tops, _MOST_TOPS))
     said = (_somebodys(_said(about, name)) for name in (_DESCRIPTION, _ALT_TEXT) for about in abouts)
     return next(filter(None, said), "")
 

@@ -177,6 +177,11 @@ def test_a_size_that_is_a_lie(image: Image) -> None:
     assert str(report.problems[0]) == "beach.jpg.xmp can’t be read: This file is damaged inside its archive."
 
 
+def test_many_that_unpack_to_much_more_than_they_are(user: User) -> None:
+    with pytest.raises(BadTable, match="unpacks to more than 10 MB of sidecars"):
+        take(user, {f"{number}.xmp": b"<a/>" * 900_000 for number in range(3)})
+
+
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [

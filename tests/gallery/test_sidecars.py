@@ -48,6 +48,11 @@ def test_names() -> None:
         (ALT.format('<rdf:li xml:lang="x-default"> </rdf:li>') + ALT_TEXT, "a dog"),
         (ALT.format("<rdf:li>OLYMPUS DIGITAL CAMERA</rdf:li>"), ""),
         (ALT.format(f"<rdf:li>{'x' * 5_000}</rdf:li>"), "x" * 5_000),
+        (
+            "<rdf:Description><x><rdf:Description><dc:description>part</dc:description></rdf:Description></x>"
+            "</rdf:Description>",
+            "",
+        ),
         ("", ""),
     ],
 )
