@@ -248,8 +248,10 @@ def renditions_store(*, image: Image, made: Sequence[renditions.Made]) -> list[R
             if not Image.with_trash.select_for_update().filter(pk=image.pk).exists():
                 rows, outdated = [], list(stored)
             else:
-                outdated = list(Rendition.objects.filter(image=image).values_list("file", flat=True))
-                Rendition.objects.filter(image=image).delete()
+                before = Rendition.objects.filter(image=image)
+                # A name whose file had been lost is free, and may be a new one's.
+                outdated = list(before.exclude(file__in=stored).values_list("file", flat=True))
+                before.delete()
                 Rendition.objects.bulk_create(rows)
             transaction.on_commit(partial(files_delete, outdated), robust=True)
     return rows

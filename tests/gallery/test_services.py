@@ -310,6 +310,17 @@ class TestRenditions:
         assert {row.file.name for row in first}.isdisjoint(row.file.name for row in second)
         assert stored_files() == sorted([image.original.name, *(row.file.name for row in second)])
 
+    def test_one_whose_file_is_lost_is_there_again(
+        self, user: User, stored_files: Any, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        """The new one gets the old one's name, which is free."""
+        image = create(user).image
+        for rendition in render(image):
+            default_storage.delete(rendition.file.name)
+        with django_capture_on_commit_callbacks(execute=True):
+            again = render(image)
+        assert stored_files() == sorted([image.original.name, *(rendition.file.name for rendition in again)])
+
     def test_of_a_picture_deleted_meanwhile(
         self, user: User, stored_files: Any, django_capture_on_commit_callbacks: Any
     ) -> None:
