@@ -165,7 +165,7 @@ def test_renditions_interrupted_right_after_the_commit(
 def test_the_same_bytes_twice_at_once_end_as_one_picture(
     user: User, monkeypatch: pytest.MonkeyPatch, stored_files: Any
 ) -> None:
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=60)
     inspect = services.inspect_upload
 
     def wait_for_the_other(*args: Any, **kwargs: Any) -> Any:
@@ -314,11 +314,11 @@ class TestRenditions:
         self, user: User, stored_files: Any, django_capture_on_commit_callbacks: Any
     ) -> None:
         """The new one gets the old one's name, which is free."""
-        image = create(user).image
-        for rendition in render(image):
+        image = create(user, encode(plain())).image
+        for rendition in with_renditions(image):
             default_storage.delete(rendition.file.name)
         with django_capture_on_commit_callbacks(execute=True):
-            again = render(image)
+            again = with_renditions(image)
         assert stored_files() == sorted([image.original.name, *(rendition.file.name for rendition in again)])
 
     def test_of_a_picture_deleted_meanwhile(
