@@ -59,7 +59,7 @@ class Import:
     written: int = 0
     same: int = 0
     kept: int = 0  #: pictures that a person described otherwise
-    left: int = 0  #: rows that may be left to write, since the import was told to stop
+    left: int = 0  #: captions that are left to write, since the import was told to stop
     unused: int = 0  #: rows with a problem
     problems: list[Problem] = field(default_factory=list)  #: the first of them
 
@@ -95,9 +95,6 @@ def captions_import(*, owner: User, file: IO[bytes] | Path, replace: bool = Fals
     report, told = Import(), dict[int, str]()
     rows = _rows(file)
     while piece := list(islice(rows, _READ_AT_ONCE)):
-        if report.written == most:
-            report.left += len(piece)
-            continue
         wanted = dict(_usable(report, owner, piece, told))
         images = _images(report, owner, wanted)
         due = [image.pk for image in images if not report.leaves(image, wanted[image.pk].caption, replace=replace)]
