@@ -17,6 +17,7 @@ v1: list[URLPattern | URLResolver] = [
     path("tokens/<int:pk>/", tokens.OneToken.as_view(), name="token"),
     path("images/", images.Images.as_view(), name="images"),
     path("images/<uuid:uuid>/", images.OneImage.as_view(), name="image"),
+    path("images/<uuid:uuid>/address/", image_parts.Address.as_view(), name="image-address"),
     path("images/<uuid:uuid>/favourite/", image_parts.Heart.as_view(), name="favourite"),
     path("images/<uuid:uuid>/original/", image_parts.OriginalBytes.as_view(), name="original"),
     path("images/<uuid:uuid>/renditions/", image_parts.Renditions.as_view(), name="renditions"),

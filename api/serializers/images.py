@@ -9,9 +9,11 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from api.base import viewer_of
+from api.fields import Choice, Number
 from gallery.models import Favourite, Image, ImageQuerySet, Rendition, Stage, Visibility
 from gallery.permissions import may_change
 from gallery.selectors import image_work
+from gallery.signed import LONGEST, ORIGINAL
 
 STEP_STATES = Stage.State.choices
 WORK_STATES = ["ready", "working", "failed"]
@@ -30,6 +32,20 @@ class RenditionSerializer(serializers.Serializer[Any]):
     def get_url(self, rendition: Rendition) -> str:
         uuid = self.context["uuid"]
         return reverse("api:rendition", args=[uuid, rendition.kind], request=self.context["request"])
+
+
+class AddressWishSerializer(serializers.Serializer[Any]):
+    """Which file of a picture is to open without signing in, and for how long."""
+
+    kind = Choice(choices=[*(kind.value for kind in Rendition.Kind), ORIGINAL])
+    seconds = Number(min_value=1, max_value=LONGEST, required=False, default=300)
+
+
+class AddressSerializer(serializers.Serializer[Any]):
+    """An address that holds for a while, for whoever has it."""
+
+    url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
 
 
 class LocationSerializer(serializers.Serializer[Any]):

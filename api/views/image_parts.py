@@ -17,6 +17,8 @@ from api.fields import PageQuery, read_body, read_query
 from api.schema import PageSchema
 from api.serializers.image_queries import TagChangesSerializer
 from api.serializers.images import (
+    AddressSerializer,
+    AddressWishSerializer,
     EmptiedSerializer,
     ImageSerializer,
     RenditionSerializer,
@@ -34,6 +36,7 @@ from gallery.favourites import favourites_add, favourites_remove
 from gallery.models import Image
 from gallery.permissions import may_change, owned_image, reachable_image
 from gallery.purge import trash_empty
+from gallery.signed import ORIGINAL, address_sign
 from gallery.tags import images_tag, images_untag
 from gallery.trash import images_restore, trash_of
 from gallery.views import media
@@ -74,6 +77,27 @@ class OriginalBytes(ApiView):
     def get(self, request: Request, uuid: UUID) -> HttpResponseBase:
         """The file exactly as it was uploaded, with what it tells of its place: for the owner."""
         return media.original(request._request, uuid)
+
+
+class Address(ApiView):
+    """An address that opens a file of a picture without a token."""
+
+    scopes: ClassVar[dict[str, str]] = {"post": "share"}
+
+    @extend_schema(
+        operation_id="images_address",
+        request=AddressWishSerializer,
+        responses={201: AddressSerializer},
+        tags=["images"],
+    )
+    def post(self, request: Request, uuid: UUID) -> Response:
+        """Gives a file of a picture away for a while: whoever has the address sees it, as long as you may. Of an
+        original, to its owner alone."""
+        wish, person = read_body(request, AddressWishSerializer), person_of(request)
+        find = owned_image if wish["kind"] == ORIGINAL else reachable_image
+        signed = address_sign(image=find(viewer=person, uuid=uuid), by=person, **wish)
+        data = {"url": request.build_absolute_uri(signed.path), "expires_at": signed.expires_at}
+        return Response(AddressSerializer(data).data, status=status.HTTP_201_CREATED)
 
 
 class Work(ApiView):

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery.exceptions import RendererBusy, UploadRefused
-from gallery.models import Image, Rendition
+from gallery.models import Image, Rendition, User
 from gallery.permissions import may_change, owned_image, reachable_image
+from gallery.signed import ORIGINAL, signer_of
 from gallery.sized import QUALITY, jpeg_of, name_of, sizes_of
 
 logger = logging.getLogger(__name__)
@@ -32,11 +33,13 @@ SHARED = CACHING | {"Cache-Control": "private, no-cache"}
 @require_safe
 def rendition(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """A picture as it is shown."""
-    images = Image.objects.reachable_by(request.user)
-    if kind == Rendition.Kind.THUMBNAIL and request.user.is_authenticated:
+    signer = _signer(request, uuid, kind)
+    images = Image.objects.reachable_by(signer or request.user)
+    if kind == Rendition.Kind.THUMBNAIL and request.user.is_authenticated and signer is None:
         images |= Image.with_trash.filter(owner=request.user)  # the page of the trash shows them
     renditions = Rendition.objects.select_related("image")
-    return answer_rendition(request, get_object_or_404(renditions, image__in=images, image__uuid=uuid, kind=kind))
+    found = get_object_or_404(renditions, image__in=images, image__uuid=uuid, kind=kind)
+    return _not_kept(answer_rendition(request, found)) if signer else answer_rendition(request, found)
 
 
 def answer_rendition(request: HttpRequest, found: Rendition) -> HttpResponseBase:
@@ -54,7 +57,26 @@ def answer_rendition(request: HttpRequest, found: Rendition) -> HttpResponseBase
 @require_safe
 def original(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """The file exactly as it was uploaded, to download; metadata and place included, hence for the owner alone."""
-    return answer_original(request, owned_image(viewer=request.user, uuid=uuid))
+    signer = _signer(request, uuid, ORIGINAL)
+    answer = answer_original(request, owned_image(viewer=signer or request.user, uuid=uuid))
+    return _not_kept(answer) if signer else answer
+
+
+def _signer(request: HttpRequest, uuid: UUID, kind: str) -> User | None:
+    """Who gave away the address that was called, where it carries a signature. Raises Http404 where that holds not."""
+    signature = request.GET.get("signature")
+    if signature is None:
+        return None
+    signer = signer_of(signature, uuid=uuid, kind=kind)
+    if signer is None:
+        raise Http404("This signature doesn't hold.")
+    return signer
+
+
+def _not_kept(response: HttpResponseBase) -> HttpResponseBase:
+    """No cache shows it once its address has run out."""
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def answer_original(request: HttpRequest, image: Image) -> HttpResponseBase:

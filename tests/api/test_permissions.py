@@ -204,6 +204,7 @@ def test_nothing_is_written_without_the_scope(scene: Cast, caller: str) -> None:
 # (address, method): the scope, where it isn't `read` for reads and `write` for writes
 OTHER_SCOPES = {
     **{(name, method): "share" for name in ("members", "links") for method in ("get", "post")},
+    ("image-address", "post"): "share",
     ("member", "patch"): "share",
     ("member", "delete"): "share",
     **{("link", method): "share" for method in ("patch", "delete")},
