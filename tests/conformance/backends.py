@@ -32,7 +32,7 @@ def qdrant_server(**options: Any) -> VectorIndex:
         url=os.environ["QDRANT_URL"],
         api_key=os.environ.get("QDRANT_API_KEY", ""),
         prefix=f"conformance-{uuid.uuid4().hex}",
-        search_timeout=10,
+        search_timeout=60,
         **options,
     )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from search.query.answer import SearchResult, search_images
 from search.reconcile import Drift
 from tests.faults.qdrant_server import Answer, CutShort, Fault, QdrantServer, Refused, Slow
 
+Hurry = Callable[[], AbstractContextManager[None]]
 Broken = Callable[[Fault], AbstractContextManager[None]]
 # Slow by more than these tests may take: whoever waits for the server's answer is found out without a clock. How long
 # people do wait is measured by bench.fallback.
@@ -53,13 +54,17 @@ def _on_qdrant(settings: Any, server: QdrantServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def hurry(settings: Any) -> Callable[[], None]:
-    """From now on nobody waits long, as with a server that never answers."""
+def hurry(settings: Any) -> Hurry:
+    """For the length of a block nobody waits long, as with a server that never answers: `with hurry(): …`."""
 
-    def hurry() -> None:
-        settings.VECTOR_INDEX = settings.VECTOR_INDEX | {
-            "OPTIONS": settings.VECTOR_INDEX["OPTIONS"] | {"timeout": 1.0, "search_timeout": 1.0}
-        }
+    @contextmanager
+    def hurry() -> Iterator[None]:
+        patient = settings.VECTOR_INDEX
+        settings.VECTOR_INDEX = patient | {"OPTIONS": patient["OPTIONS"] | {"timeout": 1.0, "search_timeout": 1.0}}
+        index.reset()
+        pushing.reset()
+        yield
+        settings.VECTOR_INDEX = patient
         index.reset()
         pushing.reset()
 
@@ -67,18 +72,15 @@ def hurry(settings: Any) -> Callable[[], None]:
 
 
 @pytest.fixture
-def broken(server: QdrantServer, settings: Any, hurry: Callable[[], None]) -> Broken:
+def broken(server: QdrantServer, hurry: Hurry) -> Broken:
     """A fault for the length of a block, after which no breaker remembers it: `with broken(fault): …`."""
 
     @contextmanager
     def broken(fault: Fault) -> Iterator[None]:
-        patient = settings.VECTOR_INDEX
-        if isinstance(fault, Slow):
-            hurry()
-        server.fault = fault
-        yield
-        server.fault = None
-        settings.VECTOR_INDEX = patient
+        with hurry() if isinstance(fault, Slow) else nullcontext():
+            server.fault = fault
+            yield
+            server.fault = None
         index.reset()
         pushing.reset()
 
@@ -202,23 +204,23 @@ def test_flapping_leaves_no_drift(
     images: dict[str, Image],
     embedded: Callable[..., Image],
     user: User,
-    hurry: Callable[[], None],
+    hurry: Hurry,
 ) -> None:
     """Twenty times down, each time in another way, while pictures come, change and go, and people search."""
-    hurry()
-    for turn in range(20):
-        server.fault = FAULTS[turn % len(FAULTS)]
-        image = embedded((turn * 12, 40, 80))
-        if turn % 3 == 0:
-            gallery_services.images_delete(images=[image])
-        elif turn % 3 == 1:
-            gallery_services.image_set_visibility(image=image, visibility="public")
-        pushing.push()
-        assert ask(user, "red").hits[0].image == images["red"]
-        server.fault = None
-        pushing.push()
-        assert ask(user, "green").hits[0].image == images["green"]
-    end = time.monotonic() + 60
+    with hurry():
+        for turn in range(20):
+            server.fault = FAULTS[turn % len(FAULTS)]
+            image = embedded((turn * 12, 40, 80))
+            if turn % 3 == 0:
+                gallery_services.images_delete(images=[image])
+            elif turn % 3 == 1:
+                gallery_services.image_set_visibility(image=image, visibility="public")
+            pushing.push()
+            assert ask(user, "red").hits[0].image == images["red"]
+            server.fault = None
+            pushing.push()
+            assert ask(user, "green").hits[0].image == images["green"]
+    end = time.monotonic() + 240
     while pushing.is_behind():
         assert time.monotonic() < end
         pushing.push()

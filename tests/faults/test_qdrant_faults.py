@@ -132,7 +132,7 @@ class TestSearches:
         assert error_info.value.retry_after == 7
 
     def test_the_key_is_in_no_message(self, server: QdrantServer) -> None:
-        index = QdrantIndex(dimension=D, url=server.url, api_key="not-the-one")
+        index = QdrantIndex(dimension=D, url=server.url, api_key="not-the-one", search_timeout=20)
         with pytest.raises(IndexRefused, match="doesn't accept the API key") as error_info:
             index.search(QUERY, limit=5)
         assert "not-the-one" not in f"{error_info.value} {error_info.value.__cause__}"

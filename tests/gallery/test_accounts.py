@@ -37,7 +37,7 @@ def outbox(settings: Any) -> Callable[[], list[Any]]:
     settings.SENDS_MAIL = True
 
     def sent() -> list[Any]:
-        mail.postman.submit(lambda: None).result(timeout=20)  # one after the other: what came before is done
+        mail.postman.submit(lambda: None).result(timeout=60)  # one after the other: what came before is done
         return django_mail.outbox
 
     return sent

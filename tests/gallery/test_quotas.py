@@ -97,7 +97,7 @@ def test_of_two_uploads_at_once_one_takes_the_last_room(make_jpeg: MakeJpeg, mon
     owner = User.objects.create_user("ada")
     pictures = [make_jpeg(color) for color in ("red", "blue")]
     set_quota(owner, max(len(picture) for picture in pictures))
-    both_looked = threading.Barrier(2, timeout=20)
+    both_looked = threading.Barrier(2, timeout=60)
     inspect = services.inspect_upload
 
     def inspect_together(*args: Any, **kwargs: Any) -> Any:

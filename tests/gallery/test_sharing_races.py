@@ -31,7 +31,7 @@ from gallery.tries import Bound, tries_take
 from tests.gallery.test_selectors import add
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("told")]
-SECONDS = 20
+SECONDS = 60
 MakeJpeg = Callable[..., bytes]
 
 

@@ -73,7 +73,12 @@ class PictureServer(ThreadingHTTPServer):
     def wait_for_held(self, number: int) -> None:
         """Wait until so many requests are held."""
         with self.lock:
-            assert self.lock.wait_for(lambda: self.held == number, timeout=20), f"{self.held} are held"
+            assert self.lock.wait_for(lambda: self.held == number, timeout=60), f"{self.held} are held"
+
+    def wait_for_asked(self, path: str, number: int) -> None:
+        """Wait until a path was asked for so often: who loses patience may do so before the request is read."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: self.asked[path] == number, timeout=60), self.asked[path]
 
     @property
     def url(self) -> str:
@@ -95,6 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.asked[url.path] += 1
             self.server.headers.append(dict(self.headers))
+            self.server.lock.notify_all()
         name = url.path.strip("/").replace("-", "_").replace(".", "_").partition("/")[0]
         misbehave = getattr(self, f"do_{name}", None)
         if misbehave is not None:
@@ -122,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
             server.held += 1
             server.most_held = max(server.held, server.most_held)
             server.lock.notify_all()
-        hold.acquire(timeout=20)
+        hold.acquire(timeout=60)
         with server.lock:
             server.held -= 1
             server.lock.notify_all()
@@ -146,7 +152,7 @@ class Handler(BaseHTTPRequestHandler):
             self.do_status(query)
 
     def do_hang(self, _: Any) -> None:
-        self.server.over.wait(20)
+        self.server.over.wait(60)
 
     def do_drip(self, _: Any) -> None:
         """A byte each time before the client loses patience."""

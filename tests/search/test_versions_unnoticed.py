@@ -61,7 +61,7 @@ def stream_of_queries(viewer: User, images: dict[str, Image]) -> Iterator[Callab
         with heard:
             before = answers.copy()
             done = heard.wait_for(
-                lambda: stop.is_set() or all(answers[color] >= before[color] + 3 for color in images), timeout=60
+                lambda: stop.is_set() or all(answers[color] >= before[color] + 3 for color in images), timeout=240
             )
         assert done
         assert wrong == []

@@ -203,7 +203,7 @@ def test_of_many_threads_one_makes_the_probe(clock: Clock) -> None:
 
     def probe() -> str:
         for _ in range(7):
-            assert refused.acquire(timeout=30), "the others are refused while the probe is under way"
+            assert refused.acquire(timeout=60), "the others are refused while the probe is under way"
         return "probed"
 
     def visitor() -> None:
