@@ -33,8 +33,9 @@ class Tally:
 
 class Command(BaseCommand):
     help = (
-        "Takes in every picture below a folder, those in ZIP archives too. Hidden files are passed over. Pictures that "
-        "the owner has already are recognised, so an import that was stopped goes on when it is started again."
+        "Takes in every picture below a folder, those in ZIP archives too, with what XMP sidecars beside them say. "
+        "Hidden files are passed over. Pictures that the owner has already are recognised, so an import that was "
+        "stopped goes on when it is started again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
