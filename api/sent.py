@@ -4,7 +4,8 @@ from typing import IO
 
 from PIL.Image import Image as Picture
 
-from gallery.pictures import WORKING_SIDE, flatten, open_picture
+from gallery.decoding import open_picture
+from gallery.pictures import WORKING_SIDE, flatten
 from gallery.validators import digest_upload
 
 

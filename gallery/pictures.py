@@ -7,9 +7,8 @@ warns up to twice its number, and knows one number for every program.
 import io
 import math
 import struct
-import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from itertools import chain, product
@@ -42,6 +41,7 @@ _BROKEN = (
     AttributeError,
     ArithmeticError,
     RuntimeError,
+    AssertionError,
     struct.error,
     zlib.error,
 )
@@ -54,12 +54,15 @@ _UPRIGHT = {
     7: PILImage.Transpose.TRANSVERSE,
     8: PILImage.Transpose.ROTATE_90,
 }
-# Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns in this process.
+# Decoded, the largest picture that the limits let in takes half a gigabyte: those take turns, and are made smaller band
+# by band, since each further copy would take as much again.
 _LARGE_PIXELS = 25_000_000
-_large = threading.Lock()
+_BAND_PIXELS = 1_000_000
+_SAMPLE_SIDE = 512
 # Pixels on the longer side that renditions and models work from. The largest rendition needs them, no model needs more;
 # it keeps a batch of 16 below 130 MB.
 WORKING_SIDE = 1_600
+_turns: Callable[[], AbstractContextManager[object]] = nullcontext
 _SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
 _IMPERCEPTIBLE = 2  # of 255
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}
@@ -131,9 +134,20 @@ def decode_fully(source: ImageFile.ImageFile, kind: Format) -> Iterator[PILImage
             return
 
 
+def is_large(size: tuple[int, int]) -> bool:
+    """Whether a picture of this size (pixels) takes so much memory that others have to wait for it."""
+    return size[0] * size[1] > _LARGE_PIXELS
+
+
 def in_turn(size: tuple[int, int]) -> AbstractContextManager[object]:
-    """Wait until no other thread decodes a large picture, when one of this size (pixels) is large itself."""
-    return _large if size[0] * size[1] > _LARGE_PIXELS else nullcontext()
+    """Wait until nobody else decodes a large picture, when one of this size (pixels) is large itself."""
+    return _turns() if is_large(size) else nullcontext()
+
+
+def take_turns(turns: Callable[[], AbstractContextManager[object]]) -> None:
+    """How those who decode large pictures wait for each other, from now on: decoders are several processes."""
+    global _turns  # noqa: PLW0603  a process is told once, as it starts
+    _turns = turns
 
 
 def check_size(width: int, height: int) -> None:
@@ -176,7 +190,10 @@ def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
 
 def shrink(picture: PILImage.Image, max_side: int) -> PILImage.Image:
     """The picture with its long side at `max_side` pixels; never enlarged."""
-    size = fit(picture.size, max_side)
+    return _resized(picture, fit(picture.size, max_side))
+
+
+def _resized(picture: PILImage.Image, size: tuple[int, int]) -> PILImage.Image:
     if size == picture.size:
         return picture
     return picture.resize(size, PILImage.Resampling.LANCZOS, reducing_gap=2.0)
@@ -221,17 +238,52 @@ def _register_heif() -> None:
 def _to_srgb(frame: PILImage.Image, max_side: int | None) -> PILImage.Image:
     """RGB or RGBA in sRGB, whatever the mode, depth and profile were; scaled down first, since colours cost more."""
     see_through = frame.has_transparency_data
-    picture = frame.convert("LA" if frame.mode in {"LA", "La"} else "RGBA") if see_through else _eight_bits(frame)
+    tones = _tones(frame)
+
+    def simple(part: PILImage.Image) -> PILImage.Image:
+        if see_through:
+            return part.convert("LA" if part.mode in {"LA", "La"} else "RGBA")
+        return _eight_bits(part, tones)
+
+    picture = _in_bands(frame, simple, max_side) if max_side and is_large(frame.size) else simple(frame)
     if max_side is not None:
-        picture = shrink(picture, max_side)
+        picture = _resized(picture, fit(frame.size, max_side))
     alpha = picture.getchannel("A") if see_through else None
-    picture = _managed(_eight_bits(picture), frame.info.get("icc_profile")).convert("RGB")
+    picture = _managed(_eight_bits(picture, tones), frame.info.get("icc_profile")).convert("RGB")
     if alpha is not None and alpha.getextrema() != (255, 255):
         picture.putalpha(alpha)
     return picture
 
 
-def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
+def _in_bands(
+    frame: PILImage.Image, simple: Callable[[PILImage.Image], PILImage.Image], max_side: int
+) -> PILImage.Image:
+    """`simple(frame)`, made smaller by a whole number, to 1.5 times `max_side` (pixels) or more; never held whole."""
+    width, height = frame.size
+    factor = max(1, 2 * max(frame.size) // (3 * max_side))
+    rows = factor * max(1, _BAND_PIXELS // (width * factor))
+    tops = range(0, height, rows)
+    small = (simple(frame.crop((0, top, width, min(top + rows, height)))).reduce(factor) for top in tops)
+    first = next(small)
+    whole = PILImage.new(first.mode, (first.width, -(-height // factor)))
+    for top, band in zip(tops, chain((first,), small), strict=True):
+        whole.paste(band, (0, top // factor))
+    return whole
+
+
+def _tones(frame: PILImage.Image) -> tuple[float, float]:
+    """The darkest and the brightest of measurements. What is infinite, or no number at all, has no tone; where there
+    is such a thing, a sample stands for the rest."""
+    if frame.mode not in {"I", "F"}:
+        return 0.0, 0.0
+    bounds = [float(bound) for bound in frame.getextrema()]  # type: ignore[arg-type]
+    if not all(map(math.isfinite, bounds)):
+        sample = frame.resize(fit(frame.size, _SAMPLE_SIDE), PILImage.Resampling.NEAREST).get_flattened_data()
+        bounds = [value for value in sample if isinstance(value, float) and math.isfinite(value)] or [0.0]
+    return min(bounds), max(bounds)
+
+
+def _eight_bits(picture: PILImage.Image, tones: tuple[float, float]) -> PILImage.Image:
     """The colours alone, 8 bits a channel, in one of the modes L, RGB, CMYK and LAB."""
     match picture.mode:
         case "L" | "RGB" | "CMYK" | "LAB":
@@ -243,7 +295,7 @@ def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
             return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
         case "I" | "F":
             # Measurements rather than colours: from the darkest to the brightest.
-            low, high = (float(bound) for bound in picture.getextrema())  # type: ignore[arg-type]
+            low, high = tones
             scale = 255 / (high - low) if high > low else 0.0
             return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
         case _:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery import pictures
+from gallery import decoding, pictures
 from gallery.exceptions import RendererBusy
 from gallery.models import Image
 
@@ -61,7 +61,7 @@ def jpeg_of(image: Image, *, size: Size) -> bytes:
     try:
         side = SIDES[size.name]
         with image.original.open("rb") as file:
-            picture = pictures.shrink(pictures.flatten(pictures.open_picture(file, max_side=side)), side)
+            picture = pictures.shrink(pictures.flatten(decoding.open_picture(file, max_side=side)), side)
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
         return buffer.getvalue()

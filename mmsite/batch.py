@@ -19,9 +19,10 @@ from captioning import services as captioning_services
 from captioning.exceptions import CaptioningError
 from gallery import services as gallery_services
 from gallery import stages
-from gallery.exceptions import GalleryError, UploadRefused
+from gallery.decoding import open_picture
+from gallery.exceptions import GalleryError, NotNow, UploadRefused
 from gallery.models import Stage
-from gallery.pictures import WORKING_SIDE, flatten, open_picture
+from gallery.pictures import WORKING_SIDE, flatten
 from gallery.pipeline import Step, parts_of
 from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
@@ -199,7 +200,7 @@ WRITERS = {pipeline.CAPTION: _write_captions, pipeline.EMBEDDING: _write_embeddi
 def _report(stage: Stage, error: Exception) -> None:
     """Record a failed attempt, or what the step waits for, in words for people."""
     if isinstance(error, UploadRefused | BadBeginning):
-        stages.fail(stage, str(error), retryable=False)
+        stages.fail(stage, str(error), retryable=isinstance(error, NotNow))
         return
     if isinstance(error, StoreUnavailable):  # no fault of the picture, however long it lasts; the error has addresses
         logger.warning("Image %d, %s, waits for the store of pictures: %s", stage.image_id, stage.step, error)

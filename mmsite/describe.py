@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
 from captioning.selectors import picture_describe
+from gallery.decoding import open_picture
 from gallery.models import Viewer
-from gallery.pictures import WORKING_SIDE, flatten, open_picture, shrink
+from gallery.pictures import WORKING_SIDE, flatten, shrink
 from gallery.validators import digest_upload
 from ml.errors import ModelError
 from search.query.answer import SearchHit, images_like_picture

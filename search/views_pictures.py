@@ -11,9 +11,10 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from PIL.Image import Image as Picture
 
+from gallery.decoding import open_picture
 from gallery.models import Image, Viewer
 from gallery.permissions import reachable_image
-from gallery.pictures import WORKING_SIDE, flatten, open_picture, shrink
+from gallery.pictures import WORKING_SIDE, flatten, shrink
 from gallery.renditions import rendition_pixels
 from gallery.selectors import image_work, images_found
 from gallery.validators import clean_file_name, digest_upload

@@ -269,6 +269,8 @@ GALLERY_LIMITS = {
     "request": env.positive("MAX_REQUEST_MEGABYTES", 4_000) * 1_000_000,
     "frames": env.positive("MAX_FRAMES", 1_000),
     "animation_pixels": env.positive("MAX_ANIMATION_MEGAPIXELS", 600) * 1_000_000,
+    "decode_bytes": env.positive("MAX_DECODE_MEGABYTES", 640) * 1_000_000,  # of memory, for one picture
+    "decode_seconds": env.positive("MAX_DECODE_SECONDS", 8),  # of processor time, for one picture
     "archive": env.positive("MAX_ARCHIVE_MEGABYTES", 4_000) * 1_000_000,
     "entries": env.positive("MAX_ARCHIVE_FILES", 10_000),
     "table_captions": env.positive("MAX_TABLE_CAPTIONS", 1_000),  # that one request writes

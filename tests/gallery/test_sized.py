@@ -62,7 +62,7 @@ def test_a_size_is_an_upright_jpeg_without_metadata(client: Client, large: Image
 def test_what_the_browser_has_is_not_made_again(client: Client, large: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     first = client.get(url(large, "small"))
     assert first.getvalue()
-    monkeypatch.setattr(sized.pictures, "open_picture", None)
+    monkeypatch.setattr(sized.decoding, "open_picture", None)
     again = client.get(url(large, "small"), headers={"If-None-Match": first["ETag"]})
     assert again.status_code == 304
 
