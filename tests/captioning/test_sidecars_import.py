@@ -239,3 +239,14 @@ def test_the_command_reads_what_the_command_wrote(image: Image, tmp_path: Path, 
     call_command("import_captions", tmp_path / "out", owner="ada", replace=True)
     assert "1 captions taken in" in capsys.readouterr().out
     assert caption(image) == "Rex"
+
+
+def test_a_picture_that_is_imported_brings_it_along(
+    user: User, make_jpeg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "beach.jpg").write_bytes(make_jpeg("red", xmp=xmp(caption="in the file")))
+    (tmp_path / "beach.xmp").write_bytes(xmp(caption="x" * 3_000))
+    call_command("import_folder", tmp_path, owner="ada", verbosity=0)
+    image = Image.objects.get()
+    assert (image.description, image.description_by_person) == ("x" * 2_000, True)
+    assert image.captions.get().source == "file"
