@@ -33,6 +33,7 @@ class TagAdmin(FrontMixin, PicturesCountedMixin, ReadOnlyAdmin):
 @admin.register(Album)
 class AlbumAdmin(FrontMixin, PicturesCountedMixin, ReadOnlyAdmin):
     list_display = ("thumbnail", "title", "owner", "pictures", "created_at", "updated_at")
+    view_on_site = False  # it is shown to its members
     list_display_links = ("thumbnail", "title")
     list_select_related = ("owner",)
     search_fields = ("title", "owner__username", "uuid")

@@ -50,7 +50,17 @@ def thumbnail_of(image_id: int | None, row: Model) -> SafeString | str:
 
 
 class ThumbnailMixin:
-    """A `thumbnail` column for whatever has an `image`."""
+    """For whatever has an `image`: a `thumbnail` column; and nothing at all for those who may not look at pictures, of
+    which file names, captions and errors tell, too."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_look(request) and super().has_view_permission(request, obj)  # type: ignore[misc]  # a mixin of ModelAdmin
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _may_look(request) and super().has_add_permission(request)  # type: ignore[misc]  # as above
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_look(request) and super().has_change_permission(request, obj)  # type: ignore[misc]  # as above
 
     @admin.display(description=_("picture"))
     def thumbnail(self, obj: Any) -> SafeString | str:
@@ -126,6 +136,10 @@ class ReadOnlyAdmin(ShownFiltersMixin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _may_look(request: HttpRequest) -> bool:
+    return request.user.has_perm("gallery.view_image")
 
 
 def _record(request: HttpRequest, verb: str, objects: Iterable[Model], **details: object) -> None:

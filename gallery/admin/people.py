@@ -94,13 +94,14 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What belongs to people goes with them, without a permission for each part of it; their pictures too, which
-        are protected from everything but services.users_delete. Raises OnlyAdministrator."""
+        are protected from everything but services.users_delete. It is counted, not named, since it may be private.
+        Raises OnlyAdministrator."""
         found: Any = super().get_deleted_objects(objs, request)
-        to_delete, counts, _lacking, images = found
+        _named, counts, _lacking, images = found
         if images:
-            to_delete, counts = [*to_delete, images], {**counts, Image._meta.verbose_name_plural: len(images)}
+            counts = {**counts, Image._meta.verbose_name_plural: len(images)}
         accounts.administrators_check(without=objs, by=_staff(request))
-        return to_delete, counts, set(), []
+        return [str(user) for user in objs], counts, set(), []
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -159,6 +160,7 @@ class InvitationAdmin(ModelAdmin):
     search_fields = ("email", "invited_by__username", "used_by__username")
     ordering = ("-pk",)
     fields = ("email", "expires_at")
+    view_on_site = False
     readonly_fields = ("link",)
 
     @admin.display(description=gettext_lazy("link"))

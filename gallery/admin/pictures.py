@@ -114,6 +114,10 @@ class ImageAdmin(PixelsMixin, SizeMixin, ShownFiltersMixin, AuditedMixin, ModelA
         """As its page has it."""
         return f"{_('maybe:')} {image.description}" if image.description_unsure else image.description
 
+    def view_on_site(self, image: Image) -> str:
+        """Its page, which shows staff what it shows everybody."""
+        return image.get_absolute_url()
+
     def get_urls(self) -> list[URLPattern]:
         thumbnail = path(
             "<int:image_id>/thumbnail.webp",
