@@ -43,7 +43,7 @@ def reason_of(error: str) -> str:
 
 
 def failures(scope: Scope, *, viewer: Viewer) -> list[Failure]:
-    """Why stages in this scope failed, the most frequent reason first, with examples that the viewer may see.
+    """Why stages in this scope failed, the most frequent reason first, with examples that are listed for the viewer.
 
     Three SQL statements.
     """
@@ -59,7 +59,7 @@ def failures(scope: Scope, *, viewer: Viewer) -> list[Failure]:
         if len(failure.image_ids) < EXAMPLES:
             failure.image_ids |= {first, last}
     wanted = {pk for failure in found.values() for pk in failure.image_ids}
-    images = Image.objects.reachable_by(viewer).filter(pk__in=wanted).with_renditions().in_bulk()
+    images = Image.objects.listed_for(viewer).filter(pk__in=wanted).with_renditions().in_bulk()
     for failure in found.values():
         failure.examples = [images[pk] for pk in sorted(failure.image_ids)[:EXAMPLES] if pk in images]
     return sorted(found.values(), key=lambda failure: -failure.count)
