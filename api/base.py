@@ -23,7 +23,7 @@ class ApiView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}  # by method, where it is not the usual one: see api.permissions
     open_to_strangers: ClassVar[bool] = False
-    staff_only: ClassVar[bool] = False
+    staff_may: ClassVar[str] = ""  # the permission of those who run the site that it takes
     session_only: ClassVar[bool] = False
     throttle_scope: ClassVar[str] = ""  # a rate of its own, beside those that hold for everything
     throttled_methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -13,7 +13,7 @@ class InScope(BasePermission):
     """A token needs the scope that the view names for the method; a session has all that its person may.
 
     Views say so in `scopes`, by method (else `read` for reads, `write` for writes), in `open_to_strangers` (whether
-    reads need nobody to sign in), `staff_only` and `session_only`.
+    reads need nobody to sign in), `staff_may` (for staff alone, with this permission) and `session_only`.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -30,7 +30,7 @@ class InScope(BasePermission):
             scope = scope_of(view, method)
             if scope not in token.scopes:
                 raise PermissionDenied(f"The token lacks the scope “{scope}”.", code="scope")
-        if view.staff_only and not request.user.is_staff:
+        if view.staff_may and not (request.user.is_staff and request.user.has_perm(view.staff_may)):
             raise PermissionDenied("This is for those who run the site.", code="staff_only")
         return True
 

@@ -56,7 +56,7 @@ class Schema(AutoSchema):
         needs = [] if self.view.session_only else [f"Scope: `{scope_of(self.view, self.method)}`."]
         if self.view.session_only:
             needs.append("With a session alone.")
-        if self.view.staff_only:
+        if self.view.staff_may:
             needs.append("For staff.")
         return "\n\n".join(part for part in (said, " ".join(needs)) if part)
 

@@ -34,12 +34,14 @@ class RetryJobs(ApiView):
 
 
 class _OfStaff(ApiView):
-    staff_only: ClassVar[bool] = True
+    staff_may: ClassVar[str] = "gallery.change_pause"
     scopes: ClassVar[dict[str, str]] = {"get": "admin", "post": "admin"}
 
 
 class AllJobs(_OfStaff):
     """The work on everybody's pictures."""
+
+    staff_may: ClassVar[str] = "gallery.view_stage"
 
     @extend_schema(operation_id="jobs_all", responses=JobsSerializer)
     def get(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from PIL import Image as PILImage
@@ -102,7 +103,10 @@ def others_api(other_user: User, secret_of: Callable[..., str]) -> Api:
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("root", password="runs the place", is_staff=True)
+    """Who runs the place, with all permissions that there are."""
+    person = User.objects.create_user("root", password="runs the place", is_staff=True)
+    person.user_permissions.set(Permission.objects.all())
+    return person
 
 
 @pytest.fixture
@@ -138,6 +142,7 @@ def ready(make_image: Callable[..., Image], db: None) -> Callable[..., Image]:
 def world(ready: Any, make_image: Any) -> dict[str, Any]:
     """Somebody who may everything and has something of each kind, with captions and vectors by an active model."""
     person = User.objects.create_user("fuzz", password="says anything", is_staff=True)
+    person.user_permissions.set(Permission.objects.all())
     User.objects.create_user("mary")
     images = [ready((60 * number, 0, 0), owner=person) for number in range(3)]
     trashed = make_image("blue", owner=person)
