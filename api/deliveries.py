@@ -98,7 +98,8 @@ def signature(secret: str, *, message_id: str, timestamp: int, body: bytes) -> s
 def _due() -> QuerySet[WebhookDelivery]:
     now = timezone.now()
     is_awake = Q(webhook__rests_until=None) | Q(webhook__rests_until__lte=now)
-    return WebhookDelivery.objects.filter(is_awake, state=State.PENDING, due_at__lte=now, webhook__is_active=True)
+    of_those = {"webhook__is_active": True, "webhook__owner__is_active": True}
+    return WebhookDelivery.objects.filter(is_awake, state=State.PENDING, due_at__lte=now, **of_those)
 
 
 def _claim() -> list[WebhookDelivery]:

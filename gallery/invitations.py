@@ -38,10 +38,12 @@ def invitation_create(*, by: User, expires_at: datetime, email: str = "") -> Inv
 
 
 def invitation_find(key: str) -> Invitation | None:
-    """The invitation with this key, where it still holds; none does where nobody may join."""
+    """The invitation with this key, where it still holds; none does where nobody may join, nor one of somebody who may
+    not sign in themselves any more."""
     if settings.SIGN_UP == "closed":
         return None
-    return Invitation.objects.open().filter(key=key).first()
+    of_us = Q(invited_by=None) | Q(invited_by__is_active=True)
+    return Invitation.objects.open().filter(of_us, key=key).first()
 
 
 def invitation_use(*, invitation: Invitation, user: User) -> None:

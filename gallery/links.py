@@ -149,8 +149,8 @@ def link_revoke(*, link: AlbumLink, by: User) -> None:
 
 
 def links_of(album: Album) -> "QuerySet[AlbumLink]":
-    """The links of an album that still hold, the newest first, with who made them."""
-    return album.links.all().valid().select_related("created_by").order_by("-created_at", "-pk")
+    """The links of an album that have not expired, the newest first, with who made them."""
+    return album.links.all().unexpired().select_related("created_by").order_by("-created_at", "-pk")
 
 
 def tells_address(link: AlbumLink, *, viewer: Viewer) -> bool:
@@ -159,7 +159,7 @@ def tells_address(link: AlbumLink, *, viewer: Viewer) -> bool:
 
 
 def link_at(*, key: str) -> AlbumLink:
-    """The link with this key, with its album and who made it. Raises Http404 where there is none, or it expired."""
+    """The link with this key, with its album and who made it. Raises Http404 where there is none that holds."""
     link = AlbumLink.objects.valid().select_related("album__owner", "created_by").filter(key=key).first()
     if link is None:
         raise Http404("No such link.")

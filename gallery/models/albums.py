@@ -36,7 +36,7 @@ class AlbumQuerySet(models.QuerySet["Album"]):
 
     def seen_by_others(self, person: User) -> Self:
         """Those in which somebody else than this person sees what lies there: other people's, and shared ones."""
-        by_name, by_link = AlbumMember.objects.values("album"), AlbumLink.objects.valid().values("album")
+        by_name, by_link = AlbumMember.objects.values("album"), AlbumLink.objects.unexpired().values("album")
         return self.filter(~Q(owner=person) | Q(pk__in=by_name) | Q(pk__in=by_link))
 
     def with_sharing(self) -> Self:
@@ -130,9 +130,13 @@ class AlbumMember(models.Model):
 
 
 class AlbumLinkQuerySet(models.QuerySet["AlbumLink"]):
-    def valid(self) -> Self:
+    def unexpired(self) -> Self:
         """Those that have not expired."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+    def valid(self) -> Self:
+        """Those by which somebody sees an album now: not those of people who may not sign in any more."""
+        return self.unexpired().filter(created_by__is_active=True, album__owner__is_active=True)
 
 
 class AlbumLink(models.Model):

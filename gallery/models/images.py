@@ -31,7 +31,8 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
     def reachable_by(self, viewer: Viewer) -> Self:
         """What the viewer may open by its address: what is listed for them, and pictures shared by link."""
-        shown = Q(visibility__in=[Visibility.PUBLIC, Visibility.LINK]) | Q(owner_id=viewer.pk)
+        by_link = Q(visibility=Visibility.LINK) & ~Q(owner__in=_deactivated())
+        shown = Q(visibility=Visibility.PUBLIC) | by_link | Q(owner_id=viewer.pk)
         if viewer.pk is not None:
             shown |= Q(pk__in=_in_shared_albums(viewer))
         return self.filter(shown)
@@ -74,7 +75,13 @@ def _in_shared_albums(viewer: Viewer) -> "models.QuerySet[AlbumImage, int]":
 def _hearts(viewer: Viewer) -> "models.QuerySet[Favourite, int]":
     from gallery.models.marks import Favourite  # noqa: PLC0415  which builds on this module
 
-    return Favourite.objects.filter(person_id=viewer.pk).values_list("image_id", flat=True)
+    hearts = Favourite.objects.filter(person_id=viewer.pk, image__owner__is_active=True)
+    return hearts.values_list("image_id", flat=True)
+
+
+def _deactivated() -> "models.QuerySet[User]":
+    """Those who may not sign in any more: nor does a link of theirs let anybody in."""
+    return User.objects.filter(is_active=False).values("pk")
 
 
 _Manager = models.Manager.from_queryset(ImageQuerySet)
