@@ -1,5 +1,6 @@
 """The upload page: many files at once from a form, or one by one from its script, which asks for JSON."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery import archives, fetching, uploads
-from gallery.exceptions import UploadRefused
+from gallery.exceptions import NotNow, OverQuota, UploadRefused
 from gallery.forms import UploadForm, UrlForm, mistakes
 from gallery.intake import Outcome, picture_take
 from gallery.models import Upload, User, Visibility
@@ -31,9 +32,11 @@ def upload(request: SignedInRequest) -> HttpResponse:
         return _page(request, form, status=400)
     uploads_check(owner=request.user, number=len(form.cleaned_data["pictures"]))
     outcomes = [_take(file, request.user, form.cleaned_data["visibility"]) for file in form.cleaned_data["pictures"]]
+    status = _status(outcomes)
     if wants_json(request):
-        return JsonResponse({"files": [_as_json(outcome) for outcome in outcomes]})
-    return _page(request, UploadForm(initial=form.cleaned_data), outcomes=outcomes)
+        answer = {"files": [_as_json(outcome) for outcome in outcomes], "message": outcomes[0].sentence}
+        return JsonResponse(answer, status=status)
+    return _page(request, UploadForm(initial=form.cleaned_data), outcomes=outcomes, status=status)
 
 
 @require_POST
@@ -52,6 +55,14 @@ def upload_from_web(request: SignedInRequest) -> HttpResponse:
     return _page(request, UploadForm(initial=form.cleaned_data), outcomes=[outcome], status=status)
 
 
+def _status(outcomes: list[Outcome]) -> HTTPStatus:
+    """Of the answer: a success, unless nothing at all was taken in; then whether another try may do."""
+    if any(outcome.kind != "refused" for outcome in outcomes):
+        return HTTPStatus.OK
+    for_now = [isinstance(each.refusal, NotNow) and not isinstance(each.refusal, OverQuota) for each in outcomes]
+    return HTTPStatus.SERVICE_UNAVAILABLE if all(for_now) else HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 def _take(file: "UploadedFile[Any]", owner: User, visibility: Visibility) -> Outcome:
     name = file.name or "unnamed"
     if not archives.is_archive(file, name):
@@ -59,7 +70,7 @@ def _take(file: "UploadedFile[Any]", owner: User, visibility: Visibility) -> Out
     try:
         upload = uploads.upload_take_whole(owner=owner, file=file, file_name=name, visibility=visibility)
     except UploadRefused as refusal:
-        return Outcome(name, "refused", str(refusal))
+        return Outcome(name, "refused", str(refusal), refusal=refusal)
     return Outcome(name, "refused" if upload.state == Upload.State.REFUSED else "unpacking", upload.outcome)
 
 
