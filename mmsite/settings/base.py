@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mmsite.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "mmsite.middleware.kept_private",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
