@@ -184,6 +184,30 @@ def captions_put_back(
     return caption.text if caption else ""
 
 
+def caption_restore(*, image_id: int) -> bool:
+    """Let a picture and its captions say the same again, by its current caption; False where it has none to say.
+
+    A person's words that no caption has become one, of nobody. Where no caption is current and nobody rejected one, it
+    is the newest for which a person vouches, else the newest of a model. Raises Image.DoesNotExist.
+    """
+    with transaction.atomic():
+        captions_lock(image_id=image_id)
+        image = Image.with_trash.get(pk=image_id)
+        captions = Caption.objects.filter(image_id=image_id)
+        newest = captions.order_by("-created_at", "-pk")
+        words = image.description if image.description_by_person else ""
+        caption = newest.filter(is_current=True).first()
+        if words and not captions.by_person().filter(text=words).exists():
+            caption = Caption(image_id=image_id, text=words, source=Caption.Source.PERSON)
+        elif caption is None and not captions.filter(review=Caption.Review.REJECTED).exists():
+            caption = newest.by_person().first() or newest.first()
+        if caption is None:
+            _leave_without(image_id)
+        else:
+            _make_current(caption)
+    return caption is not None
+
+
 def captions_lock(*, image_id: int, before: str | None = None, after: str | None = None) -> None:
     """Let no other transaction change the picture's captions until this one ends.
 

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from gallery.models import Image, Stage
 
+RENDITIONS_STEP = "renditions"  #: the one step whose work is the gallery's own
 VARIANT = "\n"  #: behind it, a stage's model says how somebody asked for the step to be done: see `parts_of`
 
 

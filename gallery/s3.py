@@ -1,6 +1,6 @@
 """Pictures in a bucket of an S3-compatible store. Imported only where settings.STORAGES names it: boto3 is heavy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property, partial, wraps
 from tempfile import SpooledTemporaryFile
@@ -15,7 +15,7 @@ from django.utils.deconstruct import deconstructible
 from storages.backends.s3 import S3Storage as BaseStorage
 from storages.utils import clean_name
 
-from gallery.storage import StoreUnavailable
+from gallery.storage import StoredFile, StoreUnavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +29,7 @@ QUIET_SECONDS = 5.0
 # What is opened is fetched whole: into memory up to so many bytes, beyond them into a temporary file.
 MEMORY_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
+LISTED_AT_ONCE = 1_000  # by S3 no more
 
 
 def _told(method: "Callable[Concatenate[S3Storage, P], R]") -> "Callable[Concatenate[S3Storage, P], R]":
@@ -161,3 +162,30 @@ class S3Storage(BaseStorage):  # type: ignore[misc]  # storages has no types
     def listdir(self, name: str) -> tuple[list[str], list[str]]:
         folders, files = super().listdir(name)
         return folders, files
+
+    @_told
+    def size(self, name: str) -> int:
+        byte_size: int = super().size(name)
+        return byte_size
+
+    def scan(self, folder: str) -> Iterator[StoredFile | str]:
+        """See gallery.storage.Lists. One request for each LISTED_AT_ONCE."""
+        prefix = f"{self._normalize_name(clean_name(folder))}/"
+        token: dict[str, str] = {}
+        while True:
+            page = self._page(Prefix=prefix, Delimiter="/", MaxKeys=LISTED_AT_ONCE, **token)
+            for part in page.get("CommonPrefixes", ()):
+                yield f"{folder}/{part['Prefix'].removeprefix(prefix).rstrip('/')}"
+            for entry in page.get("Contents", ()):
+                if entry["Key"] != prefix:
+                    yield StoredFile(
+                        f"{folder}/{entry['Key'].removeprefix(prefix)}", entry["Size"], entry["LastModified"]
+                    )
+            if not page["IsTruncated"]:
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    @_told
+    def _page(self, /, **request: Any) -> dict[str, Any]:
+        page: dict[str, Any] = self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, **request)
+        return page

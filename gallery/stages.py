@@ -148,7 +148,8 @@ def release(claimed: Collection[Stage]) -> None:
 
 def retry(*, image: Image) -> int:
     """Start again what failed on a picture, with all its attempts; the number of stages."""
-    return _rearm(Stage.objects.filter(image=image, state=Stage.State.FAILED), Stage.Priority.INTERACTIVE)
+    failed = Stage.objects.filter(image=image, state=Stage.State.FAILED)
+    return rearm(stages=failed, priority=Stage.Priority.INTERACTIVE)
 
 
 def retry_all(*, step: str | None = None) -> int:
@@ -158,7 +159,15 @@ def retry_all(*, step: str | None = None) -> int:
 
 def retry_these(*, stages: QuerySet[Stage]) -> int:
     """Start again those of these that failed, as a backfill; the number of stages."""
-    return _rearm(stages.filter(state=Stage.State.FAILED), Stage.Priority.BACKFILL)
+    return rearm(stages=stages.filter(state=Stage.State.FAILED), priority=Stage.Priority.BACKFILL)
+
+
+def rearm(*, stages: QuerySet[Stage], priority: Stage.Priority) -> int:
+    """Start these again, whatever their state; the number of stages. Whoever works on one loses it."""
+    rearmed = stages.update(**_fresh(priority))
+    if rearmed:
+        transaction.on_commit(get_pipeline().wake)
+    return rearmed
 
 
 def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority, model: str = "") -> int:
@@ -169,7 +178,7 @@ def requeue(*, image_ids: Collection[int], step: str, priority: Stage.Priority, 
         _open(Image.objects.filter(pk__in=image_ids), steps, priority)
         models = [each.model for each in steps if each.name == step]
         stages = Stage.objects.filter(image_id__in=image_ids, step=step, model__in=models)
-        return _rearm(stages.exclude(state=Stage.State.RUNNING), priority)
+        return rearm(stages=stages.exclude(state=Stage.State.RUNNING), priority=priority)
 
 
 def requeue_all(*, images: QuerySet[Image], step: str) -> int:
@@ -203,7 +212,7 @@ def sweep() -> SweepReport:
     skipped = unneeded.update(**_settled(Stage.State.SKIPPED, error=REPLACED))
     skipped_before = Stage.objects.filter(current, state=Stage.State.SKIPPED)
     revived = skipped_before.update(**_fresh(Stage.Priority.BACKFILL))
-    missing = list(_lacking(steps)[:OPENED_PER_SWEEP])
+    missing = list(lacking(steps)[:OPENED_PER_SWEEP])
     open_for(images=missing, priority=Stage.Priority.BACKFILL)
     return SweepReport(expired=expired, failed=failed, opened=len(missing), skipped=skipped, revived=revived)
 
@@ -226,6 +235,11 @@ def stalled(*, for_seconds: float, steps: Collection[str] | None = None) -> bool
     return any(part.filter(waits).exists() for part in parts) and not any(part.filter(moves).exists() for part in parts)
 
 
+def oldest_due(*, now: datetime) -> dict[str, datetime]:
+    """For each step that waits for a worker, since when the oldest has been due."""
+    return dict(Stage.objects.filter(_waiting(now)).values_list("step").annotate(Min("due_at")))
+
+
 def counts() -> Counts:
     """How much work waits, runs and has failed."""
     by_state = dict(Stage.objects.values_list("state").annotate(Count("pk")))
@@ -234,6 +248,14 @@ def counts() -> Counts:
         running=by_state.get(Stage.State.RUNNING, 0),
         failed=by_state.get(Stage.State.FAILED, 0),
     )
+
+
+def lacking(steps: Iterable[Step]) -> QuerySet[Image]:
+    """Pictures, oldest first, that have no stage yet for one of the steps."""
+    condition = Q(pk__in=[])
+    for step in steps:
+        condition |= ~Q(Exists(Stage.objects.filter(image=OuterRef("pk"), step=step.name, model=step.model)))
+    return Image.objects.filter(condition).order_by("pk")
 
 
 @contextmanager
@@ -359,13 +381,6 @@ def _fresh(priority: Stage.Priority) -> dict[str, Any]:
     return {**_pending(due_at=timezone.now(), error=""), "attempts": 0, "priority": priorities}
 
 
-def _rearm(stages: QuerySet[Stage], priority: Stage.Priority) -> int:
-    rearmed = stages.update(**_fresh(priority))
-    if rearmed:
-        transaction.on_commit(get_pipeline().wake)
-    return rearmed
-
-
 def _fail_exhausted() -> int:
     """Give up on the stages whose worker died at each of their attempts."""
     exhausted = Stage.objects.filter(_expired(timezone.now()), attempts__gte=settings.STAGE_ATTEMPTS)
@@ -381,11 +396,3 @@ def _of_steps(steps: Iterable[Step]) -> Q:
     for step in steps:
         condition |= Q(step=step.name, model=step.model)
     return condition
-
-
-def _lacking(steps: Iterable[Step]) -> QuerySet[Image]:
-    """Pictures, oldest first, that have no stage yet for one of the steps."""
-    condition = Q(pk__in=[])
-    for step in steps:
-        condition |= ~Q(Exists(Stage.objects.filter(image=OuterRef("pk"), step=step.name, model=step.model)))
-    return Image.objects.filter(condition).order_by("pk")

@@ -34,6 +34,7 @@ from search.backends.exceptions import IndexUnavailable
 # The sweep is due each minute, and waits for a slice of work.
 SWEEP_OVERDUE = timedelta(seconds=60 + 2 * settings.WORK_SLICE_SECONDS)
 SCARCE_BYTES = 1_000_000_000
+FOLDER = "checkup"  # of the bucket: what is put there to try it
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def check_media_folder() -> Finding:
 
 def check_bucket() -> Finding:
     """Objects can be put, read, listed and deleted, and none is overwritten."""
-    folder = f"checkup/{secrets.token_hex(8)}"
+    folder = f"{FOLDER}/{secrets.token_hex(8)}"
     bucket = f"bucket {settings.S3_BUCKET}"
     try:
         names = [default_storage.save(f"{folder}/probe", ContentFile(content)) for content in (b"first", b"second")]
@@ -185,7 +186,7 @@ def check_index() -> Finding:
     }
     if live.version.awaits_captions:
         sentence = _("%(sentence)s; captions by people wait to be embedded") % {"sentence": sentence}
-    repair = _("Run `manage.py fsck --index`, which repairs it, and restart.")
+    repair = _("Run `manage.py fsck --only index --repair`, and restart.")
     return Finding(_("index"), sentence, repair if found != coverage.embedded else "")
 
 

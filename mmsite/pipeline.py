@@ -18,7 +18,7 @@ from captioning.models import Caption
 from captioning.services import caption_write_by_person
 from gallery import pauses, purge, sessions, stages, tries
 from gallery.models import Image, Stage
-from gallery.pipeline import Step
+from gallery.pipeline import RENDITIONS_STEP, Step
 from ml.errors import ModelError
 from mmsite import incoming, queues
 from reading import engine as reading_engine
@@ -29,7 +29,7 @@ from search import services as search_services
 
 logger = logging.getLogger(__name__)
 
-RENDITIONS = "renditions"
+RENDITIONS = RENDITIONS_STEP
 CAPTION = "caption"
 EMBEDDING = search_selectors.EMBEDDING_STEP
 TEXT = "text"

@@ -43,14 +43,28 @@ def any_due() -> bool:
 def look_again() -> None:
     """Find what is due though nobody was told. For the sweep."""
     for version in selectors.versions_to_embed():
-        if not version.awaits_captions and (_unembedded(version).exists() or _outdated(version).exists()):
+        if not version.awaits_captions and (unembedded(version).exists() or outdated(version).exists()):
             ModelVersion.objects.filter(pk=version.pk).update(captions_seen=None)
 
 
+def unembedded(version: ModelVersion) -> QuerySet[Image]:
+    """Pictures of which a person says something that has no vector yet."""
+    level = CaptionEmbedding.objects.filter(
+        image_id=OuterRef("pk"), model_version_id=version.pk, text=OuterRef("description")
+    )
+    return Image.objects.described_by_person().filter(~Exists(level))
+
+
+def outdated(version: ModelVersion) -> QuerySet[CaptionEmbedding]:
+    """Vectors of captions that are nobody's any more."""
+    said = Image.with_trash.described_by_person().filter(pk=OuterRef("image_id"))
+    return CaptionEmbedding.objects.filter(~Exists(said), model_version_id=version.pk).exclude(text="")
+
+
 def _embed_due(version: ModelVersion) -> int:
-    unsaid = _outdated(version).values_list("image_id", flat=True)[:BATCH]
+    unsaid = outdated(version).values_list("image_id", flat=True)[:BATCH]
     due = {image_id: EmbeddedCaption("", None) for image_id in unsaid}
-    said = dict(_unembedded(version).order_by("pk").values_list("pk", "description")[:BATCH])
+    said = dict(unembedded(version).order_by("pk").values_list("pk", "description")[:BATCH])
     if not (due or said):  # what was said after `version` was read has a number of its own
         ModelVersion.objects.filter(pk=version.pk).update(captions_seen=version.captions_said)
         return 0
@@ -59,19 +73,6 @@ def _embed_due(version: ModelVersion) -> int:
         with suppress(VersionUnknown):  # removed meanwhile
             services.captions_record(version=version, captions=due)
     return len(due)
-
-
-def _unembedded(version: ModelVersion) -> QuerySet[Image]:
-    level = CaptionEmbedding.objects.filter(
-        image_id=OuterRef("pk"), model_version_id=version.pk, text=OuterRef("description")
-    )
-    return Image.objects.described_by_person().filter(~Exists(level))
-
-
-def _outdated(version: ModelVersion) -> QuerySet[CaptionEmbedding]:
-    """Vectors of captions that are nobody's any more."""
-    said = Image.with_trash.described_by_person().filter(pk=OuterRef("image_id"))
-    return CaptionEmbedding.objects.filter(~Exists(said), model_version_id=version.pk).exclude(text="")
 
 
 def _embedded(said: Mapping[int, str], version: ModelVersion) -> dict[int, EmbeddedCaption]:

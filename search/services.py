@@ -102,12 +102,12 @@ def embeddings_touch(*, image_ids: Collection[int]) -> None:
     _mark(image_ids, is_emptied=False)
 
 
-def embeddings_forget(*, image_ids: Collection[int]) -> None:
+def embeddings_forget(*, image_ids: Collection[int], tables: Sequence[Table] = TABLES) -> None:
     """Leave tombstones for these pictures. Call it in the transaction that deletes them, before they go."""
-    _mark(image_ids, is_emptied=True)
+    _mark(image_ids, is_emptied=True, tables=tables)
 
 
-def _mark(image_ids: Collection[int], *, is_emptied: bool) -> None:
+def _mark(image_ids: Collection[int], *, is_emptied: bool, tables: Sequence[Table] = TABLES) -> None:
     """Give new numbers to what is known of these pictures, and perhaps empty it."""
     with transaction.atomic():
         for version_id in list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True)):
@@ -116,7 +116,7 @@ def _mark(image_ids: Collection[int], *, is_emptied: bool) -> None:
                     seqs = _allocate(version_id, len(chunk))
                 except VersionUnknown:  # so there is nobody left to tell
                     break
-                for table in TABLES:
+                for table in tables:
                     known = table.objects.filter(model_version_id=version_id, image_id__in=chunk)
                     known_ids = known.values_list("image_id", flat=True)
                     # zip, not strict: a number was taken for each picture, and those without a vector leave gaps

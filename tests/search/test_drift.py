@@ -1,15 +1,18 @@
 """The sweep and fsck find what differs between an index and the table, and repair it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.utils import timezone
 
+from gallery.findings import Finding, NotChecked, Scope
 from gallery.models import Image
 from search import factory, fsck, index, pushing
 from search.backends.base import Point, VectorIndex
+from search.backends.exceptions import IndexUnavailable
 from search.models import IndexCursor, ModelVersion
 from search.reconcile import Drift
 
@@ -52,18 +55,16 @@ class TestServer:
         assert pushing.sweep().is_none
 
     def test_fsck_finds_and_repairs_it(self, server: VectorIndex, version: ModelVersion) -> None:
-        def check(repair: bool) -> list[Drift | None]:
-            return [report.drift for report in fsck.check(repair=repair, progress=len_of)]
-
         counted: list[int] = []
-        len_of = counted.append
-        assert check(repair=False) == [Drift(compared=10), Drift(), self.DRIFT]
+        where = pushing.server_of(version).location
+        found = Finding("index-differs", where, str(self.DRIFT))
+        assert list(fsck.check_index(Scope(progress=counted.append))) == [found]
         assert sum(counted) == 21
-        assert check(repair=True) == [Drift(compared=10), Drift(), self.DRIFT]
-        assert check(repair=True) == [Drift(compared=10), Drift(), Drift(compared=10)]
+        assert list(fsck.check_index(Scope(repair=True))) == [replace(found, repaired=True)]
+        assert list(fsck.check_index(Scope())) == []
 
     def test_fsck_that_repairs_nothing_leaves_the_sweep_where_it_is(self, server: VectorIndex) -> None:
-        list(fsck.check(repair=False, progress=lambda _: None))
+        list(fsck.check_index(Scope()))
         cursor = IndexCursor.objects.get()
         assert (cursor.checked_at, cursor.held_by) == (None, "")
 
@@ -82,11 +83,16 @@ class TestServer:
 
     def test_fsck_waits_for_nobody(self, server: VectorIndex, version: ModelVersion) -> None:
         IndexCursor.objects.update(held_by="another", held_until=timezone.now() + timedelta(minutes=1))
-        assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
-            Drift(compared=10),
-            Drift(),
-            None,
-        ]
+        with pytest.raises(NotChecked, match="the worker is writing to"):
+            list(fsck.check_index(Scope(repair=True)))
+
+    def test_fsck_says_that_the_server_is_away(self, server: VectorIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+        def away(*args: object, **kwargs: object) -> None:
+            raise IndexUnavailable("It doesn't answer.")
+
+        monkeypatch.setattr(pushing, "_compare", away)
+        with pytest.raises(NotChecked, match="It doesn't answer"):
+            list(fsck.check_index(Scope()))
 
 
 def test_fsck_repairs_a_snapshot_too(embedded: Embedded, version: ModelVersion) -> None:
@@ -95,12 +101,9 @@ def test_fsck_repairs_a_snapshot_too(embedded: Embedded, version: ModelVersion) 
     assert live is not None
     live.pictures.points.delete([images[0].pk])
     live.captions.points.upsert([Point(404, np.ones(64), {})])
-    assert [report.drift for report in fsck.check(repair=True, progress=lambda _: None)] == [
-        Drift(compared=2, missing=1),
-        Drift(compared=1, extra=1),
+    assert [(each.kind, each.detail, each.repaired) for each in fsck.check_index(Scope(repair=True))] == [
+        ("index-differs", str(Drift(compared=2, missing=1)), True),
+        ("index-differs", str(Drift(compared=1, extra=1)), True),
     ]
     index.reset()
-    assert [report.drift for report in fsck.check(repair=False, progress=lambda _: None)] == [
-        Drift(compared=2),
-        Drift(),
-    ]
+    assert list(fsck.check_index(Scope())) == []
