@@ -134,7 +134,8 @@ def _copy(
     images: Iterable[Image], store: DurableFileSystemStorage, sums: IO[str], report: Report, *, verify: bool
 ) -> None:
     for image in images:
-        name, path = image.original.name, Path(store.path(image.original.name))
+        name = str(image.original.name)
+        path = Path(store.path(name))
         is_there = path.is_file() and path.stat().st_size == image.byte_size
         if is_there and not (verify and _sha256(path) != image.sha256):
             report.kept += 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from django.conf import settings
 from PIL.Image import Image as Picture
@@ -28,7 +29,7 @@ from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
 from ml.errors import BadBeginning, ModelError
-from mmsite import pipeline
+from mmsite import instruments, pipeline, tracing
 from reading import engine as reading_engine
 from reading import services as reading_services
 from reading.exceptions import ReadingError
@@ -103,8 +104,9 @@ def _store_renditions(todo: Sequence[Stage], should_stop: Callable[[], bool]) ->
         for (image_id, group), prepared in zip(groups.items(), pool.map(_prepare, groups.values()), strict=True):
             rendering = [stage for stage in group if stage.step == pipeline.RENDITIONS]
             if isinstance(prepared.picture, Exception):
-                for stage in group:
-                    _report(stage, prepared.picture)
+                with tracing.working_on("decoding", [group[0].image.uuid]):
+                    for stage in group:
+                        _report(stage, prepared.picture)
                 continue
             pictures[image_id] = prepared.picture
             if should_stop():
@@ -133,18 +135,23 @@ def _prepare(group: Sequence[Stage]) -> _Prepared:
 def _do(work: Work, group: Sequence[Stage]) -> None:
     if not group:
         return
-    try:
-        work(group)
-    except ModelError as error:
-        _await_model(group, error)
-    except Exception as error:  # noqa: BLE001 -- a boundary: one picture must not stop the others; logged and recorded
-        if len(group) == 1:
-            _report(group[0], error)
+    with tracing.working_on(group[0].step, [stage.image.uuid for stage in group]):
+        started = monotonic()
+        try:
+            work(group)
+        except ModelError as error:
+            _await_model(group, error)
+        except Exception as error:  # noqa: BLE001 -- a boundary: one picture must not stop the others; logged and recorded
+            if len(group) == 1:
+                _report(group[0], error)
+            else:
+                for stage in group:
+                    _do(work, [stage])
         else:
+            seconds = (monotonic() - started) / len(group)
             for stage in group:
-                _do(work, [stage])
-    else:
-        stages.finish(group)
+                instruments.STEPS.labels(step=stage.step).observe(seconds)
+            stages.finish(group)
 
 
 def _await_model(group: Sequence[Stage], error: ModelError) -> None:

@@ -34,6 +34,7 @@ from search.backends.exceptions import IndexUnavailable
 # The sweep is due each minute, and waits for a slice of work.
 SWEEP_OVERDUE = timedelta(seconds=60 + 2 * settings.WORK_SLICE_SECONDS)
 SCARCE_BYTES = 1_000_000_000
+_seen_ready: set[str] = set()
 FOLDER = "checkup"  # of the bucket: what is put there to try it
 
 
@@ -82,6 +83,31 @@ def check_database() -> Finding:
         sentence = ngettext("lacks %(number)s migration", "lacks %(number)s migrations", len(missing))
         return Finding(_("database"), sentence % {"number": len(missing)}, _("Run `manage.py setup`."))
     return Finding(_("database"), _("%(kind)s, up to date") % {"kind": connection.vendor})
+
+
+def is_database_ready() -> bool:
+    """It answers and has today's tables, which are not looked for again once they are there: this is asked often."""
+    if not _seen_ready:
+        if check_database().is_well:
+            _seen_ready.add(connection.alias)
+        return bool(_seen_ready)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def is_store_ready() -> bool:
+    """Pictures can be written into their folder, or their bucket answers."""
+    if is_local():
+        return base_of(Path(settings.MEDIA_ROOT))[1]
+    try:
+        default_storage.exists(f"{FOLDER}/ready")
+    except OSError:
+        return False
+    return True
 
 
 def check_broker() -> Finding:

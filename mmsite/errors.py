@@ -1,16 +1,17 @@
 """What people and scripts see when a request can't be answered, in the same house style as everything else."""
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
+from django.template import loader
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views import defaults
 
 from api import problems
 from gallery.exceptions import TooOften
 from gallery.views.access import wants_json
+from mmsite.tracing import request_id
 
 TOO_LARGE = 413
 BAD_REQUESTS: dict[type[Exception], tuple[int, Promise, Promise]] = {
@@ -85,7 +86,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Nobody foresaw what happened; it is in the log."""
     if problems.is_api(request):
         return problems.answer(request, 500, "server_error", problems.BROKEN)
-    return defaults.server_error(request)
+    page = loader.render_to_string("500.html", {"request_id": request_id()})
+    return HttpResponseServerError(page)
 
 
 def _answer(

@@ -13,7 +13,7 @@ from django.conf import settings
 from gunicorn.glogging import Logger
 
 from mmsite import lifeline
-from mmsite.redaction import Formatter
+from mmsite.redaction import Formatter, JsonFormatter
 
 
 class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -24,7 +24,8 @@ class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         for handler in [*self.error_log.handlers, *self.access_log.handlers]:
             before = handler.formatter
-            handler.setFormatter(Formatter(before._fmt, before.datefmt))
+            is_json = settings.LOG_FORMAT == "json"
+            handler.setFormatter(JsonFormatter() if is_json else Formatter(before._fmt, before.datefmt))
 
 
 bind = settings.WEB_ADDRESS

@@ -5,6 +5,10 @@ Of the whole text of an entry, its traceback included, since nobody knows before
 
 import logging
 import re
+from typing import Any
+
+from pythonjsonlogger import json
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 HIDDEN = "…"
 # What comes before a secret stays, so that one sees what it was.
@@ -31,8 +35,28 @@ def redact(text: str) -> str:
     return text
 
 
+class JsonFormatter(json.JsonFormatter):
+    """A line of JSON for each entry, without secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["asctime", "levelname", "name", "message", "request_id", "work"],
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            reserved_attrs=[*RESERVED_ATTRS, "context", "request", "status_code", "server_time"],
+            json_ensure_ascii=False,
+        )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: redact(value) if isinstance(value, str) else value
+            for name, value in super().process_log_record(log_data).items()
+            if value not in ("", None)
+        }
+
+
 class Formatter(logging.Formatter):
-    """logging's own, without secrets. Every handler of `settings.LOGGING` and of gunicorn has one."""
+    """logging's own, without secrets. Every handler of `settings.LOGGING` and of gunicorn has this one or the other."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

@@ -19,6 +19,7 @@ from gallery.exceptions import UploadRefused
 from gallery.models import Visibility
 from gallery.tries import uploads_check
 from gallery.views.access import SignedInRequest
+from mmsite.checkup import is_database_ready, is_store_ready
 from mmsite.describe import Description, describe
 from mmsite.forms import KeepForm, PictureForm
 from mmsite.held import NotHeld, discard, held_picture, hold
@@ -102,6 +103,16 @@ def healthz(request: HttpRequest) -> JsonResponse:
     found = search_images(viewer=AnonymousUser(), query="a photo", limit=1)
     search = {"ready": found.state != "not_ready", "sentence": found.sentence, "notice": found.notice or index_notice()}
     return JsonResponse({"status": "ok", "search": search})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 where this host can do what a site is for: its database answers and has today's tables, and its pictures can
+    be read and written. Else 503, which takes it out of a balancer's turn; `manage.py doctor` says what to do."""
+    found = {"database": is_database_ready(), "pictures": is_store_ready()}
+    is_ready = all(found.values())
+    return JsonResponse({"status": "ready" if is_ready else "not ready", **found}, status=200 if is_ready else 503)
 
 
 @require_safe

@@ -13,7 +13,7 @@ from PIL.Image import Image as Picture
 import ml
 from ml.errors import ModelError
 from ml.interfaces import Embeddings, ImageTextEncoder
-from search import backgrounds
+from search import backgrounds, metrics
 from search.exceptions import ModelChanged
 from search.models import ModelVersion
 from search.query.cutoff import Background
@@ -45,12 +45,16 @@ def encode_query(texts: Sequence[str], *, version: ModelVersion) -> Embeddings:
 
 def encode_pictures(pictures: Sequence[Picture], *, version: ModelVersion) -> Embeddings:
     """The vectors of RGB pictures, (n, d), in their order. Raises ModelChanged, or an error of ml.errors."""
-    return encoder_of(version).encode_images(pictures)
+    encoder = encoder_of(version)
+    with metrics.ENCODINGS.labels(of="pictures").time():
+        return encoder.encode_images(pictures)
 
 
 def encode_texts(texts: Sequence[str], *, version: ModelVersion) -> Embeddings:
     """The vectors of texts, (n, d), in their order. Raises ModelChanged, or an error of ml.errors."""
-    return encoder_of(version).encode_texts(texts)
+    encoder = encoder_of(version)
+    with metrics.ENCODINGS.labels(of="texts").time():
+        return encoder.encode_texts(texts)
 
 
 def match_floor(version: ModelVersion) -> float | None:
@@ -102,6 +106,8 @@ def _encoder(name: str, key: str) -> ImageTextEncoder:
 
 @lru_cache(maxsize=QUERIES_REMEMBERED)
 def _query_vectors(name: str, key: str, texts: tuple[str, ...]) -> Embeddings:
-    vectors = _encoder(name, key).encode_texts(texts)
+    encoder = _encoder(name, key)
+    with metrics.ENCODINGS.labels(of="query").time():
+        vectors = encoder.encode_texts(texts)
     vectors.flags.writeable = False  # shared by all who ask for the same texts
     return vectors

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from search import changes, cursors, factory
+from search import changes, cursors, factory, metrics
 from search.backends.base import VectorIndex
 from search.backends.breaker import CircuitBreaker
 from search.backends.exceptions import CircuitOpen, IndexUnavailable
@@ -145,6 +145,7 @@ def _sweep(version: ModelVersion) -> Drift:
         for _ in range(PIECES_PER_SWEEP):
             piece = _compare(server, version, lease, after=lease.checked_key, repair=True)
             drift += piece.drift
+            metrics.DRIFT.inc(piece.drift.points)
             lease.checked(piece.after)
             if piece.after is None:
                 break

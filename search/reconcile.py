@@ -39,8 +39,13 @@ class Drift:
         )
 
     @property
+    def points(self) -> int:
+        """Those that differ."""
+        return self.missing + self.extra + self.altered
+
+    @property
     def is_none(self) -> bool:
-        return not (self.missing or self.extra or self.altered)
+        return not self.points
 
     def __str__(self) -> str:
         return (

@@ -1,4 +1,4 @@
-"""What every installation shares. The environment is read here and nowhere else."""
+"""What every installation shares. The environment is read here and in what this imports, and nowhere else."""
 
 import os
 import zoneinfo
@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mmsite import env
 from mmsite.secret_key import read_or_create_secret_key
+from mmsite.settings.api import *  # noqa: F403
+from mmsite.settings.logs import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -33,7 +35,7 @@ SITE_URL = env.url("SITE_URL", ("http", "https"), "https://gallery.example.com")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # At home the site speaks plain http, and nobody is sent to where nothing listens.
 SECURE_SSL_REDIRECT = env.boolean("HTTPS_REDIRECT", default=HTTPS)
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^metrics$"]  # which machines ask for from within
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # which machines ask for from within
 SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 3_600 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("HSTS_SUBDOMAINS", default=False)
 # Whether names below the site's own speak https too, and whether browsers are told so for good, isn't ours to say.
@@ -65,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mmsite.tracing.traced",
     "django.middleware.security.SecurityMiddleware",
     "mmsite.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -354,75 +357,5 @@ API_RATES: dict[str, tuple[int, int] | None] = env.rates(
         "caption": (60, 60),
     },
 )
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "api.authentication.BearerAuthentication",
-        "api.authentication.BrowserAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.InScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttles.Throttle"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["api.parsers.BoundedJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
-    "EXCEPTION_HANDLER": "api.handler.handle",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "URL_FORMAT_OVERRIDE": None,  # the name of a filter
-}
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "mmsite",
-    "DESCRIPTION": "Pictures in, captions and vectors out: everything that the gallery does, for programs.",
-    "VERSION": "1",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "PATH_CONVERTER_OVERRIDES": {"username": {"type": "string"}},
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "WorkState": "api.serializers.images.WORK_STATES",
-        "StepState": "api.serializers.images.STEP_STATES",
-    },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "api.schema.say_problems",
-    ],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {
-        "deepLinking": True,
-        "defaultModelsExpandDepth": 0,
-        "docExpansion": "none",
-        "tryItOutEnabled": True,
-        "validatorUrl": None,
-    },
-}
-
 # Those who collect /metrics show it; "" leaves the page closed.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-
-LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "a level such as INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "mmsite.redaction.Formatter",  # without secrets
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"level": "INFO"},
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        # what they say at DEBUG are whole requests, signatures and bodies included
-        "botocore": {"level": "INFO"},
-        "boto3": {"level": "INFO"},
-        "s3transfer": {"level": "INFO"},
-        "httpcore": {"level": "INFO"},
-        "urllib3": {"level": "INFO"},
-        "django-q": {"level": "WARNING"},
-        "faiss": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-    },
-}

@@ -13,7 +13,7 @@ from gallery.models import Image, Viewer
 from gallery.selectors import images_found
 from gallery.wording import grouped
 from ml.errors import ModelError
-from search import engine, index
+from search import engine, index, metrics
 from search.backends.exceptions import IndexUnavailable
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
@@ -127,6 +127,7 @@ class _Found:
     notice: str = ""
 
 
+@metrics.SEARCHES.time()
 def search_images(
     *, viewer: Viewer, query: str | Query, limit: int = 50, offset: int = 0, picture: Picture | None = None
 ) -> SearchResult:

@@ -74,6 +74,7 @@ PAGES = {
     "language": (302, 302),
     "words": (200, 200),
     "healthz": (200, 200),
+    "readyz": (200, 200),
     "metrics": (404, 404),
     "tokens": (302, 200),
     "token-create": (405, 405),

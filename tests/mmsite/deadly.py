@@ -27,7 +27,7 @@ class DeadlyCaptioner(FakeCaptioner):
         if (folder / "load_never").exists():
             (folder / "load_never").unlink()
             time.sleep(3_600)
-        end = time.monotonic() + 3 * settings.WATCHDOG_SECONDS
+        end = time.monotonic() + 1.5 * settings.WATCHDOG_SECONDS
         while (folder / "load_long").exists() and time.monotonic() < end:
             pass
         super().__init__()

@@ -10,7 +10,7 @@ from tests.mmsite.deadly import DeadlyCaptioner
 
 STAGE_LEASE_SECONDS = 1
 STAGE_RETRY_SECONDS = 1
-WATCHDOG_SECONDS = 4
+WATCHDOG_SECONDS = env.positive("TEST_WATCHDOG_SECONDS", 4)
 Q_CLUSTER: dict[str, Any] = {
     **Q_CLUSTER,
     "name": env.text("TEST_SITE", "mmsite"),

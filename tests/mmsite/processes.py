@@ -18,7 +18,7 @@ from gallery import stages
 from gallery.models import Stage
 from mmsite import pipeline
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240  # nothing takes so long, but on a machine that is busy with much else
 
 
 @contextmanager
@@ -74,6 +74,21 @@ def members(group: int) -> list[int]:
     return [pid for pid, _parent, its_group in processes() if its_group == group]
 
 
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something, and has for a second used no processor and wanted none."""
+
+    def state() -> tuple[str, str, str]:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[11], fields[12]  # what it does, and its time in and outside the kernel
+
+    before = state()
+    for _ in range(10):
+        time.sleep(0.1)
+        if state() != before:
+            return False
+    return before[0] == "S"
+
+
 def child_groups(supervisor: int) -> list[int]:
     return [pid for pid, parent, group in processes() if parent == supervisor and pid == group]
 
@@ -92,7 +107,7 @@ def work_goes_on_until_done() -> None:
 def redis_answers(url: str) -> bool:
     """Is there a Redis server?"""
     try:
-        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+        with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as client:
             return bool(client.ping())
     except redis.RedisError:
         return False

@@ -1,9 +1,12 @@
 """What is seen when something is wrong, and what watchers are told."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.test import Client, RequestFactory
@@ -11,7 +14,7 @@ from django.urls import reverse
 
 from gallery.models import Image, User, Visibility
 from gallery.views import library
-from mmsite import errors
+from mmsite import checkup, errors
 from mmsite.middleware import content_security_policy
 from search.query.answer import WORDS_ALONE
 from search.versions import model_version_ensure
@@ -114,3 +117,30 @@ def test_tracebacks_for_developers_may_style_themselves(settings: Any, rf: Reque
 
 def test_browsers_find_an_icon_where_a_page_names_none(client: Client) -> None:
     assert client.get("/favicon.ico")["Location"] == static("logo.svg")
+
+
+@pytest.mark.django_db
+def test_a_host_is_ready_when_it_can_keep_pictures(
+    client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup, "_seen_ready", set())
+    ready = {"status": "ready", "database": True, "pictures": True}
+    for _ in range(2):  # the second time, the tables aren't looked for again
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()) == (200, ready)
+        assert "no-store" in answer.headers["Cache-Control"]
+    (tmp_path / "full").write_text("")
+    settings.MEDIA_ROOT = tmp_path / "full" / "media"
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "database": True, "pictures": False})
+
+
+@pytest.mark.django_db
+def test_a_host_is_not_ready_without_todays_tables(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "_seen_ready", set())
+    newest = MigrationRecorder.Migration.objects.filter(app="gallery").order_by("-name").first()
+    assert newest is not None
+    newest.delete()
+    assert client.get("/readyz").status_code == 503
+    MigrationRecorder(connection).record_applied("gallery", newest.name)
+    assert client.get("/readyz").status_code == 200

@@ -37,6 +37,7 @@ PAGES: dict[str, list[str]] = {
     "duplicates": ["", "?copies=on"],
     "favicon": [""],
     "healthz": [""],
+    "readyz": [""],
     "heat": ["?q={word}"],
     "image": [""],
     "image-state": [""],

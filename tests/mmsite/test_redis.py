@@ -77,7 +77,7 @@ def test_a_killed_worker_loses_its_task_but_no_work(
         make_image(colour)
     with running(redis_site, "qcluster"):
         wait_for((tmp_path / "hanging").exists, "the worker is in mid-batch")
-        assert checkup.check_broker().sentence == "Redis, 0 wake-ups wait"
+        wait_for(lambda: checkup.check_broker().sentence == "Redis, 0 wake-ups wait", "its task is taken")
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
         (tmp_path / "hang").unlink()
         work_goes_on_until_done()
@@ -103,7 +103,8 @@ def test_uploads_while_redis_is_down_are_made_up_for(
     port: int,
     tmp_path: Path,
 ) -> None:
-    site = environment | use_redis(f"redis://127.0.0.1:{port}/0")
+    # The watchdog is patient: it is Redis that keeps the worker from the work.
+    site = environment | use_redis(f"redis://127.0.0.1:{port}/0") | {"MMSITE_TEST_WATCHDOG_SECONDS": "60"}
     log = tmp_path / "log"
     with running(site, "run", "--only", "worker") as supervisor:
         wait_for(lambda: "the worker waits for it" in log.read_text(), "the worker started before Redis did")

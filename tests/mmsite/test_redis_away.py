@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # wake-ups come after comm
 PASSWORD = "nanoseconds of wire"
 PAGES = (
     "library", "public", "albums", "upload", "describe", "search", "tags", "trash", "jobs", "review", "duplicates",
-    "golden", "account", "activity", "tokens", "webhooks", "invitations", "admin:index", "metrics", "healthz",
+    "golden", "account", "activity", "tokens", "webhooks", "invitations", "admin:index", "metrics", "healthz", "readyz",
     "password-reset", "sign-up",
 )  # fmt: skip
 

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.mmsite.processes import (
     members,
     nothing_open,
     running,
+    sleeps,
     states,
     wait_for,
     work_goes_on_until_done,
@@ -72,7 +72,8 @@ def test_a_picture_that_hangs_its_worker_fails_alone_too(
 ) -> None:
     (tmp_path / "hang").touch()
     hanging, *_others = [make_image(colour) for colour in ("white", "red", "blue")]
-    with running(environment | {"MMSITE_TEST_TASK_SECONDS": "2"}, "qcluster"):
+    # in which all else of a task must be done
+    with running(environment | {"MMSITE_TEST_TASK_SECONDS": "6"}, "qcluster"):
         work_goes_on_until_done()
     assert states() == {"failed": 1, "done": 8}
     failed = Stage.objects.get(state="failed")
@@ -88,11 +89,10 @@ def test_a_worker_asked_to_stop_gives_back_its_work_within_seconds(
     with running(environment, "qcluster") as cluster:
         wait_for((tmp_path / "hanging").exists, "the worker is in mid-batch")
         cluster.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        wait_for(lambda: "stopping." in (tmp_path / "log").read_text(), "the worker has heard of it")
         (tmp_path / "hang").unlink()
-        wait_for(lambda: not members(cluster.pid) or cluster.poll() is not None, "the worker has stopped")
-        assert cluster.wait() == 0
-        assert members(cluster.pid) == []
+        assert cluster.wait(timeout=PATIENCE_SECONDS) == 0
+        wait_for(lambda: not members(cluster.pid), "all its processes have ended")
     by_step = dict(Stage.objects.values_list("step", "state"))
     assert by_step == {"renditions": "done", "caption": "done", "embedding": "pending"}
     assert Stage.objects.get(state="pending").attempts == 0
@@ -106,18 +106,19 @@ def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
         wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
         wait_for(nothing_open, "the first picture is done")
         # Idle, it waits for the next task with the lock of the queue in its hands, which nobody gets from then on.
-        time.sleep(1)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        pid = int((tmp_path / "pid").read_text())
+        wait_for(lambda: sleeps(pid), "the worker is idle")
+        os.kill(pid, signal.SIGKILL)
         make_image("blue")
         wait_for(nothing_open, "the second picture is done by a new worker")
         assert RESTARTED in (tmp_path / "log").read_text()
-        assert is_healthy(site["MMSITE_ADDRESS"])
+        wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers all the same")
 
         groups = child_groups(supervisor.pid)
         assert len(groups) == 2
         supervisor.send_signal(signal.SIGINT)
         assert supervisor.wait(timeout=PATIENCE_SECONDS) == 0
-        assert [members(group) for group in groups] == [[], []]
+        wait_for(lambda: not any(members(group) for group in groups), "its children have ended")
     assert states() == {"done": 6}
 
 
@@ -128,7 +129,7 @@ def test_a_worker_that_takes_long_to_load_is_let_load(
     environment: dict[str, str], make_image: MakeImage, tmp_path: Path
 ) -> None:
     (tmp_path / "load_long").touch()
-    with running(environment, "run", "--only", "worker"):
+    with running(environment | {"MMSITE_TEST_WATCHDOG_SECONDS": "8"}, "run", "--only", "worker"):
         wait_for((tmp_path / "loads").exists, "the worker loads")
         make_image("red")
         wait_for(nothing_open, "the picture is done")
@@ -191,7 +192,7 @@ def test_a_database_that_was_not_set_up_is_told_in_a_sentence(site: dict[str, st
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert run.returncode == 1
     assert "Run `manage.py setup`." in run.stderr
@@ -208,7 +209,7 @@ def test_a_wrong_setting_is_told_in_a_sentence(site: dict[str, str], variable: s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert run.returncode == 1
     assert f"The settings are wrong. {variable}" in run.stderr
@@ -222,7 +223,13 @@ def test_an_address_in_use_is_told_in_a_sentence(site: dict[str, str]) -> None:
         other.listen()
         command = [sys.executable, "manage.py", "run"]
         run = subprocess.run(
-            command, cwd=django_settings.BASE_DIR, env=site, capture_output=True, text=True, check=False, timeout=60
+            command,
+            cwd=django_settings.BASE_DIR,
+            env=site,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
         )
     assert run.returncode == 1
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in run.stderr

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from gallery.models import User
+from mmsite import instruments
 from mmsite.checkup import check_database
 from mmsite.supervisor import WEB, WORKER, Supervisor, why_not_free
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         if not (database := check_database()).is_well:
             raise CommandError(f"The database {database.sentence}. {database.advice}")
         import_options = None if photos is None else _import_options(photos)
+        instruments.share(only or "all")
         Supervisor(say=self.stdout.write, only=only, import_options=import_options).run()
 
 

@@ -1,0 +1,36 @@
+"""What the processes of a site count and time, for Prometheus: web and workers alike.
+
+Each process writes its numbers into a file of one folder, which `manage.py run` makes, and every web process reads all.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own
+STEP_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)
+
+REQUESTS = Histogram("mmsite_request_seconds", "Until the answer to a request begins.", ["status"])
+STEPS = Histogram("mmsite_step_seconds", "Work on one picture, by step.", ["step"], buckets=STEP_SECONDS)
+
+
+def share(name: str) -> None:
+    """Has the processes that this one starts from now on count together. Whoever calls it shares that name with nobody:
+    the numbers of the run before are thrown away."""
+    folder = Path(settings.DATA_DIR) / "metrics" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    os.environ[FOLDER] = str(folder)
+
+
+def counted() -> CollectorRegistry:
+    """The numbers of all processes that count together, or else of this one."""
+    if FOLDER not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
