@@ -25,6 +25,7 @@ from gallery.views.access import address_of
 
 COOKIE = "browser"
 COOKIE_DAYS = 365
+TOLD_SECONDS = 900  # so often at most, of one name and of one address
 _SALT = "gallery.sign_in"
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def browsers_known(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
 def _bounds(request: HttpRequest, username: str) -> list[Bound]:
     name, address = User.normalize_username(username), address_of(request)
     if browser := _known_as(request, name):
-        return bound_of("sign-in", browser)
+        return [*bound_of("sign-in", browser), *bound_of("sign-in-name", browser)]
     return [
         *bound_of("sign-in", f"{address} {name}"),
         *bound_of("sign-in-address", address),
@@ -108,8 +109,9 @@ def _known_as(request: HttpRequest, username: str) -> str:
 def _tell(request: HttpRequest, username: str) -> None:
     """Staff hear of it once in a while. The name only where somebody has it: else it may be a password in the wrong
     field. The address is in the log alone, for those who keep such addresses out."""
-    name = User.normalize_username(username)
+    name, address = User.normalize_username(username), address_of(request)
     target = name if User.objects.filter(username=name).exists() else ""
-    if not tries_take([Bound(f"told {address_of(request)} {target}", 1, 900)]):
+    if not tries_take([Bound(f"told of {target}", 1, TOLD_SECONDS)]):
         audit.record(None, "account.throttled", target)
-        logger.warning("Too many wrong passwords from %s: no more are looked at for a while", address_of(request))
+    if not tries_take([Bound(f"logged {address}", 1, TOLD_SECONDS)]):
+        logger.warning("Too many wrong passwords from %s: no more are looked at for a while", address)

@@ -106,6 +106,25 @@ def test_a_known_browser_is_bounded_as_well_and_known_for_one_person_alone(user:
     assert sign_in("nanoseconds matter", username="grace", address=ELSEWHERE).status_code == 302
 
 
+def test_a_stolen_cookie_has_no_more_tries_a_day_than_a_crowd(user: User) -> None:
+    stolen = Client()
+    sign_in(RIGHT, client=stolen)
+    stolen.post(reverse("sign-out"))
+    answers = []
+    for _ in range(3):
+        answers += [sign_in(client=stolen).status_code for _ in range(3)]
+        later(901)
+    assert answers == [200] * 6 + [429] * 3
+
+
+@pytest.mark.parametrize("page", ["sign-in", "sign-up", "admin:login", "password-change", "account-delete"])
+def test_reports_of_errors_show_no_password(client: Client, user: User, page: str) -> None:
+    if page in ("password-change", "account-delete"):
+        client.force_login(user)
+    answer = client.post(reverse(page), {"username": "ada", "password": RIGHT})
+    assert answer.wsgi_request.sensitive_post_parameters == "__ALL__"
+
+
 def test_a_forged_cookie_makes_no_browser_known(user: User) -> None:
     client = Client()
     client.cookies[COOKIE] = "WzEsICJhIl0:1abcde:forged"
