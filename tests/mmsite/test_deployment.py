@@ -24,11 +24,11 @@ VARIABLE = re.compile(r"MMSITE_[A-Z0-9_]+")
 
 
 def read_by_settings() -> set[str]:
-    """The variables that mmsite/settings/base.py reads: the first argument of each call of a reader of mmsite.env."""
-    tree = ast.parse((ROOT / "mmsite" / "settings" / "base.py").read_text())
+    """The variables that mmsite/settings read: the first argument of each call of a reader of mmsite.env."""
     return {
         f"MMSITE_{call.args[0].value}"
-        for call in ast.walk(tree)
+        for path in (ROOT / "mmsite" / "settings").glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
