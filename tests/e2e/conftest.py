@@ -46,9 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[installation.Installation]:
-    """A running site with the built-in models, the fake captioner to ask beside them, and an empty library."""
-    variables = installation.environment(tmp_path_factory.mktemp("site")) | {"MMSITE_OTHER_CAPTIONERS": "fake"}
-    with installation.running(variables) as running:
+    """A running site with the built-in models, the fake captioner to ask beside them, and an empty library, where as
+    many may sign up as there are tests."""
+    more = {"MMSITE_OTHER_CAPTIONERS": "fake", "MMSITE_RATES": "sign-up=off"}
+    with installation.running(installation.environment(tmp_path_factory.mktemp("site")) | more) as running:
         yield running
 
 
