@@ -1,6 +1,8 @@
 """Copies what can't be made anew into a folder, while the site runs."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,31 @@ from tqdm import tqdm
 
 from gallery.models import Image
 from gallery.storage import StoreUnavailable
-from mmsite.backup import BackupFailed, backup
+from mmsite.backup import BackupFailed, Report, backup
 from mmsite.databases import DatabaseFailed
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
+
+
+@contextmanager
+def failures_told(*, interrupted: str, failed: str) -> Iterator[None]:
+    """Turns what can stop a backup or a restoration into sentences."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CommandError(interrupted, returncode=INTERRUPTED) from None
+    except (BackupFailed, DatabaseFailed) as error:
+        raise CommandError(str(error)) from error
+    except StoreUnavailable as error:
+        raise CommandError(f"The store of pictures doesn't answer: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{failed}: {error.strerror or error}.") from error
+
+
+def refuse_wrong(report: Report) -> None:
+    """Name the originals that are not as they came. Raises CommandError where there are any."""
+    if report.wrong:
+        raise CommandError("\n".join([*report.wrong, f"{len(report.wrong):,} originals are not as they came."]))
 
 
 class Command(BaseCommand):
@@ -30,19 +53,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, folder: Path, verify: bool, **options: Any) -> None:
-        try:
-            with tqdm(total=Image.with_trash.count(), unit="picture", disable=None) as bar:
-                report = backup(folder=folder, verify=verify, progress=bar.update)
-        except KeyboardInterrupt:
-            raise CommandError("Stopped; the backup before is as it was.", returncode=INTERRUPTED) from None
-        except (BackupFailed, DatabaseFailed) as error:
-            raise CommandError(str(error)) from error
-        except StoreUnavailable as error:
-            raise CommandError(f"The store of pictures doesn't answer: {error}") from error
-        except OSError as error:
-            raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        interrupted, failed = "Stopped; the backup before is as it was.", f"{folder} cannot be written"
+        with (
+            failures_told(interrupted=interrupted, failed=failed),
+            tqdm(total=Image.with_trash.count(), unit="picture", disable=None) as bar,
+        ):
+            report = backup(folder=folder, verify=verify, progress=bar.update)
         self.stdout.write(
             f"{report.copied:,} originals copied, {report.kept:,} there already, {report.dropped:,} dropped."
         )
-        if report.wrong:
-            raise CommandError("\n".join([*report.wrong, f"{len(report.wrong):,} originals are not as they came."]))
+        refuse_wrong(report)

@@ -4,14 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from gallery.models import Image, User
-from gallery.storage import StoreUnavailable
-from mmsite.backup import BackupFailed, restore
-from mmsite.databases import DatabaseFailed
-from mmsite.management.commands.backup import INTERRUPTED
+from mmsite.backup import restore
+from mmsite.management.commands.backup import failures_told, refuse_wrong
 
 
 class Command(BaseCommand):
@@ -27,20 +25,13 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
-        try:
-            with tqdm(unit="picture", disable=None) as bar:
-                report = restore(folder=folder, progress=bar.update)
-        except KeyboardInterrupt:
-            raise CommandError("Stopped. Start it again to go on.", returncode=INTERRUPTED) from None
-        except (BackupFailed, DatabaseFailed) as error:
-            raise CommandError(str(error)) from error
-        except StoreUnavailable as error:
-            raise CommandError(f"The store of pictures doesn't answer: {error}") from error
-        except OSError as error:
-            raise CommandError(f"The backup cannot be restored: {error}.") from error
+        with (
+            failures_told(interrupted="Stopped. Start it again to go on.", failed="The backup cannot be restored"),
+            tqdm(unit="picture", disable=None) as bar,
+        ):
+            report = restore(folder=folder, progress=bar.update)
         self.stdout.write(
             f"{Image.with_trash.count():,} pictures of {User.objects.count():,} people are back: {report.copied:,} "
             f"originals copied, {report.kept:,} there already. `manage.py setup` makes the site ready to start."
         )
-        if report.wrong:
-            raise CommandError("\n".join([*report.wrong, f"{len(report.wrong):,} originals are not as they came."]))
+        refuse_wrong(report)
