@@ -143,7 +143,7 @@ def test_ctrl_c_ends_a_command_in_a_word(tmp_path: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with (tmp_path / "photo.jpg").open("wb"):  # opens once the command opens it too, and waits for a picture
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=60)
+        output, error = process.communicate(timeout=240)
     assert (process.returncode, output, error) == (130, "", "\nStopped.\n")
 
 

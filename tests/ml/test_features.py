@@ -105,7 +105,7 @@ def test_a_killed_run_is_taken_up_where_it_stopped(
     process = subprocess.Popen([sys.executable, "-c", KILLED, data, cache, folder], stderr=subprocess.DEVNULL)
     try:
         row = 2 * tower.grid**2 * tower.channels
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not any(path.stat().st_size >= 2 * BATCH * row for path in cache.glob("*.partial")):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)

@@ -110,7 +110,7 @@ def test_stopped_by_ctrl_c_a_run_goes_on_exactly(
     run = tmp_path / "stopped"
     child = process(wait_at, "tiny", "--data", data, "--output", run, *options)
     child.send_signal(signal.SIGINT)
-    _, error = child.communicate("go on\n", timeout=60)
+    _, error = child.communicate("go on\n", timeout=240)
     assert child.returncode == 130
     assert error.endswith(f"\nStopped after step {wait_at}; go on with `train --resume {run}`.\n")
 
