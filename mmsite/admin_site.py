@@ -1,8 +1,10 @@
 """The admin, with a front page that says how the place is."""
 
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +30,21 @@ class Site(admin.AdminSite):
     def get_urls(self) -> list[Any]:
         """But for the way from a row's number to its page: it asks for no permission, and such addresses are secret."""
         return [each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Asks first. Django's own page of a row's history looks for the row before, and so told all staff which there
+        are."""
+        shown = super().admin_view(view, cacheable)
+        if getattr(view, "__name__", "") != "history_view":
+            return shown
+
+        @wraps(shown)
+        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if self.has_permission(request) and not view.__self__.has_view_or_change_permission(request):
+                raise PermissionDenied
+            return shown(request, *args, **kwargs)
+
+        return asked
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         seen = {"overview": overview()} if request.user.has_perm("gallery.view_stage") else {}
