@@ -53,7 +53,9 @@ def check_stages(scope: Scope) -> Iterator[Finding]:
             yield Finding("stage-missing", f"picture {image.uuid}", "it lacks a step of the work", scope.repair)
     for piece in in_pieces(_lost(scope.grace).select_related("image")):
         if scope.repair:
-            stages.rearm(stages=Stage.objects.filter(pk__in=[stage.pk for stage in piece]), priority=BACKFILL)
+            # asked again: somebody may have claimed one meanwhile
+            lost = _lost(scope.grace).filter(pk__in=[stage.pk for stage in piece])
+            stages.rearm(stages=lost, priority=BACKFILL)
         for stage in piece:
             detail = f"{stage.state}, due {stage.due_at:%Y-%m-%d %H:%M} UTC, claimed until {stage.claimed_until}"
             subject = f"picture {stage.image.uuid}, {stage.step} {stage.model}".rstrip()

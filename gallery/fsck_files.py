@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import default_storage
 from django.db.models import Count
 
@@ -93,7 +94,7 @@ def _fault(name: str, byte_size: int, listed: StoredFile | None) -> tuple[str, s
         found = None
     except StoreUnavailable:
         raise
-    except OSError as error:
+    except (OSError, SuspiciousOperation) as error:
         return "damaged", f"{name} can't be read: {error}"
     if found is None:
         return "missing", f"{name or 'its file'} is not there"
@@ -160,7 +161,7 @@ class _Litter:
             time.sleep(SECOND_LOOK_SECONDS)
         for begin in range(0, len(self._suspects), AT_ONCE):
             some = self._suspects[begin : begin + AT_ONCE]
-            names = [file.name for file in some]
+            names = [file.name for file in some if _is_text(file.name)]
             originals = Image.with_trash.filter(original__in=names).values_list("original", flat=True)
             named = {*originals, *Rendition.objects.filter(file__in=names).values_list("file", flat=True)}
             left = [file for file in some if file.name not in named and default_storage.exists(file.name)]
@@ -182,7 +183,17 @@ class _Litter:
                 repaired = True
             except OSError as error:
                 detail += f"; it can't be deleted: {error}"
-        return Finding("file-orphaned", file.name, detail, repaired)
+        subject = file.name.encode(errors="backslashreplace").decode()
+        return Finding("file-orphaned", subject, detail, repaired)
+
+
+def _is_text(name: str) -> bool:
+    """Whether rows can have this name: on disks, names need not be text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _may_be_missed(files: Sequence[StoredFile]) -> set[str]:

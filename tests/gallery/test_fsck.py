@@ -124,6 +124,10 @@ class TestOriginals:
         path_of("somewhere/else.jpg").unlink()
         assert kinds() == [("original-missing", False)]
 
+    def test_one_that_lies_where_nothing_may(self, image: Image) -> None:
+        Image.objects.update(original="../elsewhere.jpg")
+        assert ("original-damaged", False) in kinds()
+
     def test_one_that_comes_after_its_folder_was_listed(self, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fsck_files, "files_below", lambda folder, **_: iter(()))
         assert kinds() == []
@@ -196,6 +200,12 @@ class TestLitter:
         assert kinds(grace=timedelta(hours=1), repair=True) == [("file-orphaned", True)]
         assert not path.exists()
         assert kinds(deep=True) == []
+
+    def test_a_name_that_is_no_text(self, image: Image) -> None:
+        path = path_of("originals") / os.fsdecode(b"\xff.jpg")
+        path.write_bytes(b"litter")
+        assert [finding.subject for finding in check(repair=True)] == ["originals/\\udcff.jpg"]
+        assert not path.exists()
 
     def test_what_a_purge_is_about_to_delete(self, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
         path = litter("originals/ab/x.jpg", hours=2)

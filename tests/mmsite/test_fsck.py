@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,15 @@ from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from captioning.models import Caption
 from gallery import fsck_files, s3, stages
 from gallery.findings import Scope
 from gallery.models import Image
+from gallery.purge import trash_empty
+from gallery.trash import images_trash
 from mmsite import fsck, held, worker
 from mmsite.management.commands import fsck as command
 from search import versions
@@ -194,6 +199,30 @@ def test_a_purge_that_is_killed_before_it_deletes_the_files(
     assert run("--repair")[1] == 0
     assert not any(path.exists() for path in left)
     assert run()[1] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_wrong_while_people_upload_and_throw_away(image: Image, make_image: MakeImage, user: Any) -> None:
+    is_over = threading.Event()
+
+    def live() -> None:
+        for number in count():
+            if is_over.is_set():
+                break
+            images_trash(images=[make_image((number % 256, 0, number % 200))], by=user)
+            worker.work_batch()
+            if number % 3 == 0:
+                trash_empty(owner=user)
+        connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        living = pool.submit(live)
+        try:
+            told = [run("--deep", "--repair")[0] for _ in range(6)]
+        finally:
+            is_over.set()
+        living.result()
+    assert [each for each in told if not each.endswith("All is well.\n")] == []
 
 
 def test_a_bucket_is_checked_like_a_folder(bucket: Any, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:

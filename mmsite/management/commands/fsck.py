@@ -47,7 +47,7 @@ class Command(BaseCommand):
             try:
                 # No bar where nobody watches (disable=None), such as in a log.
                 total = check.total() if check.total else None
-                with tqdm(desc=check.name, unit=check.unit, total=total, disable=None) as bar:
+                with tqdm(desc=check.name, unit=check.unit, total=total, leave=False, disable=None) as bar:
                     scope = Scope(repair=repair, deep=deep, grace=timedelta(minutes=grace), progress=bar.update)
                     for finding in check.run(scope):
                         report.found(finding)
