@@ -10,6 +10,7 @@ from selenium.webdriver.chrome.service import Service
 
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
+SCRIPT_SECONDS = 180.0  # for a script that waits for something, such as axe on a long page while the machine is busy
 # A script that opens all that can be opened on a page, but for menus over it.
 OPEN = "for (const part of document.querySelectorAll('main details:not(.menu)')) part.open = true"
 
@@ -41,6 +42,7 @@ def chromium(profile: Path, size: tuple[int, int], *, scheme: str = "light") -> 
         options.add_argument(argument)
     chrome = Chrome(options=options, service=Service(driver))
     try:
+        chrome.set_script_timeout(SCRIPT_SECONDS)
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

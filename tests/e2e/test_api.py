@@ -13,7 +13,7 @@ from api.webhooks import webhook_create
 from bench.browser import DESKTOP
 from gallery.models import User
 from tests.e2e.test_accessibility import sign_in
-from tests.e2e.waiting import patiently, says
+from tests.e2e.waiting import is_at, patiently, says
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,7 +24,7 @@ pytestmark = [
 @pytest.mark.models
 def test_the_page_to_try_it_needs_nothing_that_the_policy_forbids(site: str, browser: Chrome) -> None:
     browser.get(f"{site}/api/v1/docs/#/images/images_list")
-    patiently(browser, 30).until(lambda shown: shown.find_elements(By.CSS_SELECTOR, ".opblock.is-open"))
+    patiently(browser).until(lambda shown: shown.find_elements(By.CSS_SELECTOR, ".opblock.is-open"))
     refused = [
         entry["message"] for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]
     ]
@@ -41,12 +41,12 @@ def test_tokens_and_webhooks_go_when_one_is_sure(browser: Chrome, live_server: A
         ("tokens", "Revoke the token “The frame in the hall”?", "lets nobody in any more"),
         ("webhooks", "Delete the webhook?", "The webhook is deleted."),
     ):
-        browser.get(f"{live_server.url}/account/{page}/")
+        browser.get(address := f"{live_server.url}/account/{page}/")
         for answer in (".actions a.button", ".actions .danger"):
             browser.find_element(By.CSS_SELECTOR, "main .danger").click()
             says(browser, asked)
             browser.find_element(By.CSS_SELECTOR, answer).click()
-            patiently(browser).until(lambda shown, page=page: shown.current_url.endswith(f"/account/{page}/"))
+            is_at(browser, address)
         says(browser, done)
     assert not tokens_of(owner).exists()
     assert not Webhook.objects.exists()

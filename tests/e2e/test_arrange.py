@@ -10,8 +10,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.test_selection import fill, pick, upload
-from tests.e2e.waiting import patiently, says, scroll_to
+from tests.e2e.test_selection import cards, fill, pick, upload
+from tests.e2e.waiting import patiently, says, scroll_to, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -35,11 +35,13 @@ def undo(browser: Chrome, sentence: str, expected: list[str]) -> None:
 
 def album_of_three(browser: Chrome, site: str, tmp_path: Path) -> str:
     upload(browser, site, tmp_path, 3)
+    settled(browser)
     pick(browser, 0, 1, 2)
     fill(browser, "Album", "title", "Iceland")
     says(browser, "3 pictures added to “Iceland”.")
     browser.get(f"{site}/albums/")
     browser.find_element(By.PARTIAL_LINK_TEXT, "Iceland").click()
+    patiently(browser).until(lambda page: len(cards(page)) == 3)
     return browser.current_url
 
 
@@ -90,6 +92,6 @@ def test_arrange(browser: Chrome, site: str, tmp_path: Path) -> None:
     assert order(browser) == before
     browser.find_element(By.ID, first).find_element(By.CSS_SELECTOR, "[value=last]").click()
     patiently(browser).until(lambda page: order(page) == [second, third, first])
-    assert "“0.png” is number 3 of 3." in browser.find_element(By.CSS_SELECTOR, ".message").text
+    says(browser, "“0.png” is number 3 of 3.")
     browser.find_element(By.CSS_SELECTOR, ".message .undo button").click()
     patiently(browser).until(lambda page: order(page) == before)

@@ -7,8 +7,8 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from bench.browser import DESKTOP
-from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
-from tests.e2e.waiting import patiently, says
+from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import patiently, says, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -25,9 +25,8 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
     browser.get(f"{site}/upload/")
     photos = [sample_photos[name] for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(map(str, photos)))
-    uploads = patiently(browser, READY_SECONDS)
-    uploads.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".upload[data-image] a")) == len(photos))
-    uploads.until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    sent(browser, len(photos))
+    settled(browser)
 
     browser.get(f"{site}/review/")
     type_keys(browser, Keys.ENTER, "2 of 3")
@@ -48,11 +47,12 @@ def test_write_and_check_captions(browser: Chrome, site: str, sample_photos: dic
 
     browser.get(f"{site}/search/?q=%22marks+the+spot%22")
     browser.get(str(browser.find_element(By.CSS_SELECTOR, ".card > a").get_attribute("href")))
-    edit = patiently(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, ".caption-edit summary"))
-    edit.send_keys(Keys.ENTER)
+    settled(browser)  # its text is read later than the rest is done
+    browser.find_element(By.CSS_SELECTOR, ".caption-edit summary").send_keys(Keys.ENTER)
     patiently(browser).until(lambda page: page.switch_to.active_element.tag_name == "textarea")
     ActionChains(browser).send_keys(f", with <b>{Keys.ENTER}").perform()
     patiently(browser).until(lambda page: "saved" in page.find_element(By.CSS_SELECTOR, ".messages").text)
+    settled(browser)
     assert browser.find_element(By.TAG_NAME, "h1").text == "x marks the spot, with <b>"
     history = browser.find_element(By.CSS_SELECTOR, ".caption-history summary")
     assert history.text == "What was said of it (3)"

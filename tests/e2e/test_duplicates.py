@@ -11,11 +11,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import PHONE
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently, says
+from tests.e2e.waiting import WORK_SECONDS, patiently, says, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
-
-READY_SECONDS = 60
 
 
 def groups(browser: Chrome) -> list[WebElement]:
@@ -43,10 +41,10 @@ def test_clean_up_copies(browser: Chrome, site: str, sample_photos: dict[str, Pa
         photos += [sample_photos[name], copy]
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(path) for path in photos))
-    patiently(browser, 20).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == 4)
+    sent(browser, len(photos))
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(f"{site}/duplicates/")
-    patiently(browser, READY_SECONDS).until(lambda page: len(groups(page)) == 2 or page.refresh())
+    patiently(browser, WORK_SECONDS).until(lambda page: len(groups(page)) == 2 or page.refresh())
     assert not overflows(browser)
 
     for group in groups(browser):

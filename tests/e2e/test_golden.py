@@ -10,11 +10,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_up
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.waiting import WORK_SECONDS, patiently, scroll_to, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
-
-READY_SECONDS = 60
 
 
 def upload(browser: Chrome, site: str, photos: list[Path]) -> None:
@@ -26,11 +24,9 @@ def upload(browser: Chrome, site: str, photos: list[Path]) -> None:
         page.get(f"{site}/search/?q=a+cat")
         return len(page.find_elements(By.CSS_SELECTOR, ".score meter")) == len(photos)
 
-    patiently(browser, 20).until(
-        lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(photos)
-    )
-    patiently(browser, READY_SECONDS).until(found)
-    patiently(browser, READY_SECONDS).until(
+    sent(browser, len(photos))
+    patiently(browser, WORK_SECONDS).until(found)
+    patiently(browser, WORK_SECONDS).until(
         lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]") or page.refresh()
     )
 
@@ -50,7 +46,7 @@ def pressed(browser: Chrome) -> list[str]:
 
 
 def wait_for(browser: Chrome, expected: list[str]) -> None:
-    patiently(browser, 10).until(lambda page: pressed(page) == expected)
+    patiently(browser).until(lambda page: pressed(page) == expected)
 
 
 def test_mark_hits_and_see_what_it_says(
@@ -87,8 +83,8 @@ def test_mark_hits_and_see_what_it_says(
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.refresh()
     button(browser, "wrong", 1).click()
-    patiently(browser, 10).until(lambda page: "#judge-" in page.current_url)
-    assert pressed(browser) == ["right", "wrong"]
+    patiently(browser).until(lambda page: "#judge-" in page.current_url)
+    wait_for(browser, ["right", "wrong"])
     button(browser, "wrong", 1).click()
     wait_for(browser, ["right", ""])
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
@@ -96,7 +92,7 @@ def test_mark_hits_and_see_what_it_says(
     link = browser.find_element(By.CSS_SELECTOR, "a[href='/search/golden/']")
     scroll_to(browser, link)
     link.click()
-    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".figures"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".figures"))
     rows = browser.find_elements(By.CSS_SELECTOR, ".figures tbody th")
     assert [row.text[:11] for row in rows] == ["Whole answe", "Looks alone"]
     assert "100 %" in browser.find_element(By.CSS_SELECTOR, ".figures tbody td").text
@@ -104,7 +100,7 @@ def test_mark_hits_and_see_what_it_says(
     assert bar.size["width"] > 50
     assert not overflows(browser)
     browser.find_element(By.CSS_SELECTOR, ".golden-queries a").send_keys(Keys.ENTER)
-    patiently(browser, 10).until(lambda page: pressed(page) == ["right", ""])
+    wait_for(browser, ["right", ""])
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
@@ -115,5 +111,5 @@ def test_signed_out_meanwhile_one_is_asked_to_sign_in(
     upload(browser, site, [sample_photos["chelsea.png"]])
     browser.delete_cookie("sessionid")
     button(browser, "right", 0).click()
-    patiently(browser, 10).until(lambda page: "/sign-in/" in page.current_url)
+    patiently(browser).until(lambda page: "/sign-in/" in page.current_url)
     assert "q%3Da" in browser.current_url

@@ -8,8 +8,8 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from bench.browser import DESKTOP
-from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
-from tests.e2e.waiting import patiently, says, scroll_to
+from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import says, scroll_to, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -23,9 +23,8 @@ def test_captions_go_out_and_come_back(
     sign_up(browser, site, "tabea")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(sample_photos["chelsea.png"]))
-    uploads = patiently(browser, READY_SECONDS)
-    uploads.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".upload[data-image] a"))
-    uploads.until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    sent(browser, 1)
+    settled(browser)
     picture = str(browser.find_element(By.CSS_SELECTOR, ".upload[data-image] a").get_attribute("href"))
 
     browser.get(f"{site}/review/")
@@ -48,4 +47,5 @@ def test_captions_go_out_and_come_back(
     browser.find_element(By.CSS_SELECTOR, ".panel button").send_keys(Keys.ENTER)
     says(browser, "1 was there already.")
     browser.get(picture)
+    settled(browser)
     assert browser.find_element(By.TAG_NAME, "h1").text == "Chelsea, asleep"

@@ -7,15 +7,15 @@ import pytest
 from PIL import Image as PILImage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from bench.browser import DESKTOP
 from bench.installation import ADMIN, MANAGE, PASSWORD, Installation
 from tests.e2e.test_main_job import overflows, send
-from tests.e2e.waiting import patiently, says
+from tests.e2e.waiting import GONE, PAGE_SECONDS, WORK_SECONDS, patiently, says, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
-READY_SECONDS = 60
 REASON = "The describer has no words for it."
 FAIL = f"""
 from gallery.models import Stage
@@ -24,7 +24,13 @@ Stage.objects.filter(step="caption", image__file_name="orange.png").update(state
 
 
 def press(browser: Chrome, words: str) -> None:
-    browser.find_element(By.XPATH, f"//main//button[contains(., '{words}')]").click()
+    """A button, which the page may renew between finding and pressing it."""
+
+    def click(page: Chrome) -> bool:
+        page.find_element(By.XPATH, f"//main//button[contains(., '{words}')]").click()
+        return True
+
+    WebDriverWait(browser, PAGE_SECONDS, ignored_exceptions=GONE).until(click)
 
 
 def summary(browser: Chrome) -> str:
@@ -43,22 +49,22 @@ def test_pause_resume_and_retry(browser: Chrome, installed: Installation, tmp_pa
     browser.get(f"{site}/upload/")
     says(browser, "All work is paused since")
     browser.find_element(By.NAME, "pictures").send_keys(str(tmp_path / "orange.png"))
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".uploads .upload a"))
+    sent(browser, 1)
     browser.get(f"{site}/jobs/")
     assert "waiting, 0 running" in summary(browser)
     assert not overflows(browser)
 
     press(browser, "Resume all work")
+    says(browser, "All work goes on.")
     browser.get(f"{site}/jobs/")
-    patiently(browser, READY_SECONDS).until(lambda page: summary(page) == "All is done.")  # without a reload
+    patiently(browser, WORK_SECONDS).until(lambda page: summary(page) == "All is done.")  # without a reload
 
     subprocess.run([*MANAGE, "shell", "--verbosity", "0", "-c", FAIL], env=installed.environment, check=True)
     browser.refresh()
     says(browser, REASON)
     assert browser.find_elements(By.CSS_SELECTOR, ".failure-pictures a")
-    # found and pressed in one step: the page renews its buttons by itself
-    find = "[...document.querySelectorAll('button')].find((each) => each.textContent.includes('Retry these'))"
-    browser.execute_script(f"{find}.click()")
+    press(browser, "Retry these")
     says(browser, "1 to be tried again.")
-    patiently(browser, READY_SECONDS).until(lambda page: summary(page) == "All is done.")
-    patiently(browser, 20).until(lambda page: REASON not in page.execute_script("return document.body.innerText"))
+    patiently(browser, WORK_SECONDS).until(lambda page: summary(page) == "All is done.")
+    read = "return document.querySelector('main').innerText"
+    patiently(browser).until(lambda page: REASON not in page.execute_script(read))

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from bench.browser import DESKTOP
 from tests.e2e.viewing import library_of
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.waiting import is_at, patiently, scroll_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -27,7 +27,12 @@ def press(browser: Chrome, *keys: str) -> None:
 
 
 def is_open(browser: Chrome) -> bool:
-    return bool(browser.execute_script("return document.querySelector('[data-lightbox]').open"))
+    return bool(browser.execute_script("return document.querySelector('[data-lightbox]')?.open"))
+
+
+def is_closed(browser: Chrome, address: str) -> None:
+    """Wait until it is, and the address is that of the page below it again: either may come first."""
+    patiently(browser).until(lambda page: not is_open(page) and page.current_url == address)
 
 
 def shown(browser: Chrome) -> str:
@@ -43,15 +48,15 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     browser.execute_script(LARGER_AT_ONCE)
     patiently(browser).until(lambda page: "/large.jpg" in shown(page))
     press(browser, Keys.ESCAPE)
-    patiently(browser).until(lambda page: not is_open(page))
+    is_closed(browser, f"{site}/")
 
     links[0].click()
     patiently(browser).until(is_open)
-    assert browser.current_url == pages[0]
+    is_at(browser, pages[0])
     assert shown(browser).endswith(str(links[0].get_attribute("data-preview")))
 
     press(browser, Keys.ARROW_RIGHT)
-    patiently(browser).until(lambda page: page.current_url == pages[1])
+    is_at(browser, pages[1])
     press(browser, "+", "+", "+", "+")
     picture = browser.find_element(By.CSS_SELECTOR, "[data-zoomed]")
     assert "scale(" in str(picture.get_attribute("style"))
@@ -65,7 +70,7 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
             "return document.activeElement === document.body || !!document.activeElement.closest('[data-lightbox]')"
         )
     press(browser, Keys.ARROW_RIGHT)
-    patiently(browser).until(lambda page: page.current_url == pages[2])
+    is_at(browser, pages[2])
     assert not browser.find_element(By.CSS_SELECTOR, "[data-do=next]").is_enabled()
 
     browser.execute_cdp_cmd(
@@ -76,37 +81,37 @@ def test_look_closely(browser: Chrome, site: str, tmp_path: Path, request: pytes
     assert is_open(browser)
 
     press(browser, Keys.ESCAPE)
-    patiently(browser).until(lambda page: not is_open(page))
-    assert browser.current_url == f"{site}/"
+    is_closed(browser, f"{site}/")
     assert browser.switch_to.active_element.get_attribute("href") == pages[2]
 
     browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")[1].click()
     patiently(browser).until(is_open)
+    is_at(browser, pages[1])
     browser.refresh()  # what the address says
     patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
-    assert browser.current_url == pages[1]
+    is_at(browser, pages[1])
 
     closely = browser.find_element(By.CSS_SELECTOR, ".stage-tools a")
     scroll_to(browser, closely)
     closely.click()  # the same from the picture's own page
     patiently(browser).until(is_open)
     press(browser, Keys.ESCAPE)
-    patiently(browser).until(lambda page: not is_open(page))
-    assert browser.current_url == pages[1]
+    is_closed(browser, pages[1])
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_back_leads_to_the_grid_from_wherever_the_picture_led(browser: Chrome, site: str, tmp_path: Path) -> None:
     library_of(browser, site, "wayfarer", tmp_path, [datetime(2023, 7, day, tzinfo=UTC) for day in (1, 2)])
+    pages = [str(link.get_attribute("href")) for link in browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")]
     for leave in (lambda: press(browser, "i"), browser.refresh):
         browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")[0].click()
         patiently(browser).until(is_open)
+        is_at(browser, pages[0])
         leave()
         patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
         browser.back()
         patiently(browser).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".grid .card > a")) == 2)
-        assert browser.current_url == f"{site}/"
-        assert not is_open(browser)
+        is_closed(browser, f"{site}/")
         browser.forward()
         patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".viewer"))
         browser.back()

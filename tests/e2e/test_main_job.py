@@ -8,11 +8,9 @@ from selenium.webdriver.common.by import By
 
 from bench.browser import DESKTOP
 from bench.installation import PASSWORD
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.waiting import patiently, scroll_to, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
-
-READY_SECONDS = 60
 
 
 def sign_up(browser: Chrome, site: str, name: str) -> None:
@@ -31,7 +29,7 @@ def send(browser: Chrome, address: str, fields: dict[str, str]) -> None:
     button = browser.find_element(By.CSS_SELECTOR, "main form button")
     scroll_to(browser, button)
     button.click()
-    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, "form[action='/sign-out/']"))
 
 
 def search(browser: Chrome, site: str, words: str) -> list[str]:
@@ -40,14 +38,15 @@ def search(browser: Chrome, site: str, words: str) -> list[str]:
     box = browser.find_element(By.NAME, "q")
     box.send_keys(words)
     box.submit()
-    patiently(browser, 10).until(lambda page: "/search/" in page.current_url)
+    patiently(browser).until(lambda page: "/search/" in page.current_url)
     return addresses_of_hits(browser)
 
 
 def addresses_of_hits(browser: Chrome) -> list[str]:
     """The pictures on a results page, best first."""
-    links = browser.find_elements(By.CSS_SELECTOR, ".grid .card > a")
-    return [str(link.get_attribute("href")).partition("?")[0] for link in links]  # without what was searched for
+    read = "return [...document.querySelectorAll('.grid .card > a')].map((link) => link.href)"
+    links: list[str] = browser.execute_script(read)
+    return [link.partition("?")[0] for link in links]  # without what was searched for
 
 
 def overflows(browser: Chrome) -> bool:
@@ -73,24 +72,26 @@ def test_upload_watch_search_find(
     browser.find_element(By.NAME, "pictures").send_keys("\n".join(str(path) for path in [*photos, not_a_picture]))
 
     # Every file gets its row; the text file a sentence, the photos their captions while we watch.
-    rows = patiently(browser, 10).until(
+    rows = patiently(browser).until(
         lambda page: len(found := page.find_elements(By.CSS_SELECTOR, ".uploads .upload")) == 4 and found
     )
     by_name = {row.find_element(By.CSS_SELECTOR, ".upload-name").text: row for row in rows}
     refused = by_name["notes.jpg"]
-    patiently(browser, 20).until(lambda _: "refused" in str(refused.get_attribute("class")))
+    patiently(browser).until(lambda _: "refused" in str(refused.get_attribute("class")))
     assert "not a picture" in refused.find_element(By.CSS_SELECTOR, ".upload-state").text.lower()
     assert not overflows(browser)
+    sent(browser, len(photos))
+    settled(browser)
     addresses = {}
     for photo in photos:
         row = by_name[photo.name]
-        link = patiently(browser, 20).until(lambda _, row=row: row.find_element(By.CSS_SELECTOR, "a"))
+        link = row.find_element(By.CSS_SELECTOR, "a")
         addresses[photo.name] = link.get_attribute("href")
-        patiently(browser, READY_SECONDS).until(lambda _, row=row: row.find_elements(By.CSS_SELECTOR, "img"))
-        patiently(browser, READY_SECONDS).until(lambda _, link=link: "being described" not in link.text)
+        assert row.find_elements(By.CSS_SELECTOR, "img")
+        assert "being described" not in link.text
 
     browser.get(addresses["chelsea.png"])
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    settled(browser)
     picture = browser.find_element(By.CSS_SELECTOR, ".stage img")
     assert picture.get_attribute("alt")
     assert picture.get_attribute("alt") != "chelsea.png"

@@ -9,8 +9,8 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.e2e.test_main_job import READY_SECONDS, overflows, search, sign_up
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.test_main_job import overflows, search, sign_up
+from tests.e2e.waiting import patiently, scroll_to, sent, settled
 
 pytest.importorskip("rapidocr")
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -40,12 +40,13 @@ def test_text_is_selected_on_the_picture_copied_beside_it_and_found(
     sign_up(browser, site, f"ann-{request.node.callspec.id}")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(sign))
-    link = patiently(browser, READY_SECONDS).until(lambda page: page.find_element(By.CSS_SELECTOR, ".uploads a"))
-    address = str(link.get_attribute("href"))
+    sent(browser, 1)
+    address = str(browser.find_element(By.CSS_SELECTOR, ".uploads a").get_attribute("href"))
     browser.get(address)
 
     # While one looks, letters come to lie over the picture.
-    layer = patiently(browser, READY_SECONDS).until(lambda page: page.find_element(By.CSS_SELECTOR, ".text-layer"))
+    settled(browser)
+    layer = browser.find_element(By.CSS_SELECTOR, ".text-layer")
     assert corners(layer) == corners(browser.find_element(By.CSS_SELECTOR, ".stage img"))
     first, last = layer.find_elements(By.TAG_NAME, "text")
     drag = ActionChains(browser)
@@ -56,9 +57,8 @@ def test_text_is_selected_on_the_picture_copied_beside_it_and_found(
     copy = browser.find_element(By.CSS_SELECTOR, "[data-live=text] [data-copy-button]")
     scroll_to(browser, copy)
     copy.click()
-    patiently(browser).until(
-        lambda page: page.find_element(By.CSS_SELECTOR, "[data-live=text] [role=status]").text == "Text copied"
-    )
+    status = browser.find_element(By.CSS_SELECTOR, "[data-live=text] [role=status]")
+    patiently(browser).until(lambda _: status.get_property("textContent") == "Text copied")
     assert browser.execute_script("return navigator.clipboard.readText()") == "GRAND HOTEL\nOPEN UNTIL NINE"
     assert not overflows(browser)
 

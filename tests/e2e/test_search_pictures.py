@@ -13,8 +13,8 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.e2e.test_main_job import READY_SECONDS, addresses_of_hits, overflows, sign_up
-from tests.e2e.waiting import patiently, scroll_to
+from tests.e2e.test_main_job import addresses_of_hits, overflows, sign_up
+from tests.e2e.waiting import patiently, scroll_to, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -36,16 +36,12 @@ PASTE = """
 """
 
 
-def wait_for(browser: Chrome, selector: str, seconds: int = 15) -> WebElement:
-    return patiently(browser, seconds).until(lambda page: page.find_element(By.CSS_SELECTOR, selector))
-
-
 def go(browser: Chrome, act: Callable[[], object]) -> None:
     """Do what leads to another page, and wait until it is there."""
     old = browser.find_element(By.TAG_NAME, "html")
     act()
-    patiently(browser, 20).until(lambda page: page.find_element(By.TAG_NAME, "html") != old)
-    patiently(browser, 20).until(lambda page: page.execute_script("return document.readyState") == "complete")
+    patiently(browser).until(lambda page: page.find_element(By.TAG_NAME, "html") != old)
+    patiently(browser).until(lambda page: page.execute_script("return document.readyState") == "complete")
 
 
 def press(browser: Chrome, element: WebElement) -> None:
@@ -69,9 +65,7 @@ def uploaded(chrome: Chrome, site: str, sample_photos: dict[str, Path]) -> Libra
     chrome.get(f"{site}/upload/")
     paths = "\n".join(str(sample_photos[name]) for name in PHOTOS)
     chrome.find_element(By.NAME, "pictures").send_keys(paths)
-    patiently(chrome, READY_SECONDS).until(
-        lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(PHOTOS)
-    )
+    sent(chrome, len(PHOTOS))
     rows = chrome.find_elements(By.CSS_SELECTOR, ".uploads .upload")
     found = {
         row.find_element(By.CSS_SELECTOR, ".upload-name").text: str(
@@ -81,7 +75,7 @@ def uploaded(chrome: Chrome, site: str, sample_photos: dict[str, Path]) -> Libra
     }
     for address in found.values():
         chrome.get(address)
-        patiently(chrome, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+        settled(chrome)
     cookie = chrome.get_cookie("sessionid")
     assert cookie
     return Library(found, str(cookie["value"]))
@@ -155,7 +149,7 @@ def small_png(path: Path) -> str:
 @pytest.mark.parametrize("by", ["pointer", "keys"])
 def test_a_part_of_a_picture(browser: Chrome, library: dict[str, str], by: str) -> None:
     browser.get(library["chelsea.png"])
-    opener = wait_for(browser, "[data-region-open]:not([hidden])")
+    opener = browser.find_element(By.CSS_SELECTOR, "[data-region-open]")
     scroll_to(browser, opener)
     opener.click()
     box = browser.find_element(By.CSS_SELECTOR, "[data-region-box]")

@@ -12,11 +12,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_in, sign_up
-from tests.e2e.waiting import patiently, says, scroll_to
+from tests.e2e.waiting import patiently, says, scroll_to, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
-
-READY_SECONDS = 60
 
 
 def cards(browser: Chrome) -> list[WebElement]:
@@ -28,7 +26,7 @@ def boxes(browser: Chrome) -> list[WebElement]:
 
 
 def pick(browser: Chrome, *numbers: int) -> None:
-    """Begin to select, by keyboard, and press boxes, which stay when the work on a picture gives it another card."""
+    """Begin to select, by keyboard, and press boxes."""
     browser.find_element(By.CSS_SELECTOR, "[data-selecting]").send_keys(Keys.SPACE)
     for number in numbers:
         box = boxes(browser)[number]
@@ -52,6 +50,13 @@ def with_shift(browser: Chrome, *keys: str) -> None:
     ActionChains(browser).key_down(Keys.SHIFT).send_keys(*keys).key_up(Keys.SHIFT).perform()
 
 
+def escape(browser: Chrome) -> None:
+    """Nothing is selected any more, and a moment later, that is said."""
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    told = browser.find_element(By.CSS_SELECTOR, "[data-selection-count]")
+    patiently(browser).until(lambda page: not picked(page) and not told.get_property("textContent"))
+
+
 def pick_by_keys_and_drags(browser: Chrome, site: str) -> None:
     ActionChains(browser).send_keys("s", Keys.SPACE).perform()
     assert picked(browser) == [0]
@@ -62,8 +67,7 @@ def pick_by_keys_and_drags(browser: Chrome, site: str) -> None:
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT).perform()
     with_shift(browser, Keys.SPACE)
     assert picked(browser) == [0, 1, 2, 3]
-    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    patiently(browser).until(lambda page: not picked(page))
+    escape(browser)
 
     first, second, third, fourth = cards(browser)
     ActionChains(browser).send_keys("s").click_and_hold(second).move_to_element(fourth).move_to_element(third).perform()
@@ -72,8 +76,7 @@ def pick_by_keys_and_drags(browser: Chrome, site: str) -> None:
     ActionChains(browser).click_and_hold(first).move_to_element(second).move_to_element(first).release().perform()
     assert picked(browser) == [0, 1, 2]  # the press that ended it was none
     assert browser.current_url == f"{site}/"
-    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    patiently(browser).until(lambda page: not picked(page))
+    escape(browser)
 
 
 def delete_and_undo(browser: Chrome) -> None:
@@ -105,19 +108,18 @@ def sign_up_with_four(browser: Chrome, site: str, name: str, tmp_path: Path) -> 
 def upload(browser: Chrome, site: str, tmp_path: Path, number: int) -> None:
     """So many pictures, one after the other, and on to the library."""
     browser.get(f"{site}/upload/")
-    sent = (By.CSS_SELECTOR, ".uploads .upload a")
     for each in range(number):
         file = tmp_path / f"{each}.png"
         PILImage.new("RGB", (64, 48), (60 * each, 90, 120)).save(file)
         browser.find_element(By.NAME, "pictures").send_keys(str(file))
-        patiently(browser, 20).until(lambda page, so_far=each + 1: len(page.find_elements(*sent)) == so_far)
+        sent(browser, each + 1)
     browser.get(f"{site}/")
 
 
 @pytest.mark.parametrize("chrome", [DESKTOP], indirect=True, ids=["desktop"])
 def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     sign_up_with_four(browser, site, "tidier", tmp_path)
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    settled(browser)
     bar = browser.find_element(By.ID, "selection")
     assert not bar.is_displayed()
 
@@ -133,9 +135,9 @@ def test_select_many(browser: Chrome, site: str, tmp_path: Path) -> None:
     pick(browser, 1, 2)
     fill(browser, "Album", "title", "Iceland")
     says(browser, "2 pictures added to “Iceland”.")
-    browser.find_element(By.LINK_TEXT, "Albums").click()
+    browser.get(f"{site}/albums/")
     browser.find_element(By.PARTIAL_LINK_TEXT, "Iceland").click()
-    patiently(browser, 10).until(lambda page: len(cards(page)) == 2)
+    patiently(browser).until(lambda page: len(cards(page)) == 2)
     album = browser.current_url
     first, second = (str(card.get_attribute("data-image")) for card in cards(browser))
     browser.get(f"{album}arrange/")
@@ -183,7 +185,10 @@ def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, reques
     sign_up_with_four(browser, site, f"finder-{of_width}", tmp_path)
     found = f"{site}/search/?q=is:private"
     browser.get(found)
-    pick(browser, 0)
+    # a box stays when the work on a picture gives it another card
+    browser.execute_script("document.querySelector('.grid .pick input').click()")
+    settled(browser)
+    assert picked(browser) == [0]
     scroll_to(browser, boxes(browser)[2])
     ActionChains(browser).key_down(Keys.SHIFT).click(boxes(browser)[2]).key_up(Keys.SHIFT).perform()
     assert "3 selected" in browser.find_element(By.ID, "selection").text
@@ -197,8 +202,7 @@ def test_select_what_is_found(browser: Chrome, site: str, tmp_path: Path, reques
     says(browser, "2 pictures added to “Evening”.")
     pick(browser, 2)
     browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'Album')]").click()
-    album = patiently(browser).until(lambda page: page.find_element(By.XPATH, "//option[.='Evening']"))
-    album.click()
+    patiently(browser).until(lambda page: page.find_element(By.XPATH, "//option[.='Evening']")).click()
     press(browser, "album")
     says(browser, "1 picture added to “Evening”.")
     pick(browser, 0, 1, 2)

@@ -10,8 +10,8 @@ from selenium.webdriver.common.keys import Keys
 
 from bench.browser import DESKTOP
 from tests.e2e.test_main_job import overflows, sign_in, sign_up
-from tests.e2e.test_selection import READY_SECONDS, cards, pick
-from tests.e2e.waiting import patiently, says
+from tests.e2e.test_selection import cards, pick
+from tests.e2e.waiting import patiently, says, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -81,9 +81,9 @@ def test_share_with_a_person_and_by_a_link(browser: Chrome, site: str, tmp_path:
     PILImage.new("RGB", (64, 48), (200, 90, 20)).save(tmp_path / "one.png")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(tmp_path / "one.png"))
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".uploads .upload a"))
+    sent(browser, 1)
     browser.get(f"{site}/")
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    settled(browser)
 
     pick(browser, 0)
     browser.find_element(By.XPATH, "//form[@id='selection']//summary[contains(., 'Album')]").click()

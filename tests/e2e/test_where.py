@@ -7,8 +7,8 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.e2e.test_main_job import READY_SECONDS, overflows, sign_up
-from tests.e2e.waiting import patiently
+from tests.e2e.test_main_job import overflows, sign_up
+from tests.e2e.waiting import patiently, sent, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -41,9 +41,9 @@ def test_where_a_hit_and_the_words_of_its_caption_are(
     sign_up(browser, site, f"mina-{abs(hash(request.node.nodeid)) % 10**8}")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(sample_photos["chelsea.png"]))
-    link = patiently(browser, READY_SECONDS).until(lambda page: page.find_element(By.CSS_SELECTOR, ".uploads a"))
-    browser.get(str(link.get_attribute("href")))
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    sent(browser, 1)
+    browser.get(str(browser.find_element(By.CSS_SELECTOR, ".uploads a").get_attribute("href")))
+    settled(browser)
 
     browser.get(f"{site}/search/?q=a+cat")
     button = press(browser, "[data-where]")

@@ -18,7 +18,7 @@ def test_german_is_one_press_away(browser: Chrome, site: str, tmp_path: Path) ->
     sign_up(browser, site, "greta")
     browser.get(f"{site}/upload/")
     browser.find_element(By.CSS_SELECTOR, ".site-footer [lang=de]").click()
-    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "html[lang=de]"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, "html[lang=de]"))
     assert browser.current_url == f"{site}/upload/"
     assert "Bilder wählen" in browser.find_element(By.TAG_NAME, "main").text
 
@@ -26,9 +26,9 @@ def test_german_is_one_press_away(browser: Chrome, site: str, tmp_path: Path) ->
     notes.write_text("Buy milk.", encoding="utf-8")
     browser.find_element(By.NAME, "pictures").send_keys(str(notes))
     summary = browser.find_element(By.CSS_SELECTOR, "[data-upload-summary]")
-    patiently(browser, 20).until(lambda _: summary.text == "Fertig, 1 abgelehnt")
+    patiently(browser).until(lambda _: summary.text == "Fertig, 1 abgelehnt")
     row = browser.find_element(By.CSS_SELECTOR, "[data-upload-list] .upload")
     assert "kein Bild, das wir kennen" in row.text
 
     browser.find_element(By.CSS_SELECTOR, ".site-footer [lang=en]").click()
-    patiently(browser, 10).until(lambda page: page.find_elements(By.CSS_SELECTOR, "html[lang=en]"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, "html[lang=en]"))

@@ -9,9 +9,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.e2e.test_main_job import sign_up
-from tests.e2e.waiting import patiently
-
-READY_SECONDS = 60
+from tests.e2e.waiting import WORK_SECONDS, patiently, sent, settled
 
 
 def library_of(browser: Chrome, site: str, name: str, folder: Path, moments: list[datetime]) -> None:
@@ -25,12 +23,9 @@ def library_of(browser: Chrome, site: str, name: str, folder: Path, moments: lis
     browser.get(f"{site}/upload/")
     paths = "\n".join(str(folder / f"{name}-{number}.jpg") for number in range(len(moments)))
     browser.find_element(By.NAME, "pictures").send_keys(paths)
-    patiently(browser, 30).until(
-        lambda page: len(page.find_elements(By.CSS_SELECTOR, ".uploads .upload a")) == len(moments)
-    )
+    sent(browser, len(moments))
     browser.get(f"{site}/")
-    patiently(browser, READY_SECONDS).until(
+    patiently(browser, WORK_SECONDS).until(
         lambda page: len(page.find_elements(By.CSS_SELECTOR, "a[data-preview]")) == len(moments)
     )
-    # Until then cards are renewed.
-    patiently(browser, READY_SECONDS).until(lambda page: not page.find_elements(By.CSS_SELECTOR, "[data-working]"))
+    settled(browser)
