@@ -17,9 +17,9 @@ from mmsite.pulse import Pulse
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 1.0
-LAST_BACKOFF_SECONDS = 30.0
+LAST_BACKOFF_SECONDS = 10.0  # with the start itself, less than half a minute
 # A child that lived so long was healthy: its next restart is quick again.
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 20.0
 
 
 @dataclass

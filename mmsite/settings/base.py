@@ -230,7 +230,7 @@ QUEUES = env.some_of("QUEUES", ALL_QUEUES)
 # How workers claim the work on pictures (gallery.stages), and who watches them (mmsite.supervisor).
 STAGE_BATCH = 16  # pictures decoded at once
 STAGE_ATTEMPTS = 3
-STAGE_LEASE_SECONDS = 30  # a dead process is noticed after so long at the latest
+STAGE_LEASE_SECONDS = 15  # a dead process is noticed after so long at the latest
 STAGE_RETRY_SECONDS = 5  # wait after the first failed attempt; four times as long after each further one
 STAGE_POSTPONE_SECONDS = 60  # until a model that is missing is looked for again
 WORK_SLICE_SECONDS = 60  # one wake-up works no longer than so, since the sweep waits in the same queue

@@ -99,6 +99,19 @@ def test_a_worker_asked_to_stop_gives_back_its_work_within_seconds(
     assert Stage.objects.get(state="pending").attempts == 0
 
 
+def test_an_idle_worker_that_is_killed_is_replaced_with_the_queue_whose_lock_it_held(
+    environment: dict[str, str], make_image: MakeImage, tmp_path: Path
+) -> None:
+    make_image("red")
+    with running(environment, "qcluster"):
+        wait_for(nothing_open, "the first picture is done")
+        pid = int((tmp_path / "pid").read_text())
+        wait_for(lambda: sleeps(pid), "the worker is idle")
+        os.kill(pid, signal.SIGKILL)
+        make_image("blue")
+        wait_for(nothing_open, "the second picture is done by a new worker")
+
+
 def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
     site: dict[str, str], make_image: MakeImage, tmp_path: Path
 ) -> None:
@@ -106,10 +119,7 @@ def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
     with running(site, "run") as supervisor:
         wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
         wait_for(nothing_open, "the first picture is done")
-        # Idle, it waits for the next task with the lock of the queue in its hands, which nobody gets from then on.
-        pid = int((tmp_path / "pid").read_text())
-        wait_for(lambda: sleeps(pid), "the worker is idle")
-        os.kill(pid, signal.SIGKILL)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGSTOP)
         make_image("blue")
         wait_for(nothing_open, "the second picture is done by a new worker")
         assert RESTARTED in (tmp_path / "log").read_text()

@@ -5,16 +5,17 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django_q.cluster import Cluster
+from django_q import cluster
 from django_q.conf import Conf
 
 from mmsite import lifeline, pulse, queues, worker
+from mmsite.sentinel import RenewingSentinel
 
 # The pages come first where cores are few.
 NICENESS = 5
 
 
-class StoppableCluster(Cluster):  # type: ignore[misc]  # django_q has no types
+class StoppableCluster(cluster.Cluster):  # type: ignore[misc]  # django_q has no types
     """A cluster whose workers hear of the stop while they work."""
 
     def stop(self) -> bool:
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         # Which django-q2 reads from the environment, and so before any option is known; its processes, forked from
         # this one, inherit it.
         Conf.CLUSTER_NAME = queues.cluster(queue)
+        cluster.Sentinel = RenewingSentinel  # which a cluster finds by this name only
         lifeline.follow()
         pulse.follow()
         os.nice(NICENESS)
