@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,10 @@ class Site(admin.AdminSite):
             return shown(request, *args, **kwargs)
 
         return asked
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """On the site's own page, which bounds guesses, ends other sessions and is in the log."""
+        return redirect("password-change")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         seen = {"overview": overview()} if request.user.has_perm("gallery.view_stage") else {}

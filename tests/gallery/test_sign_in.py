@@ -169,6 +169,16 @@ def test_whoever_comes_by_an_open_session_guesses_no_more(client: Client, user: 
     assert User.objects.get().check_password(RIGHT)
 
 
+def test_staff_change_their_password_where_everybody_does(client: Client, user: User) -> None:
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+    assert client.get(reverse("admin:password_change"))["Location"] == reverse("password-change")
+    guessed = {"old_password": RIGHT, "new_password1": "looms and cards", "new_password2": "looms and cards"}
+    client.post(reverse("admin:password_change"), guessed)
+    assert User.objects.get().check_password(RIGHT)
+
+
 def test_accounts_and_mail_are_bounded_by_address(client: Client, settings: Any) -> None:
     settings.RATES = settings.RATES | {"sign-up": (2, 3_600), "password-reset": (2, 3_600)}
     settings.SENDS_MAIL = True
