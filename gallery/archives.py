@@ -35,10 +35,11 @@ _LIST_BYTES_PER_ENTRY, _LEAST_LIST_BYTES = 600, 1 << 20
 # Pictures are packed already. One that shrinks this much, and is no small one, is a bomb.
 _MOST_RATIO, _RATIO_FROM_BYTES = 200, 10_000_000
 _UTF8 = 0x800
+_LARGEST_OFFSET = (1 << 63) - 1
 _SYSTEM_FILES, _SYSTEM_FOLDER = ("thumbs.db", "desktop.ini"), "__macosx"
 # Spreadsheets take cells that begin so for formulas, whoever wrote them; one apostrophe more makes them text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-# What Windows takes for no name, or for one of its devices'.
+# What Windows takes for no name, or for one of its devices'. Names that begin with a dot are hidden elsewhere.
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
@@ -188,6 +189,8 @@ class _Bounded(io.RawIOBase):
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and not 0 <= offset <= _LARGEST_OFFSET:  # the archive's fault, and not the disk's
+            raise ValueError(f"An archive says that something lies at {offset}")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -258,7 +261,8 @@ def _info(name: str, at: datetime) -> zipfile.ZipInfo:
 def _unused(name: str, names: set[str]) -> str:
     """The name, or the first of `name (2)`, `name (3)` that is free. Some systems tell no capitals apart."""
     name = "".join(char if char.isprintable() else "_" for char in name).translate(_NOT_IN_NAMES).strip().rstrip(". ")
-    path = PurePosixPath(f"_{name}" if name.partition(".")[0].strip().casefold() in _DEVICES else name or "picture")
+    is_unsafe = name.startswith(".") or name.partition(".")[0].strip().casefold() in _DEVICES
+    path = PurePosixPath(f"_{name}" if is_unsafe else name or "picture")
     unused, number = path.name, 1
     while unused.casefold() in names:
         number += 1

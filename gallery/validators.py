@@ -18,9 +18,11 @@ from gallery.pictures import in_millions
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 255
-# Control characters, lone surrogates (names that weren't UTF-8), and marks that turn the direction of reading, by
-# which `gpj.exe` can be made to look like `exe.jpg`.
-_HIDDEN = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Marks that turn the direction of reading, by which `gpj.exe` can be made to look like `exe.jpg`, and such as take no
+# room; then control characters, lone surrogates (names that weren't UTF-8) and ends of lines.
+_HIDDEN = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_UNPRINTED = {"Cc", "Cs", "Zl", "Zp"}
+_UNSEEN = {"Cf", "Zs"}
 
 
 class Digest(NamedTuple):
@@ -99,8 +101,8 @@ def clean_file_name(name: str, *, extension: str = "jpg") -> str:
     """
     base = re.split(r"[/\\]", name)[-1]
     base = unicodedata.normalize("NFC", _HIDDEN.sub("", base))
-    base = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cs"}).strip()
-    if not base.strip("."):
+    base = "".join(c for c in base if unicodedata.category(c) not in _UNPRINTED).strip()
+    if all(c == "." or unicodedata.category(c) in _UNSEEN for c in base):
         return f"picture.{extension}"
     stem, dot, suffix = base.rpartition(".")
     if len(base) <= _LONGEST_NAME or not stem or len(suffix) >= _LONGEST_NAME:

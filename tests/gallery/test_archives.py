@@ -323,7 +323,7 @@ def test_names_that_come_twice_are_numbered() -> None:
             "A (2).JPG",
             "a (3).jpg",
             "a (2) (2).jpg",
-            ".._up.jpg",
+            "_.._up.jpg",
             "noext",
             "noext (2)",
             "picture",

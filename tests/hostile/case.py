@@ -10,7 +10,7 @@ DAMAGED = r"file is damaged or cut short\."
 TOO_LARGE = r"the limit is|is the limit|which is the limit"
 NOT_SUPPORTED = r"are not supported\. Supported are"
 UNKNOWN = r"not a picture that we know"
-EMPTY = r"This file is empty"
+EMPTY = r"[Tt]h(is|e submitted) file is empty"
 STOPPED = r"takes too long to be opened|too large to be opened here"
 ANY_REASON = "|".join((DAMAGED, TOO_LARGE, NOT_SUPPORTED, UNKNOWN, STOPPED))
 
