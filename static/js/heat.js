@@ -8,6 +8,7 @@ const status = document.querySelector("[data-where-status]");
 async function show(button) {
   const heat = await ask(button.dataset.where);
   const image = button.closest(".card").querySelector("a > img");
+  await image.decode().catch(() => {}); // its size is known when it has come
   const canvas = document.createElement("canvas");
   canvas.className = "heat";
   image.after(canvas);

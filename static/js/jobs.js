@@ -46,10 +46,12 @@ function say(state) {
 // False where somebody is about to press something: it is done the next time.
 async function renew() {
   const parts = [...root.querySelectorAll("[data-jobs]")];
-  if (parts.some((part) => part.contains(document.activeElement))) return false;
+  const areInUse = () => parts.some((part) => part.contains(document.activeElement));
+  if (areInUse()) return false;
   const response = await fetch(location.href, { credentials: "same-origin" });
   if (!response.ok) return false;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (areInUse()) return false; // by now
   for (const part of parts) {
     const fresh = page.querySelector(`[data-jobs="${part.dataset.jobs}"]`);
     if (fresh) part.replaceChildren(...fresh.childNodes);

@@ -99,11 +99,16 @@ async function offer() {
     const response = await fetch(form.action, { credentials: "same-origin" });
     if (!response.ok || response.redirected) throw new Error(`${form.action} answered ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const part of form.querySelectorAll("[data-choices]")) part.replaceWith(page.getElementById(part.id));
+    for (const part of form.querySelectorAll("[data-choices]")) {
+      if (!isInUse(part)) part.replaceWith(page.getElementById(part.id));
+    }
   } catch {
     isOffered = false; // offline or signed out: a new name can be typed all the same
   }
 }
+
+// Whoever was quick has chosen already, of what was offered before.
+const isInUse = (part) => part.contains(document.activeElement) || part.querySelector("select")?.value;
 
 for (const note of form.querySelectorAll("[data-no-js]")) note.hidden = true;
 tell();

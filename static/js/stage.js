@@ -35,6 +35,12 @@ function meet() {
   known = picture;
   button.hidden = false;
   if (isWantedStill) holdFromTheBeginning(picture, button);
+  else if (stillness.matches) letMove();
+}
+
+// It was let go on: what the page has for whoever wants little motion is not for them any more.
+function letMove() {
+  stage.querySelector("picture > source")?.remove();
 }
 
 // Without this script, the page shows a thumbnail to whoever wants little motion.
@@ -52,7 +58,7 @@ stage.addEventListener("click", (event) => {
   if (!button) return;
   isWantedStill = !isHeld(stage);
   if (isWantedStill) return hold(stage, button);
-  stage.querySelector("picture > source")?.remove();
+  letMove();
   go(stage, button);
 });
 
