@@ -23,17 +23,18 @@ from gallery.chunks import AT_ONCE, in_chunks
 from gallery.findings import Finding, Scope
 from gallery.models import Image, ImageQuerySet, Rendition, Stage
 from gallery.pipeline import RENDITIONS_STEP
+from gallery.purge import PIECE
 from gallery.storage import ORIGINALS, RENDITIONS, StoredFile, StoreUnavailable, files_below
 
 FOLDERS = [f"{number:02x}" for number in range(256)]
 PICTURES_AT_ONCE = 2_000
-# A purge takes its rows first and then the files of a hundred pictures, one after the other.
+# A purge takes the rows of some pictures first and then their files, one after the other.
 SECOND_LOOK_SECONDS = 10.0
 # Files without a row that are kept in mind until the second look.
 MOST_SUSPECTS = 10_000
-# So many originals without a row can be what a crash left of a purge. Where there are more, and more than of the
-# others, rather the database is another one or an old one.
-MOST_LITTER = 1_000
+# So many originals without a row are what a purge leaves that is killed. Where there are more, and more than of the
+# others, the database may be another one or an old one.
+MOST_LITTER = PIECE
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -159,23 +160,24 @@ class _Litter:
         """Look at them again: what a purge was about to delete is gone by now."""
         if self._suspects:
             time.sleep(SECOND_LOOK_SECONDS)
+        # all of them before the first is deleted
+        self._originals += sum(_is_original(file) for file in self._suspects)
         for begin in range(0, len(self._suspects), AT_ONCE):
             some = self._suspects[begin : begin + AT_ONCE]
             names = [file.name for file in some if _is_text(file.name)]
             originals = Image.with_trash.filter(original__in=names).values_list("original", flat=True)
             named = {*originals, *Rendition.objects.filter(file__in=names).values_list("file", flat=True)}
             left = [file for file in some if file.name not in named and default_storage.exists(file.name)]
-            self._originals += sum(file.name.startswith(f"{ORIGINALS}/") for file in left)
             needed = _may_be_missed(left)
             yield from (self._finding(file, needed) for file in left)
         self._suspects.clear()
 
     def _finding(self, file: StoredFile, needed: set[str]) -> Finding:
-        repaired, is_original = False, file.name.startswith(f"{ORIGINALS}/")
+        repaired = False
         detail = f"no picture has it; {file.byte_size:,} bytes, of {file.modified_at:%Y-%m-%d %H:%M} UTC"
         if file.name in needed:
             detail += "; kept, since its picture lacks its original, which this may be"
-        elif self._repair and is_original and self._originals > max(MOST_LITTER, self.kept):
+        elif self._repair and _is_original(file) and self._originals > max(MOST_LITTER, self.kept):
             detail += "; kept, since more originals have no row than have one: is this the right database, and not old?"
         elif self._repair:
             try:
@@ -185,6 +187,10 @@ class _Litter:
                 detail += f"; it can't be deleted: {error}"
         subject = file.name.encode(errors="backslashreplace").decode()
         return Finding("file-orphaned", subject, detail, repaired)
+
+
+def _is_original(file: StoredFile) -> bool:
+    return file.name.startswith(f"{ORIGINALS}/")
 
 
 def _is_text(name: str) -> bool:
@@ -200,7 +206,7 @@ def _may_be_missed(files: Sequence[StoredFile]) -> set[str]:
     """Names of those that bear the uuid of a picture whose original is missing or damaged."""
     of_uuid: dict[str, list[str]] = {}
     for file in files:
-        if file.name.startswith(f"{ORIGINALS}/") and (found := _UUID.search(file.name)):
+        if _is_original(file) and (found := _UUID.search(file.name)):
             of_uuid.setdefault(found[0], []).append(file.name)
     images = Image.with_trash.filter(uuid__in=of_uuid).only("uuid", "original", "byte_size")
     return {

@@ -233,7 +233,8 @@ class TestLitter:
         assert kinds(repair=True) == [("file-orphaned", True)] * 5
 
     def test_another_database_costs_no_original(self, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fsck_files, "MOST_LITTER", 1)
+        monkeypatch.setattr(fsck_files, "MOST_LITTER", 2)
+        monkeypatch.setattr(fsck_files, "AT_ONCE", 1)
         originals = [litter(f"originals/{number}0/x.jpg") for number in range(3)]
         other = litter("renditions/00/x.webp")
         findings = check(repair=True)
