@@ -26,12 +26,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import stages, uploads
-from gallery.chunks import AT_ONCE
-from gallery.models import Image, ImageQuerySet, Rendition, User
-from gallery.storage import DurableFileSystemStorage, is_local, sync_folder
+from gallery.chunks import AT_ONCE, in_pieces
+from gallery.models import Image, Rendition, User
+from gallery.storage import ORIGINALS, DurableFileSystemStorage, StoredFile, is_local, sync_folder
 from mmsite import databases, pipeline
 
-MANIFEST, ORIGINALS = "backup.json", "originals"
+MANIFEST = "backup.json"
 # No transaction that takes a picture in is open for longer.
 OVERLAP = timedelta(hours=1)
 
@@ -68,15 +68,16 @@ def _backup(folder: Path, *, verify: bool, progress: Progress) -> Report:
     store, report, started = DurableFileSystemStorage(location=folder), Report(), timezone.now()
     stamp = started.strftime("%Y%m%dT%H%M%S%f")
     listed, database = folder / f"{ORIGINALS}-{stamp}.sha256", folder / f"database-{stamp}{databases.suffix()}"
+    rows = Image.with_trash.only("original", "sha256", "byte_size", "uploaded_at")
     since, seen = started - OVERLAP, set[int]()
     with listed.open("x", encoding="ascii") as sums:
-        for piece in _pieces(Image.with_trash.all()):
+        for piece in in_pieces(rows):
             _copy(piece, store, sums, report, verify=verify)
             seen.update(image.pk for image in piece if image.uploaded_at >= since)
             progress(len(piece))
         purged = list(_purged(store))
         databases.dump(database)
-        for piece in _pieces(Image.with_trash.filter(uploaded_at__gte=since)):
+        for piece in in_pieces(rows.filter(uploaded_at__gte=since)):
             _copy((image for image in piece if image.pk not in seen), store, sums, report, verify=False)
         sums.flush()
         os.fsync(sums.fileno())
@@ -121,15 +122,6 @@ def restore(*, folder: Path, progress: Progress) -> Report:
     return report
 
 
-def _pieces(images: ImageQuerySet) -> Iterator[list[Image]]:
-    """All of them in the order of their ids; no transaction stays open, which would keep SQLite's log growing."""
-    after = -1
-    rows = images.order_by("pk").only("original", "sha256", "byte_size", "uploaded_at")
-    while piece := list(rows.filter(pk__gt=after)[:AT_ONCE]):
-        yield piece
-        after = piece[-1].pk
-
-
 def _copy(
     images: Iterable[Image], store: DurableFileSystemStorage, sums: IO[str], report: Report, *, verify: bool
 ) -> None:
@@ -162,8 +154,8 @@ def _copy_original(name: str, store: DurableFileSystemStorage) -> bool:
 
 def _purged(store: DurableFileSystemStorage) -> Iterator[str]:
     """Names of what no picture has any more, and of what an interrupted copy left."""
-    for folder in store.listdir(ORIGINALS)[0] if store.exists(ORIGINALS) else ():
-        names = [f"{ORIGINALS}/{folder}/{name}" for name in store.listdir(f"{ORIGINALS}/{folder}")[1]]
+    for folder in map(str, store.scan(ORIGINALS)):
+        names = [file.name for file in store.scan(folder) if isinstance(file, StoredFile)]
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]
             in_use = set(Image.with_trash.filter(original__in=some).values_list("original", flat=True))
