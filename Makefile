@@ -18,7 +18,7 @@ EXTRAS ?= samples,text
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-postgresql test-api openapi test-training test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-load test-postgresql test-api openapi test-training test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ bench-search: install-dev ## Measure the results page at 100,000 pictures, and t
 
 bench-pages: install-dev ## Measure every page at 20,000 pictures, and count its SQL statements; some minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pages
+
+test-load: install-dev ## Have 20 upload and 20 search for 10 minutes, over 10,000 pictures; writes docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.load
 
 screenshots: install-dev browser ## Take pictures of every page anew, for the README and docs/screenshots.md
 	$(BIN)/python -m bench.screenshots

@@ -22,17 +22,18 @@ QUERIES = [f"a {look} {thing} {doing}" for look, thing, doing in itertools.produ
 
 
 def fill(total: int, dress: "Callable[[Image, int], None]" = lambda copy, number: None) -> None:
-    """Add rows until the library holds `total` pictures: copies of its own, their vectors moved apart at random.
+    """Add rows until the library holds `total` pictures: copies of its own, their work done, their vectors moved apart
+    at random.
 
     `dress` may change each copy, given its number, before it is saved.
     """
-    from gallery.models import Image, Rendition
+    from gallery.models import Image, Rendition, Stage
     from search import services
     from search.models import Embedding, ModelVersion
     from search.vectors import unpack
 
     version = ModelVersion.objects.get(state=ModelVersion.State.ACTIVE)
-    real = list(Image.objects.order_by("pk").prefetch_related("renditions"))
+    real = list(Image.objects.order_by("pk").prefetch_related("renditions", "stages"))
     embeddings = Embedding.objects.filter(model_version=version).values_list("image_id", "vector")
     vectors = {image_id: unpack(vector, dimension=version.dimension) for image_id, vector in embeddings}
     dice = np.random.default_rng(0)
@@ -49,6 +50,14 @@ def fill(total: int, dress: "Callable[[Image, int], None]" = lambda copy, number
             Rendition(image=copy, kind=each.kind, file=each.file, width=each.width, height=each.height, byte_size=0)
             for copy, source in zip(copies, sources, strict=True)
             for each in source.renditions.all()
+        ],
+        batch_size=1_000,
+    )
+    Stage.objects.bulk_create(
+        [
+            Stage(image=copy, step=each.step, model=each.model, state=Stage.State.DONE, finished_at=copy.uploaded_at)
+            for copy, source in zip(copies, sources, strict=True)
+            for each in source.stages.all()
         ],
         batch_size=1_000,
     )
