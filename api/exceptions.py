@@ -6,6 +6,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
 from api import problems
+from gallery.outages import RETRY_SECONDS
 
 
 class Refused(Exception):
@@ -76,6 +77,27 @@ class Unavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "This is not available now. Try again in a minute."
     default_code = "unavailable"
+
+
+class DatabaseAway(Unavailable):
+    """Raised where the database is locked by others for longer than one waits, or doesn't answer."""
+
+    default_detail = problems.DATABASE
+    wait = RETRY_SECONDS
+
+
+class TryLater(Unavailable):
+    """Raised where nothing is wrong with what was sent, but the site can't take it now."""
+
+    wait = RETRY_SECONDS
+
+
+class NoRoom(APIException):
+    """Raised where a disk is full."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = problems.NO_ROOM
+    default_code = "no_room"
 
 
 class TooLarge(APIException):

@@ -1,5 +1,6 @@
 """What becomes of exceptions in the views of the API: problems, each with its status."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -10,10 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from api import problems
-from api.exceptions import TooLarge, Unavailable, Unprocessable
+from api.exceptions import DatabaseAway, NoRoom, TooLarge, TryLater, Unavailable, Unprocessable
 from api.throttles import throttled
-from gallery.exceptions import TooOften, UploadRefused
+from gallery import exceptions as gallery_exceptions
+from gallery.exceptions import NotNow, OverQuota, TooOften, UploadRefused
+from gallery.outages import is_database_away, is_full
 from gallery.storage import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
@@ -35,6 +40,9 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
 _KNOWN: list[tuple[type[Exception], Callable[[Exception], exceptions.APIException]]] = [
     (Http404, lambda _: exceptions.NotFound(problems.NOT_FOUND)),
     (PermissionDenied, lambda _: exceptions.PermissionDenied(problems.FORBIDDEN)),
+    (gallery_exceptions.NoRoom, lambda refusal: NoRoom(str(refusal))),
+    (OverQuota, lambda refusal: Unprocessable(str(refusal), code="refused")),
+    (NotNow, lambda refusal: TryLater(str(refusal))),
     (UploadRefused, lambda refusal: Unprocessable(str(refusal), code="refused")),
     (TooOften, lambda refused: throttled(cast(TooOften, refused).seconds)),
     (StoreUnavailable, lambda _: Unavailable(problems.STORE)),
@@ -45,6 +53,9 @@ _KNOWN: list[tuple[type[Exception], Callable[[Exception], exceptions.APIExceptio
 
 
 def _as_api_exception(exception: Exception) -> Exception:
+    if is_full(exception) or is_database_away(exception):
+        logger.error("%s", exception, exc_info=exception)
+        return NoRoom() if is_full(exception) else DatabaseAway()
     return next((make(exception) for kind, make in _KNOWN if isinstance(exception, kind)), exception)
 
 

@@ -18,6 +18,8 @@ FORBIDDEN = "You may not do this."
 TOO_LARGE = "That is too much at once. Send fewer or smaller pictures at a time."
 SENSELESS = "That request makes no sense here."
 STORE = "The place where the pictures lie doesn't answer. Nothing is lost: try again in a minute."
+DATABASE = "The database is busy, or doesn't answer. Nothing is lost: try again in a minute."
+NO_ROOM = "There is no room left on this site. Nothing is lost: try again once its administrator has made some."
 BROKEN = "Something went wrong on this site. It has been written down; try again later."
 CSRF = "The request comes without the token of a form of this site: send X-CSRFToken, or use an API token."
 

@@ -1,13 +1,14 @@
 """Tokens: how programs sign in for a person. The secret is shown once, when it is made; we keep its SHA-256."""
 
 import hashlib
+import logging
 import secrets
 import string
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -21,6 +22,8 @@ MARK = "mms_"  # by which people, and programs that look for leaked secrets, kno
 SHOWN = len(MARK) + 6
 USED_EVERY = timedelta(minutes=1)
 MOST = 100
+
+logger = logging.getLogger(__name__)
 
 _LETTERS = string.ascii_letters + string.digits
 _LENGTH = 40  # 238 bits: no salt and no slow hash is needed where nobody can guess
@@ -85,11 +88,15 @@ def token_find(*, secret: str) -> Token | None:
 
 
 def token_used(*, token: Token) -> None:
-    """Writes down that it was used, at most once a minute: most requests write nothing."""
+    """Writes down that it was used, at most once a minute: most requests write nothing. Never fails: a database that
+    can't be written to just now can be read."""
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at <= now - USED_EVERY:
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
-        Token.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        try:
+            Token.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        except OperationalError:
+            logger.warning("A token's use was not written down", exc_info=True)
 
 
 def _digest(secret: str) -> str:

@@ -17,6 +17,10 @@ class NotNow(UploadRefused):
     """Nothing is wrong with the file, but it can't be taken now: the disk is full or away, or too much is under way."""
 
 
+class NoRoom(NotNow):
+    """Nothing is wrong with the file, but the disk that it would go to is full."""
+
+
 class OverQuota(NotNow):
     """Nothing is wrong with the file, but its owner has no room for it."""
 

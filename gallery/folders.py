@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -17,6 +18,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from django.conf import settings
 from django.core.files import File
+from django.db import DatabaseError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -127,7 +129,12 @@ def take_some(*, most: int) -> int:
         if seen.attempts >= ATTEMPTS:
             _settle(seen, Outcome(_path(seen).name, "refused", "This file could not be read: it stopped the worker."))
         else:
-            _take(seen)
+            try:
+                _take(seen)
+            except DatabaseError:  # no fault of the file
+                with suppress(DatabaseError):
+                    SeenFile.objects.filter(pk=seen.pk, state=SeenFile.State.DUE).update(attempts=seen.attempts)
+                raise
     return len(due)
 
 

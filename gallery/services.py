@@ -1,6 +1,5 @@
 """Every change to pictures. Bytes first, then rows, then the acknowledgement."""
 
-import errno
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,8 +17,9 @@ from PIL import Image as PILImage
 from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.exceptions import NotNow, UploadRefused
+from gallery.exceptions import NoRoom, NotNow, UploadRefused
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, User, Visibility
+from gallery.outages import is_full
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check, room_take
 from gallery.storage import files_delete, kept_if_used, original_name, rendition_name
@@ -131,8 +131,8 @@ def _bytes_store(name: str, file: "File[bytes]") -> str:
         return default_storage.save(name, file)
     except OSError as error:
         logger.exception("Could not store %s", name)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NotNow(_("There is no room left on this site to store the picture.")) from error
+        if is_full(error):
+            raise NoRoom(_("There is no room left on this site to store the picture.")) from error
         raise NotNow(_("The picture could not be stored; please try again later.")) from error
 
 

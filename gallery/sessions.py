@@ -3,6 +3,7 @@
 No address on the network is kept. Works with sessions in the database, as mmsite's are.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
@@ -11,12 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from gallery import audit
 from gallery.models import PersonSession, User, Viewer
+
+logger = logging.getLogger(__name__)
 
 SEEN_EVERY = timedelta(minutes=5)
 _NOTED = "noted"  # in the session: the key that it was last noted under, and when, in seconds
@@ -44,14 +47,18 @@ def note_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -
 
 
 def seen_now_and_then(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: notes where people are signed in, once in SEEN_EVERY at most and only when a page asked who came."""
+    """Middleware: notes where people are signed in, once in SEEN_EVERY at most and only when a page asked who came. A
+    database that can't be written to just now costs nobody the page."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         if request.session.accessed and SESSION_KEY in request.session and _is_due(request):
             user = request.user
             if isinstance(user, User) and user.is_authenticated:
-                session_note(request=request, user=user)
+                try:
+                    session_note(request=request, user=user)
+                except OperationalError:
+                    logger.warning("Where somebody is signed in was not noted", exc_info=True)
         return response
 
     return middleware

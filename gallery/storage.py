@@ -17,7 +17,8 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 
-from gallery.exceptions import NotNow
+from gallery.exceptions import NoRoom, NotNow
+from gallery.outages import is_full
 
 ORIGINALS, RENDITIONS = "originals", "renditions"
 
@@ -30,8 +31,8 @@ class StoreUnavailable(OSError):
 
 def not_now(error: OSError) -> NotNow:
     """What to raise where a file can't be kept, in words for whoever gave it."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NotNow(_("There is no room left on this site for this file."))
+    if is_full(error):
+        return NoRoom(_("There is no room left on this site for this file."))
     return NotNow(_("This file could not be stored; please try again later."))
 
 

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +21,19 @@ from django.utils.http import http_date
 from django.utils.translation import gettext as _
 
 from gallery import uploads
-from gallery.exceptions import OffsetMismatch, TooOften, UploadBusy, UploadGone, UploadRefused
+from gallery.exceptions import (
+    NoRoom,
+    NotNow,
+    OffsetMismatch,
+    OverQuota,
+    TooOften,
+    UploadBusy,
+    UploadGone,
+    UploadRefused,
+)
 from gallery.models import Upload, User, Visibility
 from gallery.numbers import whole
+from gallery.outages import RETRY_SECONDS
 from gallery.tries import uploads_check
 
 VERSION = "1.0.0"
@@ -55,7 +66,9 @@ def answer(request: HttpRequest, *, owner: User, uuid: UUID | None, address: Add
         for name, value in problem.headers.items():
             response[name.replace("_", "-")] = value
     except UploadRefused as refusal:
-        response = _sentence(413, str(refusal))
+        response = _sentence(_status(refusal), str(refusal))
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            response["Retry-After"] = str(RETRY_SECONDS)
     except TooOften as refusal:
         response = _sentence(429, str(refusal))
         response["Retry-After"] = str(refusal.seconds)
@@ -255,6 +268,14 @@ def _number(request: HttpRequest, header: str) -> int:
 
 def _expires(upload: Upload) -> str:
     return http_date((upload.updated_at + timedelta(hours=settings.UPLOAD_HOURS)).timestamp())
+
+
+def _status(refusal: UploadRefused) -> HTTPStatus:
+    if isinstance(refusal, NoRoom):
+        return HTTPStatus.INSUFFICIENT_STORAGE
+    if isinstance(refusal, NotNow) and not isinstance(refusal, OverQuota):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _sentence(status: int, sentence: str) -> HttpResponse:

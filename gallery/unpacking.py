@@ -5,15 +5,17 @@ import logging
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, Any
 
 from django.core.files import File
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import archives, uploads
-from gallery.exceptions import NotNow, OverQuota, UploadBusy, UploadGone, UploadRefused
+from gallery.exceptions import NotNow, UploadBusy, UploadGone, UploadRefused
 from gallery.intake import Outcome, picture_take
 from gallery.models import Stage, Upload, User
 from gallery.sidecars import LARGEST, sidecar_caption
@@ -78,10 +80,14 @@ def _unpack(upload: Upload, most: int) -> int:
             there = archives.entries(archive)
             for info in there[begin : begin + most]:
                 before = upload.report
-                outcome = _entry_take(upload, archive, info)
-                if _waits(outcome):
-                    upload.report = {**before, "trying": [-1, 0]}  # as if it had not been tried
-                    _save(upload)
+                try:
+                    outcome = _entry_take(upload, archive, info)
+                except DatabaseError:
+                    with suppress(DatabaseError):
+                        _save_untried(upload, before)
+                    raise
+                if outcome.waits:
+                    _save_untried(upload, before)
                     break
                 _report(upload, outcome)
         number = upload.entries_done - begin
@@ -141,11 +147,6 @@ def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     return info.file_size + (beside.file_size if beside else 0)
 
 
-def _waits(outcome: Outcome) -> bool:
-    """Whether it is the site that can't take it now. Who has no room left is told, and decides."""
-    return isinstance(outcome.refusal, NotNow) and not isinstance(outcome.refusal, OverQuota)
-
-
 def _most_bytes(packed: int) -> int:
     return max(_RATIO_FROM_BYTES, _MOST_RATIO * packed)
 
@@ -177,6 +178,12 @@ def _end(upload: Upload, sentence: str, *, is_refused: bool) -> None:
     upload.report = {**upload.report, "kind": "refused" if is_refused else "created"}
     _save(upload, "state", "outcome")
     uploads.path_of(upload).unlink(missing_ok=True)
+
+
+def _save_untried(upload: Upload, before: dict[str, Any]) -> None:
+    """As if the entry at hand had not been tried."""
+    upload.report = {**before, "trying": [-1, 0]}
+    _save(upload)
 
 
 def _save(upload: Upload, *more: str) -> None:

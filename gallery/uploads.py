@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files import File
+from django.db import DatabaseError
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -89,7 +90,8 @@ def upload_append(*, upload: Upload, offset: int, data: bytes) -> None:
 def upload_finish(*, upload: Upload) -> Upload:
     """Makes a picture of a file that is whole, or hands an archive to the worker; does nothing before, nor twice.
 
-    Raises UploadBusy while somebody else does it, UploadGone.
+    Raises UploadBusy while somebody else does it, UploadGone, and NotNow where the site can't take it now: then it is
+    kept for another try, and the sweep makes one.
     """
     with _alone(upload) as file:
         if upload.received < upload.byte_size:
@@ -100,13 +102,12 @@ def upload_finish(*, upload: Upload) -> Upload:
                 upload, Outcome(upload.file_name, "refused", _("This file could not be read: it stopped the site."))
             )
             return upload
-        # counted before the work, as the work on pictures is: a file that kills its process must not do so for ever
-        Upload.objects.filter(pk=upload.pk).update(report={"attempts": attempts + 1}, updated_at=timezone.now())
-        file.seek(0)
-        if archives.is_archive(file, upload.file_name):
-            _open_archive(upload, file)
-        else:
-            _settle(upload, _take(upload, file))
+        with _attempt(upload, attempts + 1):
+            file.seek(0)
+            if archives.is_archive(file, upload.file_name):
+                _open_archive(upload, file)
+            else:
+                _settle(upload, _take(upload, file))
     return upload
 
 
@@ -142,6 +143,8 @@ def uploads_sweep() -> None:
             upload_finish(upload=upload)
         except (UploadBusy, UploadGone):
             logger.info("%s is whole, and somebody else's business", upload.uuid)
+        except NotNow as refusal:
+            logger.warning("%s is whole, and waits: %s", upload.uuid, refusal)
     for upload in Upload.objects.filter(updated_at__lt=now - timedelta(hours=settings.UPLOAD_HOURS)):
         if upload.state == Upload.State.UNPACKING and path_of(upload).exists():
             continue  # nobody but us lets it wait: no worker ran, or others come first
@@ -215,8 +218,29 @@ def _check(owner: User, file_name: str, byte_size: int) -> None:
         raise NotNow(_("Too many of your uploads are unfinished. Finish or cancel some of them first."))
 
 
+@contextmanager
+def _attempt(upload: Upload, number: int) -> Iterator[None]:
+    """Counts an attempt before the work, as that on pictures is: a file that kills its process must not do so for ever.
+    One that failed for no fault of the file doesn't count, nor does it keep a file longer."""
+    this = Upload.objects.filter(pk=upload.pk)
+    before = {"report": upload.report, "updated_at": upload.updated_at}
+    this.update(report={"attempts": number}, updated_at=timezone.now())
+    try:
+        yield
+    except (NotNow, DatabaseError):
+        with suppress(DatabaseError):
+            this.filter(state=Upload.State.RECEIVING).update(**before)
+        raise
+
+
 def _take(upload: Upload, file: BinaryIO) -> Outcome:
-    return picture_take(owner=upload.owner, file=File(file), file_name=upload.file_name, visibility=upload.visibility)
+    """Raises NotNow where the site can't take it now."""
+    outcome = picture_take(
+        owner=upload.owner, file=File(file), file_name=upload.file_name, visibility=upload.visibility
+    )
+    if outcome.waits and outcome.refusal:
+        raise outcome.refusal
+    return outcome
 
 
 def _open_archive(upload: Upload, file: BinaryIO) -> None:

@@ -23,6 +23,7 @@ from gallery import stages
 from gallery.decoding import open_picture
 from gallery.exceptions import GalleryError, NotNow, UploadRefused
 from gallery.models import Stage
+from gallery.outages import is_database_away, is_full
 from gallery.pictures import WORKING_SIDE, flatten
 from gallery.pipeline import Step, parts_of
 from gallery.places import image_find_place
@@ -45,6 +46,8 @@ Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
 STORE_AWAY = "The place where the pictures lie doesn't answer."
+NO_ROOM = "There is no room left on the disk."
+DATABASE_AWAY = "The database was busy, or didn't answer."
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,9 @@ def _do(work: Work, group: Sequence[Stage]) -> None:
         except ModelError as error:
             _await_model(group, error)
         except Exception as error:  # noqa: BLE001 -- a boundary: one picture must not stop the others; logged and recorded
-            if len(group) == 1:
+            if _outage(error):
+                _await_end(group, error)
+            elif len(group) == 1:
                 _report(group[0], error)
             else:
                 for stage in group:
@@ -159,6 +164,21 @@ def _await_model(group: Sequence[Stage], error: ModelError) -> None:
     delay = settings.STAGE_POSTPONE_SECONDS
     stages.postpone(group, str(error), delay=delay)
     stages.postpone_due(step=group[0].step, model=group[0].model, error=str(error), delay=delay)
+
+
+def _outage(error: Exception) -> str:
+    """What these steps wait for, in words for people; "" where it may be the picture's fault."""
+    if isinstance(error, StoreUnavailable):
+        return STORE_AWAY
+    if is_full(error):
+        return NO_ROOM
+    return DATABASE_AWAY if is_database_away(error) else ""
+
+
+def _await_end(group: Sequence[Stage], error: Exception) -> None:
+    """These stages wait for the end of an outage, however long it lasts. The error itself may name addresses."""
+    logger.warning("%d pictures, %s, wait: %s", len(group), group[0].step, error)
+    stages.postpone(group, _outage(error), delay=settings.STAGE_POSTPONE_SECONDS)
 
 
 def _write_renditions(made: list[Made] | Exception, group: Sequence[Stage]) -> None:
@@ -209,9 +229,8 @@ def _report(stage: Stage, error: Exception) -> None:
     if isinstance(error, UploadRefused | BadBeginning):
         stages.fail(stage, str(error), retryable=isinstance(error, NotNow))
         return
-    if isinstance(error, StoreUnavailable):  # no fault of the picture, however long it lasts; the error has addresses
-        logger.warning("Image %d, %s, waits for the store of pictures: %s", stage.image_id, stage.step, error)
-        stages.postpone([stage], STORE_AWAY, delay=settings.STAGE_POSTPONE_SECONDS)
+    if _outage(error):
+        _await_end([stage], error)
         return
     if isinstance(error, FileNotFoundError):
         reason = "The file of the original picture is missing."

@@ -1,7 +1,9 @@
 """What people and scripts see when a request can't be answered, in the same house style as everything else."""
 
+import sys
+
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseServerError, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.template import loader
 from django.utils.functional import Promise
@@ -10,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from api import problems
 from gallery.exceptions import TooOften
+from gallery.outages import RETRY_SECONDS, is_database_away, is_full
 from gallery.views.access import wants_json
 from mmsite.tracing import request_id
 
@@ -82,12 +85,42 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(request, 403, _("That form has expired"), sentence)
 
 
+def outage(request: HttpRequest, exception: BaseException | None) -> HttpResponse | None:
+    """Where a disk is full: 507. Where the database is locked for longer than one waits, or away: 503."""
+    if is_full(exception):
+        heading = _("There is no room left on this site")
+        sentence = _("Nothing is lost. Try again once whoever runs this site has made some.")
+        return _bare(request, 507, "no_room", heading=heading, sentence=sentence, detail=problems.NO_ROOM)
+    if is_database_away(exception):
+        sentence = _("The database is busy, or doesn't answer. Nothing is lost: try again in a minute.")
+        answer = _bare(
+            request, 503, "unavailable", heading=_("One moment"), sentence=sentence, detail=problems.DATABASE
+        )
+        answer["Retry-After"] = str(RETRY_SECONDS)
+        return answer
+    return None
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Nobody foresaw what happened; it is in the log."""
+    """Nobody foresaw what happened, or it happened outside of any view; it is in the log."""
+    if answer := outage(request, sys.exception()):
+        return answer
+    heading = _("Something went wrong")
+    sentence = _("The fault is ours and has been logged. Your pictures are safe; try again in a moment.")
+    return _bare(request, 500, "server_error", heading=heading, sentence=sentence, detail=problems.BROKEN)
+
+
+def _bare(request: HttpRequest, status: int, code: str, *, heading: str, sentence: str, detail: str) -> HttpResponse:
+    """Made without request or database: whatever broke may be either. `detail` is what the API says."""
     if problems.is_api(request):
-        return problems.answer(request, 500, "server_error", problems.BROKEN)
-    page = loader.render_to_string("500.html", {"request_id": request_id()})
-    return HttpResponseServerError(page)
+        answer: HttpResponse = problems.answer(request, status, code, detail)
+    elif wants_json(request):
+        answer = JsonResponse({"message": f"{heading}. {sentence}"}, status=status)
+    else:
+        context = {"status": status, "heading": heading, "sentence": sentence, "request_id": request_id()}
+        answer = HttpResponse(loader.render_to_string("500.html", context), status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def _answer(

@@ -58,8 +58,8 @@ def not_allowed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
 
 
 class KnownErrors:
-    """Turns what any view can meet into a page that says so: a store of pictures that doesn't answer, and what was done
-    too often."""
+    """Turns what any view can meet into a page that says so: a store of pictures that doesn't answer, a full disk, a
+    database that is locked or away, and what was done too often."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -71,7 +71,9 @@ class KnownErrors:
         """Called by Django with whatever a view raised."""
         if isinstance(exception, TooOften):
             return errors.too_often(request, exception)
-        if not isinstance(exception, StoreUnavailable):
-            return None
-        logger.error("The store of pictures doesn't answer: %s", exception)
-        return errors.store_unavailable(request)
+        if isinstance(exception, StoreUnavailable):
+            logger.error("The store of pictures doesn't answer: %s", exception)
+            return errors.store_unavailable(request)
+        if answer := errors.outage(request, exception):
+            logger.error("%s could not be answered: %s", request.path, exception, exc_info=exception)
+        return answer

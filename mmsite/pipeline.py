@@ -180,7 +180,10 @@ def sweep() -> stages.SweepReport:
     sessions.sessions_clear()
     saved.searches_prune()
     tries.tries_forget()
-    search_index.save_snapshots_if_due()  # last: a full disk must not keep the work waiting
+    try:
+        search_index.save_snapshots_if_due()
+    except OSError:  # a full disk; snapshots spare time, and nothing is lost without them
+        logger.warning("The snapshot of the index could not be written", exc_info=True)
     return report
 
 

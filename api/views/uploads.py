@@ -17,7 +17,16 @@ from api.serializers.uploads import UploadSerializer, UploadsSerializer
 from gallery import tus
 
 BINARY = {PIECE: {"type": "string", "format": "binary"}}
-CODES = {404: "not_found", 409: "conflict", 410: "gone", 412: "protocol", 413: "refused", 415: "unsupported_media_type"}
+CODES = {
+    404: "not_found",
+    409: "conflict",
+    410: "gone",
+    412: "protocol",
+    413: "refused",
+    415: "unsupported_media_type",
+    503: "unavailable",
+    507: "no_room",
+}
 
 
 def _header(name: str, description: str, *, is_needed: bool = True, pattern: str = "^[0-9]{1,12}$") -> OpenApiParameter:

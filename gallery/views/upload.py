@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery import archives, fetching, uploads
-from gallery.exceptions import NotNow, OverQuota, UploadRefused
+from gallery.exceptions import NoRoom, UploadRefused
 from gallery.forms import UploadForm, UrlForm, mistakes
 from gallery.intake import Outcome, picture_take
 from gallery.models import Upload, User, Visibility
@@ -56,11 +56,13 @@ def upload_from_web(request: SignedInRequest) -> HttpResponse:
 
 
 def _status(outcomes: list[Outcome]) -> HTTPStatus:
-    """Of the answer: a success, unless nothing at all was taken in; then whether another try may do."""
+    """Of the answer: a success, unless nothing at all was taken in; then whether another try may do, now or once there
+    is room again."""
     if any(outcome.kind != "refused" for outcome in outcomes):
         return HTTPStatus.OK
-    for_now = [isinstance(each.refusal, NotNow) and not isinstance(each.refusal, OverQuota) for each in outcomes]
-    return HTTPStatus.SERVICE_UNAVAILABLE if all(for_now) else HTTPStatus.UNPROCESSABLE_ENTITY
+    if all(isinstance(each.refusal, NoRoom) for each in outcomes):
+        return HTTPStatus.INSUFFICIENT_STORAGE
+    return HTTPStatus.SERVICE_UNAVAILABLE if all(each.waits for each in outcomes) else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _take(file: "UploadedFile[Any]", owner: User, visibility: Visibility) -> Outcome:

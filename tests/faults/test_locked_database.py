@@ -1,0 +1,198 @@
+"""Somebody else has locked the database: who reads goes on, who writes is told to wait, and then work goes on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError, connection, connections
+from django.test import Client
+from django.urls import reverse
+
+from api.models import Token
+from api.tokens import token_create
+from captioning import services as captioning_services
+from captioning.models import Caption
+from gallery import sessions
+from gallery.models import Image, PersonSession, Stage, Upload, User
+from mmsite import batch, worker
+from tests.gallery.queueing import let_time_pass
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Locked = Callable[[], AbstractContextManager[None]]
+TUS = {"Tus-Resumable": "1.0.0"}
+WRITTEN = (
+    "gallery_image, gallery_stage, gallery_upload, gallery_tries, gallery_favourite, gallery_personsession, api_token"
+)
+
+
+@pytest.fixture
+def locked() -> Iterator[Locked]:
+    """Another connection writes, for the length of a block, for longer than this one waits: `with locked(): …`."""
+    is_sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50" if is_sqlite else "SET lock_timeout = '50ms'")
+    other = connections.create_connection("default")
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE" if is_sqlite else f"BEGIN; LOCK TABLE {WRITTEN} IN EXCLUSIVE MODE")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+
+    yield locked
+    other.close()
+    connection.close()  # with what was set for it
+
+
+@pytest.fixture
+def signed_in(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def bearer(user: User) -> dict[str, str]:
+    token = token_create(owner=user, name="test", scopes=["read", "write"])
+    return {"Authorization": f"Bearer {token.secret}"}
+
+
+def test_pages_are_shown_and_searched_meanwhile(
+    locked: Locked,
+    signed_in: Client,
+    bearer: dict[str, str],
+    make_image: Callable[..., Image],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = make_image("red")
+    worker.work_until_idle()
+    PersonSession.objects.all().delete()
+    monkeypatch.setattr(sessions, "SEEN_EVERY", timedelta(seconds=-1))  # each page is to note where they are
+    with locked():
+        for path in ("/", image.get_absolute_url(), "/search/?q=red", reverse("upload"), "/healthz"):
+            assert signed_in.get(path).status_code == 200, path
+        assert Client().get("/api/v1/images/", headers=bearer).status_code == 200
+    assert not PersonSession.objects.exists()
+    assert Token.objects.get().last_used_at is None
+    signed_in.get("/")
+    assert PersonSession.objects.exists()
+
+
+class Doors:
+    """Each way to add a picture: gives the answer."""
+
+    def __init__(self, client: Client, bearer: dict[str, str], content: bytes) -> None:
+        self._client, self._bearer, self._content = client, bearer, content
+        self._upload = client.post(
+            reverse("uploads"),
+            headers={**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": "filename YS5qcGc="},
+        )["Location"]
+
+    def form(self) -> Any:
+        return self._client.post(reverse("upload"), self._files("pictures"))
+
+    def script(self) -> Any:
+        return self._client.post(reverse("upload"), self._files("pictures"), headers={"Accept": "application/json"})
+
+    def api(self) -> Any:
+        return Client(raise_request_exception=False).post(
+            "/api/v1/images/", {**self._files("file")}, headers=self._bearer
+        )
+
+    def announced(self) -> Any:
+        return self._client.post(reverse("uploads"), headers={**TUS, "Upload-Length": "5"})
+
+    def piece(self) -> Any:
+        return self._client.patch(
+            self._upload,
+            self._content,
+            content_type="application/offset+octet-stream",
+            headers={**TUS, "Upload-Offset": "0", "Accept": "application/json"},
+        )
+
+    def _files(self, name: str) -> dict[str, Any]:
+        return {name: SimpleUploadedFile("a.jpg", self._content), "visibility": "private"}
+
+
+@pytest.fixture
+def doors(signed_in: Client, bearer: dict[str, str], make_jpeg: Callable[..., bytes]) -> Doors:
+    return Doors(signed_in, bearer, make_jpeg("red"))
+
+
+@pytest.mark.parametrize("door", ["form", "script", "api", "announced", "piece"])
+def test_uploads_are_asked_to_come_again(locked: Locked, doors: Doors, settings: Any, door: str) -> None:
+    come = getattr(doors, door)
+    with locked():
+        answer = come()
+        assert answer.status_code == 503
+        assert int(answer["Retry-After"]) > 0
+        assert "try again in a minute" in answer.content.decode()
+    assert not Image.objects.exists()
+    assert [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()] == []
+    assert come().status_code in (200, 201, 204)
+    assert Image.objects.count() == (door != "announced")
+    assert not Upload.objects.filter(state=Upload.State.REFUSED).exists()
+
+
+def test_whatever_else_is_written_is_refused_by_a_sentence(
+    locked: Locked, signed_in: Client, bearer: dict[str, str], make_image: Callable[..., Image], user: User
+) -> None:
+    image = make_image("red")
+    sign_in = {"username": "ada", "password": "analytical engine"}
+    with locked():
+        for answer in (
+            signed_in.post(reverse("image-favourite", args=[image.uuid])),
+            Client(raise_request_exception=False).post(reverse("sign-in"), sign_in),
+        ):
+            assert answer.status_code == 503
+            assert int(answer["Retry-After"]) > 0
+            assert "Nothing is lost" in answer.content.decode()
+        problem = Client().patch(
+            f"/api/v1/images/{image.uuid}/", {"favourite": True}, content_type="application/json", headers=bearer
+        )
+        assert (problem.status_code, problem.json()["type"]) == (503, "urn:mmsite:problem:unavailable")
+        assert int(problem["Retry-After"]) > 0
+
+
+def test_the_worker_goes_on_afterwards(locked: Locked, make_image: Callable[..., Image]) -> None:
+    make_image("red")
+    with locked(), pytest.raises(DatabaseError):
+        worker.work_until_idle()
+    worker.work_until_idle()
+    assert set(Stage.objects.values_list("state", "attempts")) == {("done", 1)}
+
+
+def test_a_step_that_could_not_be_written_down_waits_and_counts_no_attempt(
+    locked: Locked, make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[int]()
+    write = captioning_services.captions_write
+
+    def write_while_locked(*, image_ids: list[int], **options: Any) -> Any:
+        calls.append(len(image_ids))
+        with locked():
+            return write(image_ids=image_ids, **options)
+
+    for color in ("red", "green", "blue"):
+        make_image(color)
+    with monkeypatch.context() as patch:
+        patch.setattr(captioning_services, "captions_write", write_while_locked)
+        for _ in range(4):
+            worker.work_until_idle()
+            let_time_pass()
+    assert calls == [3, 3, 3, 3]  # all at once each time: no picture is to blame
+    assert set(Stage.objects.filter(step="caption").values_list("state", "attempts", "error")) == {
+        ("pending", 0, batch.DATABASE_AWAY)
+    }
+    assert set(Stage.objects.exclude(step="caption").values_list("state", flat=True)) == {"done"}
+    worker.work_until_idle()
+    assert set(Stage.objects.values_list("state", flat=True)) == {"done"}
+    assert Caption.objects.count() == 3
