@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,15 +56,28 @@ def running(variables: dict[str, str]) -> Iterator[Installation]:
     started = time.monotonic()
     log = Path(variables["MMSITE_DATA_DIR"]) / "run.log"
     url = f"http://{variables['MMSITE_ADDRESS']}"
-    with log.open("ab") as output:
-        subprocess.run([*MANAGE, "setup"], env=variables, check=True, stdout=output, stderr=output)
-        supervisor = subprocess.Popen([*MANAGE, "run"], env=variables, stdout=output, stderr=output)
-    try:
-        _wait_until_healthy(url, supervisor, log)
+    with ExitStack() as stack:
+        with _kept(variables["MMSITE_ADDRESS"]), log.open("ab") as output:
+            subprocess.run([*MANAGE, "setup"], env=variables, check=True, stdout=output, stderr=output)
+            supervisor = subprocess.Popen([*MANAGE, "run"], env=variables, stdout=output, stderr=output)
+            stack.callback(_stop, supervisor)
+            _wait_until_healthy(url, supervisor, log)
         yield Installation(url, variables, supervisor, time.monotonic() - started)
-    finally:
-        supervisor.send_signal(signal.SIGINT)
-        supervisor.wait(timeout=STOP_SECONDS)
+
+
+def _stop(supervisor: "subprocess.Popen[bytes]") -> None:
+    supervisor.send_signal(signal.SIGINT)
+    supervisor.wait(timeout=STOP_SECONDS)
+
+
+@contextmanager
+def _kept(address: str) -> Iterator[None]:
+    """Has the system give the port to nobody who wants just any; whoever asks for this one gets it all the same."""
+    host, port = address.split(":")
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind((host, int(port)))
+        yield
 
 
 def _wait_until_healthy(url: str, supervisor: "subprocess.Popen[bytes]", log: Path) -> None:
