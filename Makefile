@@ -18,7 +18,7 @@ EXTRAS ?= samples,text
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-load test-postgresql test-api openapi test-training test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-load test-postgresql test-api openapi test-training test-hostile test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: install-dev browser ## Run the tests: SQLite, real processes, the main thing in a browser, Redis where it answers
-	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training and not flows"
+	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training and not flows and not hostile"
 
 test-browser: install-dev browser ## Do all that people do, in a real browser, on a phone and on a desk
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m flows tests/e2e
@@ -48,6 +48,9 @@ openapi: install-dev ## Write docs/openapi.yaml, the description of the API, ane
 
 test-training: install-dev ## Run the tests that train networks
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m training tests/ml
+
+test-hostile: install-dev ## Decode the heaviest hostile pictures; invent a thousand senseless files and texts of each kind
+	OMP_NUM_THREADS=1 MMSITE_TEST_EXAMPLES=1000 $(BIN)/pytest -n 2 tests/hostile/test_heavy.py tests/hostile/test_fuzz.py
 
 test-services: install-dev ## Run the tests that want PostgreSQL and Redis, which are installed where they are missing
 	@{ $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS); } || .ci/services

@@ -158,7 +158,7 @@ def jpeg_of_a_hundred_scans() -> Case:
 
 @category(heavy=True)
 def jpeg_of_ten_thousand_scans() -> Case:
-    return refused(jpeg_of_scans(10_000, (10_000, 10_000)), STOPPED)
+    return refused(jpeg_of_scans(10_000, (5_000, 5_000)), STOPPED)
 
 
 @category
@@ -280,9 +280,9 @@ def largest_in_one_strip() -> Iterator[Case]:
 @category(heavy=True)
 def largest_avif_and_heic() -> Iterator[Case]:
     for format in ("AVIF", "HEIF"):
-        picture = plain("red", (6_000, 4_000))
+        picture = plain("red", (4_000, 3_000))
         content = encode(picture, format, **({"speed": 10} if format == "AVIF" else {}))
-        yield shown(content, (6_000, 4_000), colour=(255, 0, 0), refused=STOPPED)
+        yield shown(content, (4_000, 3_000), colour=(255, 0, 0), refused=STOPPED)
 
 
 @category(heavy=True)
