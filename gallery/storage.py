@@ -138,7 +138,7 @@ class DurableFileSystemStorage(FileSystemStorage):
 
     def _save(self, name: str, content: "File[bytes]") -> str:
         target = Path(self.path(name))
-        self._make_folder(target.parent)
+        make_folder(target.parent, mode=self.directory_permissions_mode)
         descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -171,16 +171,6 @@ class DurableFileSystemStorage(FileSystemStorage):
             else:
                 return name
 
-    def _make_folder(self, folder: Path) -> None:
-        """Makes the folder and those above it, each durable in its parent."""
-        if folder.is_dir():
-            return
-        self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        if self.directory_permissions_mode is not None:
-            folder.chmod(self.directory_permissions_mode)
-        sync_folder(folder.parent)
-
     def _sync_folders(self, folder: Path) -> None:
         """Makes names durable from `folder` up to the root: somebody else may have made one of the folders between
         just now, and not have synced it yet. Syncing what is unchanged costs next to nothing."""
@@ -189,6 +179,17 @@ class DurableFileSystemStorage(FileSystemStorage):
             sync_folder(each)
             if each == root:
                 break
+
+
+def make_folder(folder: Path, *, mode: int | None = None) -> None:
+    """Makes the folder and those above it, each durable in its parent; what is there already keeps its mode."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, mode=mode)
+    folder.mkdir(mode=0o777 if mode is None else mode, exist_ok=True)
+    if mode is not None:
+        folder.chmod(mode)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ from gallery.models import Upload, User, Visibility
 from gallery.pictures import in_millions
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check
-from gallery.storage import not_now
+from gallery.storage import make_folder, not_now, sync_folder
 from gallery.validators import clean_file_name
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,9 @@ def upload_create(
         modified=modified,
     )
     try:
-        settings.UPLOADS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.UPLOADS_DIR, mode=0o700)
         os.close(os.open(path_of(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        sync_folder(settings.UPLOADS_DIR)
     except OSError as error:
         raise _refusal(error) from error
     upload.save(force_insert=True)
