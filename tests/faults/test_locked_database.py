@@ -7,24 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, connections
 from django.test import Client
 from django.urls import reverse
 
 from api.models import Token
-from api.tokens import token_create
 from captioning import services as captioning_services
 from captioning.models import Caption
 from gallery import sessions
 from gallery.models import Image, PersonSession, Stage, Upload, User
 from mmsite import batch, worker
+from tests.faults.doors import Doors
 from tests.gallery.queueing import let_time_pass
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Locked = Callable[[], AbstractContextManager[None]]
-TUS = {"Tus-Resumable": "1.0.0"}
 WRITTEN = (
     "gallery_image, gallery_stage, gallery_upload, gallery_tries, gallery_favourite, gallery_personsession, api_token"
 )
@@ -52,19 +50,6 @@ def locked() -> Iterator[Locked]:
     connection.close()  # with what was set for it
 
 
-@pytest.fixture
-def signed_in(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def bearer(user: User) -> dict[str, str]:
-    token = token_create(owner=user, name="test", scopes=["read", "write"])
-    return {"Authorization": f"Bearer {token.secret}"}
-
-
 def test_pages_are_shown_and_searched_meanwhile(
     locked: Locked,
     signed_in: Client,
@@ -84,47 +69,6 @@ def test_pages_are_shown_and_searched_meanwhile(
     assert Token.objects.get().last_used_at is None
     signed_in.get("/")
     assert PersonSession.objects.exists()
-
-
-class Doors:
-    """Each way to add a picture: gives the answer."""
-
-    def __init__(self, client: Client, bearer: dict[str, str], content: bytes) -> None:
-        self._client, self._bearer, self._content = client, bearer, content
-        self._upload = client.post(
-            reverse("uploads"),
-            headers={**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": "filename YS5qcGc="},
-        )["Location"]
-
-    def form(self) -> Any:
-        return self._client.post(reverse("upload"), self._files("pictures"))
-
-    def script(self) -> Any:
-        return self._client.post(reverse("upload"), self._files("pictures"), headers={"Accept": "application/json"})
-
-    def api(self) -> Any:
-        return Client(raise_request_exception=False).post(
-            "/api/v1/images/", {**self._files("file")}, headers=self._bearer
-        )
-
-    def announced(self) -> Any:
-        return self._client.post(reverse("uploads"), headers={**TUS, "Upload-Length": "5"})
-
-    def piece(self) -> Any:
-        return self._client.patch(
-            self._upload,
-            self._content,
-            content_type="application/offset+octet-stream",
-            headers={**TUS, "Upload-Offset": "0", "Accept": "application/json"},
-        )
-
-    def _files(self, name: str) -> dict[str, Any]:
-        return {name: SimpleUploadedFile("a.jpg", self._content), "visibility": "private"}
-
-
-@pytest.fixture
-def doors(signed_in: Client, bearer: dict[str, str], make_jpeg: Callable[..., bytes]) -> Doors:
-    return Doors(signed_in, bearer, make_jpeg("red"))
 
 
 @pytest.mark.parametrize("door", ["form", "script", "api", "announced", "piece"])
