@@ -46,9 +46,7 @@ class Cut:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (target / path).write_bytes(content)
 
-    def _below(
-        self, folder: str, inode: int, names: Names, content: dict[int, bytes]
-    ) -> Iterator[tuple[str, bytes]]:
+    def _below(self, folder: str, inode: int, names: Names, content: dict[int, bytes]) -> Iterator[tuple[str, bytes]]:
         for name, entry in names.get(inode, {}).items():
             if entry in self.names or entry in self.synced_names:
                 yield from self._below(f"{folder}{name}/", entry, names, content)

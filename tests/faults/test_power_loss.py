@@ -95,6 +95,7 @@ def in_pieces(person: Client, content: bytes, disk: Disk) -> None:
 
 @pytest.mark.parametrize("upload", [by_form, by_api, in_pieces])
 def test_an_upload_is_whole_or_litter_whenever_the_power_goes(
+    *,
     upload: Callable[[Client, bytes, Disk], None],
     disk: Disk,
     person: Client,
