@@ -58,6 +58,7 @@ _UPRIGHT = {
 # by band, since each further copy would take as much again.
 _LARGE_PIXELS = 25_000_000
 _BAND_PIXELS = 1_000_000
+_GAP = 1.2  # what is left to a good filter, of what a quick one begins
 _SAMPLE_SIDE = 512
 # Pixels on the longer side that renditions and models work from. The largest rendition needs them, no model needs more;
 # it keeps a batch of 16 below 130 MB.
@@ -81,7 +82,7 @@ def open_picture(file: IO[bytes], *, max_side: int | None = None) -> PILImage.Im
             source.draft(None, fit(source.size, max_side))
         with in_turn(source.size):
             source.load()
-            return render(source, max_side=max_side)
+            return render(source, max_side=max_side, is_last=True)
 
 
 def open_source(file: IO[bytes]) -> tuple[ImageFile.ImageFile, Format]:
@@ -173,10 +174,11 @@ def in_millions(number: int) -> str:
     return number_format(tenths / 10, decimal_pos=1 if tenths % 10 else 0, force_grouping=True)
 
 
-def render(frame: PILImage.Image, *, max_side: int | None = None) -> PILImage.Image:
-    """A decoded frame as people should see it: see `open_picture`."""
-    picture = _to_srgb(frame, max_side)
+def render(frame: PILImage.Image, *, max_side: int | None = None, is_last: bool = False) -> PILImage.Image:
+    """A decoded frame as people should see it: see `open_picture`. `is_last`: nobody needs the frame afterwards, and
+    the memory of a large one is given back on the way."""
     method = _UPRIGHT.get(read_orientation(frame))
+    picture = _to_srgb(frame, max_side, is_last)
     if method is not None:
         picture = picture.transpose(method)
     picture.info = {}  # Pillow's writers copy profiles and comments from here
@@ -235,19 +237,26 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
-def _to_srgb(frame: PILImage.Image, max_side: int | None) -> PILImage.Image:
+def _to_srgb(frame: PILImage.Image, max_side: int | None, is_last: bool) -> PILImage.Image:
     """RGB or RGBA in sRGB, whatever the mode, depth and profile were; scaled down first, since colours cost more."""
     see_through = frame.has_transparency_data
     tones = _tones(frame)
+    size = frame.size
 
     def simple(part: PILImage.Image) -> PILImage.Image:
         if see_through:
             return part.convert("LA" if part.mode in {"LA", "La"} else "RGBA")
         return _eight_bits(part, tones)
 
-    picture = _in_bands(frame, simple, max_side) if max_side and is_large(frame.size) else simple(frame)
-    if max_side is not None:
-        picture = _resized(picture, fit(frame.size, max_side))
+    if max_side is None:
+        picture = simple(frame)
+    elif is_large(size):
+        picture = _in_bands(frame, simple, max_side)
+        if is_last:
+            frame.close()
+        picture = _resized(picture, fit(size, max_side))
+    else:
+        picture = _resized(simple(frame), fit(size, max_side))
     alpha = picture.getchannel("A") if see_through else None
     picture = _managed(_eight_bits(picture, tones), frame.info.get("icc_profile")).convert("RGB")
     if alpha is not None and alpha.getextrema() != (255, 255):
@@ -258,9 +267,9 @@ def _to_srgb(frame: PILImage.Image, max_side: int | None) -> PILImage.Image:
 def _in_bands(
     frame: PILImage.Image, simple: Callable[[PILImage.Image], PILImage.Image], max_side: int
 ) -> PILImage.Image:
-    """`simple(frame)`, made smaller by a whole number, to 1.5 times `max_side` (pixels) or more; never held whole."""
+    """`simple(frame)`, made smaller by a whole number, to _GAP times `max_side` (pixels) or more; never held whole."""
     width, height = frame.size
-    factor = max(1, 2 * max(frame.size) // (3 * max_side))
+    factor = max(1, int(max(frame.size) / (_GAP * max_side)))
     rows = factor * max(1, _BAND_PIXELS // (width * factor))
     tops = range(0, height, rows)
     small = (simple(frame.crop((0, top, width, min(top + rows, height)))).reduce(factor) for top in tops)

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from PIL import ExifTags, ImageCms, TiffImagePlugin
+from PIL import ExifTags, ImageChops, ImageCms, ImageStat, TiffImagePlugin
 from PIL import Image as PILImage
 
 from gallery import pictures
@@ -185,6 +185,18 @@ class TestSize:
 
     def test_thin_pictures_keep_a_pixel(self) -> None:
         assert opened(encode(plain(size=(2_000, 1))), max_side=100).size == (100, 1)
+
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16", "F", "CMYK"])
+    def test_large_ones_are_made_smaller_band_by_band(self, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = noise((1_003, 701)).convert("L").convert("RGBA" if mode == "RGBA" else mode if mode != "I;16" else "I")
+        content = encode(whole.convert(mode) if mode == "I;16" else whole, "TIFF")
+        at_once = opened(content, max_side=100)
+        monkeypatch.setattr(pictures, "_LARGE_PIXELS", 1_000)
+        monkeypatch.setattr(pictures, "_BAND_PIXELS", 10_000)
+        in_bands = opened(content, max_side=100)
+        assert (in_bands.size, in_bands.mode) == (at_once.size, at_once.mode) == ((100, 70), "RGB")
+        difference = ImageStat.Stat(ImageChops.difference(in_bands, at_once))
+        assert max(difference.mean) < 4
 
 
 class TestRefusals:
