@@ -79,9 +79,9 @@ def _hearts(viewer: Viewer) -> "models.QuerySet[Favourite, int]":
     return hearts.values_list("image_id", flat=True)
 
 
-def _deactivated() -> "models.QuerySet[User]":
+def _deactivated() -> "models.QuerySet[User, int]":
     """Those who may not sign in any more: nor does a link of theirs let anybody in."""
-    return User.objects.filter(is_active=False).values("pk")
+    return User.objects.filter(is_active=False).values_list("pk", flat=True)
 
 
 _Manager = models.Manager.from_queryset(ImageQuerySet)
