@@ -36,6 +36,7 @@ MODEL_TYPE = "mmsite-dual-encoder"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "builtin_encoder.safetensors"
 CONFIG = WEIGHTS.with_suffix(".json")  #: revision, match floor, and how the weights were made
 WEIGHTS_SHA256 = "57438266ef017d382fada9ed2c52b2cb3870717968167ecead70faaec41b0fd0"
+CONFIG_SHA256 = "c33f06a38abfcc7eded88e23337d203221dcc8e0cd3c253c1f72a2cda2dd792a"
 
 SIDE = 256  #: pixels; the whole picture is squashed to this square, near the 260 that the tower was trained at
 PREPROCESSING = "squash-256-bicubic"
@@ -186,6 +187,7 @@ class BuiltinEncoder:
         Raises ModelNotFound where a file is missing, ModelCorrupt where its hash differs, or DeviceUnavailable.
         """
         verify_sha256(WEIGHTS, WEIGHTS_SHA256)
+        verify_sha256(CONFIG, CONFIG_SHA256)
         config = json.loads(CONFIG.read_text(encoding="utf-8"))
         info = ModelInfo("builtin", config["revision"], WEIGHTS_SHA256, PREPROCESSING)
         return cls._open(info, config, load_file(WEIGHTS))
