@@ -47,6 +47,16 @@ def test_setup_prepares_a_fresh_installation(settings: Any) -> None:
     assert (sweep.func, sweep.schedule_type, sweep.minutes) == ("mmsite.tasks.sweep", Schedule.MINUTES, 1)
 
 
+def test_setup_mends_static_files_that_were_left_half_copied(settings: Any) -> None:
+    run("setup")
+    css = settings.STATIC_ROOT / "admin/css/base.css"
+    whole = css.read_bytes()
+    css.write_bytes(whole[:100])
+    stamps.put("static", setup.BEGUN)
+    run("setup")
+    assert css.read_bytes() == whole
+
+
 def test_setup_makes_up_a_password_and_prints_it_once() -> None:
     said = run("setup")
     password = said.partition("First administrator: admin, password: ")[2].split()[0]

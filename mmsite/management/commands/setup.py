@@ -19,6 +19,8 @@ from ml.errors import ModelError
 from mmsite import stamps
 from search import versions
 
+BEGUN = "begun"
+
 
 class Command(BaseCommand):
     """`manage.py setup`"""
@@ -40,7 +42,10 @@ class Command(BaseCommand):
         ]
         mark = stamps.fingerprint(str(settings.STATIC_ROOT), files=files)
         if not (stamps.is_current("static", mark) and Path(settings.STATIC_ROOT).is_dir()):
-            call_command("collectstatic", interactive=False, verbosity=0)
+            # Whoever was killed meanwhile left half a file, younger than its source and so never copied again.
+            was_begun = stamps.is_current("static", BEGUN)
+            stamps.put("static", BEGUN)
+            call_command("collectstatic", interactive=False, verbosity=0, clear=was_begun)
             stamps.put("static", mark)
         self.stdout.write("Static files: ready")
 

@@ -1,0 +1,38 @@
+"""Django's `migrate`, which may be killed at any moment and done again."""
+
+from typing import Any
+
+from django.core.management.commands import migrate
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
+from django.db.migrations.state import ProjectState
+
+
+class WholeExecutor(MigrationExecutor):
+    """Applies a migration and records it in one transaction.
+
+    Django records it afterwards where it leaves statements for the end, such as those that make indexes. Killed in
+    between, it would be applied a second time, and fail for ever since its tables are there.
+    """
+
+    def apply_migration(self, state: ProjectState, migration: Migration, *args: Any, **options: Any) -> ProjectState:
+        apply = migration.apply
+
+        def apply_whole(state: ProjectState, editor: BaseDatabaseSchemaEditor, *args: Any) -> ProjectState:
+            state = apply(state, editor, *args)
+            for statement in editor.deferred_sql:
+                editor.execute(statement, None)
+            editor.deferred_sql.clear()
+            return state
+
+        migration.apply = apply_whole  # type: ignore[method-assign]
+        return super().apply_migration(state, migration, *args, **options)
+
+
+class Command(migrate.Command):
+    """`manage.py migrate`"""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        migrate.MigrationExecutor = WholeExecutor  # type: ignore[misc]  # which is found by this name only
+        super().handle(*args, **options)
