@@ -1,5 +1,7 @@
 """`manage.py migrate`: a migration is recorded in the transaction that applies it."""
 
+from typing import ClassVar
+
 import pytest
 from django.db import connection, migrations, models
 from django.db.migrations.recorder import MigrationRecorder
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Migration(migrations.Migration):
     """An index is made at the end of the transaction: Django then records the migration after it."""
 
-    operations = [
+    operations: ClassVar = [
         migrations.CreateModel(
             "Boat",
             [("id", models.AutoField(primary_key=True)), ("name", models.CharField(max_length=9, db_index=True))],
