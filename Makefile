@@ -14,11 +14,14 @@ RUNS ?= runs
 # What is installed beyond the site itself: EXTRAS=samples leaves the reader of text in pictures out.
 EXTRAS ?= samples,text
 
+# How often `make test-faults` kills web, and as often the worker; each of the others a tenth of that.
+MMSITE_TEST_KILLS ?= 200
+
 # What is compiled once is read by each of the many processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-load test-postgresql test-api openapi test-training test-hostile test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-load test-postgresql test-api test-faults openapi test-training test-hostile test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +31,7 @@ run: install ## Start the gallery; PHOTOS=folder imports a folder meanwhile
 	@exec $(BIN)/python manage.py run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: install-dev browser ## Run the tests: SQLite, real processes, the main thing in a browser, Redis where it answers
-	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training and not flows and not hostile"
+	OMP_NUM_THREADS=1 TEST_REDIS_URL="$(REDIS_URL)" $(BIN)/pytest -n 2 --dist loadgroup -m "not training and not flows and not hostile and not crashes"
 
 test-browser: install-dev browser ## Do all that people do, in a real browser, on a phone and on a desk
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m flows tests/e2e
@@ -42,6 +45,9 @@ test-postgresql: install-dev ## Run the tests of the database a second time, on 
 
 test-api: install-dev ## Ask the API 200 things an operation, many of them senseless: no 5xx, no answer but as described
 	OMP_NUM_THREADS=1 MMSITE_TEST_EXAMPLES=200 $(BIN)/pytest -n 2 tests/api/test_openapi.py
+
+test-faults: install-dev ## Kill the processes of a whole site 500 times, and setup midway; an hour or two (MMSITE_TEST_KILLS=4: minutes)
+	OMP_NUM_THREADS=1 MMSITE_TEST_KILLS=$(MMSITE_TEST_KILLS) $(BIN)/pytest -s -m crashes tests/faults
 
 openapi: install-dev ## Write docs/openapi.yaml, the description of the API, anew
 	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
