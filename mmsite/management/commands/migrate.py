@@ -19,12 +19,14 @@ class WholeExecutor(MigrationExecutor):
     def apply_migration(self, state: ProjectState, migration: Migration, *args: Any, **options: Any) -> ProjectState:
         apply = migration.apply
 
-        def apply_whole(state: ProjectState, editor: BaseDatabaseSchemaEditor, *args: Any) -> ProjectState:
-            state = apply(state, editor, *args)
-            for statement in editor.deferred_sql:
-                editor.execute(statement, None)
-            editor.deferred_sql.clear()
-            return state
+        def apply_whole(
+            project_state: ProjectState, schema_editor: BaseDatabaseSchemaEditor, collect_sql: bool = False
+        ) -> ProjectState:
+            applied = apply(project_state, schema_editor, collect_sql)
+            for statement in schema_editor.deferred_sql:
+                schema_editor.execute(statement, None)
+            schema_editor.deferred_sql.clear()
+            return applied
 
         migration.apply = apply_whole  # type: ignore[method-assign]
         return super().apply_migration(state, migration, *args, **options)
@@ -34,5 +36,5 @@ class Command(migrate.Command):
     """`manage.py migrate`"""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        migrate.MigrationExecutor = WholeExecutor  # type: ignore[misc]  # which is found by this name only
+        migrate.MigrationExecutor = WholeExecutor  # type: ignore[attr-defined]  # found by this name only
         super().handle(*args, **options)
