@@ -224,13 +224,14 @@ def any_due(*, steps: Collection[str] | None = None) -> bool:
 
 
 def stalled(*, for_seconds: float, steps: Collection[str] | None = None) -> bool:
-    """Work (of these steps) has been due for so long, nobody holds a claim, and nothing was settled in that time."""
-    now = timezone.now()
-    before = now - timedelta(seconds=for_seconds)
+    """Work (of these steps) has been due for so long, nobody holds a claim, and nothing was settled in that time. What
+    lies further ahead than that was written by a clock that was wrong."""
+    now, span = timezone.now(), timedelta(seconds=for_seconds)
+    before, after = now - span, now + span
     parts = _parts(steps)
     waits = _waiting(before) | _expired(before)
-    moves = Q(state=Stage.State.RUNNING, claimed_until__gt=now) | Q(
-        state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before
+    moves = Q(state=Stage.State.RUNNING, claimed_until__gt=now, claimed_until__lt=after) | Q(
+        state__in=[Stage.State.DONE, Stage.State.FAILED], finished_at__gt=before, finished_at__lt=after
     )
     return any(part.filter(waits).exists() for part in parts) and not any(part.filter(moves).exists() for part in parts)
 

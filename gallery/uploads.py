@@ -138,8 +138,9 @@ def uploads_sweep() -> None:
     """Makes pictures of whole files that a crash left lying, forgets what is stale, and deletes files of no upload."""
     now = timezone.now()
     receiving = Upload.objects.filter(state=Upload.State.RECEIVING)
-    left = now - timedelta(seconds=LEFT_SECONDS)
-    for upload in receiving.filter(received=F("byte_size"), updated_at__lt=left).select_related("owner"):
+    rest = timedelta(seconds=LEFT_SECONDS)
+    is_left = ~Q(updated_at__range=(now - rest, now + rest))  # or later than now: clocks are set back
+    for upload in receiving.filter(is_left, received=F("byte_size")).select_related("owner"):
         try:
             upload_finish(upload=upload)
         except (UploadBusy, UploadGone):

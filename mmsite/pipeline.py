@@ -20,7 +20,7 @@ from gallery import pauses, purge, sessions, stages, tries
 from gallery.models import Image, Stage
 from gallery.pipeline import RENDITIONS_STEP, Step
 from ml.errors import ModelError
-from mmsite import incoming, queues
+from mmsite import clocks, incoming, queues
 from reading import engine as reading_engine
 from search import captions, duplicates, factory, pushing, saved, versions
 from search import index as search_index
@@ -168,6 +168,7 @@ def sweep() -> stages.SweepReport:
         versions.model_version_ensure()
     except ModelError as error:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
+    clocks.mend()
     report = stages.sweep()
     incoming.sweep()
     captions.look_again()

@@ -5,13 +5,14 @@ so that machines with a GPU do nothing else. django-q2 calls a queue a cluster.
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
 from django_q.brokers import get_broker
-from django_q.models import Success
+from django_q.models import Schedule, Success
 from django_q.tasks import async_task
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ DEFAULT, MODELS = "default", "models"
 SWEEP = "mmsite.tasks.sweep"
 # A broker that just failed is left alone for so long: a form with a thousand pictures must not wait for each of them.
 QUIET_SECONDS = 5.0
+SOON = timedelta(minutes=5)  # there is a sweep each minute, and clocks of several hosts differ a little
 
 _quiet_until = 0.0
 
@@ -51,10 +53,17 @@ def sweep_soon() -> bool:
 
 def last_sweep() -> datetime | None:
     """When a worker last finished a sweep; None if none ever did."""
-    found: datetime | None = (
-        Success.objects.filter(func=SWEEP).order_by("-stopped").values_list("stopped", flat=True).first()
-    )
+    # none that a clock which ran ahead calls the last one
+    finished = Success.objects.filter(func=SWEEP, stopped__lte=timezone.now() + SOON)
+    found: datetime | None = finished.order_by("-stopped").values_list("stopped", flat=True).first()
     return found
+
+
+def schedule_mend() -> None:
+    """Has the next sweep begin now where it waits for a time that a clock which ran ahead has set."""
+    late = Schedule.objects.filter(func=SWEEP, next_run__gt=timezone.now() + SOON)
+    if late.exists():
+        late.update(next_run=timezone.now())
 
 
 def _push(queue: str, function: str, *arguments: str, unless_any_waits: bool = False) -> bool:

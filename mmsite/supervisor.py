@@ -127,6 +127,7 @@ class Watchdog:
         if self._shows_life():
             self._felt_until = now + settings.WATCHDOG_SECONDS
         try:
+            queues.schedule_mend()
             if stages.any_due(steps=self._steps) or pushing.is_behind():
                 pipeline.wake()
             stalled = stages.stalled(for_seconds=settings.WATCHDOG_SECONDS, steps=self._steps)
