@@ -11,9 +11,10 @@ from gallery.sharing import member_remove
 from gallery.trash import images_trash
 from tests.access.addresses import filled, routes
 from tests.access.asking import Answer, ask
+from tests.access.lists import LISTS
 from tests.access.people import Person
 from tests.access.pictures import ABSENT, Subject
-from tests.access.table import ASKED, LISTS, Ask
+from tests.access.table import ASKED, Ask
 from tests.access.world import World
 
 ROUTES = routes()

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import resolve
 
 from tests.access.addresses import Route, routes
+from tests.access.lists import API_DEEDS, DEEDS, LISTS
 from tests.access.people import Person
-from tests.access.table import API_DEEDS, ASKED, DEEDS, LISTS
+from tests.access.table import ASKED
 from tests.access.test_admin import ELSE, OF_MODEL
 from tests.access.world import World
 

@@ -1,15 +1,16 @@
 """Everybody asks for everything: what one may not see is in no answer, and looks like what never was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from tests.access.addresses import filled, routes
 from tests.access.asking import Answer, ask
+from tests.access.lists import API_DEEDS, DEEDS, LISTS
 from tests.access.people import PEOPLE, Person
 from tests.access.pictures import ABSENT, STATES, Subject
-from tests.access.table import ALBUMS, API_DEEDS, ASKED, DEEDS, LINKS, LISTS, Ask, kept, listed, own, reach, thumbnail
+from tests.access.table import ALBUMS, ASKED, LINKS, Ask, kept, listed, own, reach, thumbnail
 from tests.access.world import World, reaches
 
 SUCCESS = (200, 201, 202, 204, 302)
@@ -18,6 +19,11 @@ NEAR = ("anonymous", "owner", "other", "guest", "former")
 FEW = ("private",)
 METHODS = {"anonymous": ("head", "options"), "other": ("head", "options", "post", "put", "patch", "delete")}
 ROUTES = routes()
+# By what one tells that something was found: the query itself stands in the answer, too.
+FINDS: dict[str, Callable[[Subject], str]] = {
+    **dict.fromkeys(("image-states", "search", "api:search", "api:images"), lambda subject: str(subject.uuid)),
+    **dict.fromkeys(("search-suggest", "api:search-suggestions"), lambda subject: subject.code),
+}
 # Whoever has an album, tags and searches is told of them, also when the picture is gone; members know the album, too.
 OF_PICTURES = (own, reaches, reach, thumbnail, kept, listed)
 Absent = dict[tuple[Ask, str], Answer]
@@ -47,6 +53,8 @@ def mistakes(world: World, person: Person, state: str, asked: Ask, absent: Absen
     if asked.may(person.kind, state) and not is_out:
         if got.status not in (*SUCCESS, asked.also) or "/sign-in/" in got.headers.get("Location", ""):
             yield f"is refused: {got.status} {got.body[:200]}"
+        elif asked.route in FINDS and FINDS[asked.route](subject) not in got.body:
+            yield "finds nothing"
         return
     knows = person.kind == "owner" and (state == "trashed" or asked.may not in OF_PICTURES)
     if knows or (person.kind == "guest" and asked in ALBUMS):
