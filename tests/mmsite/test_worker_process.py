@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django_q.models import Success
 
 from captioning.models import Caption
 from gallery.models import Image, Rendition, Stage, User
@@ -18,6 +19,7 @@ from search.models import Embedding
 from tests.mmsite.processes import (
     PATIENCE_SECONDS,
     child_groups,
+    forked_by,
     members,
     nothing_open,
     running,
@@ -109,7 +111,23 @@ def test_an_idle_worker_that_is_killed_is_replaced_with_the_queue_whose_lock_it_
         wait_for(lambda: sleeps(pid), "the worker is idle")
         os.kill(pid, signal.SIGKILL)
         make_image("blue")
-        wait_for(nothing_open, "the second picture is done by a new worker")
+        work_goes_on_until_done()  # by a new worker; the queue that goes may have taken a wake-up with it
+
+
+def test_results_are_kept_again_when_the_process_that_does_it_was_killed(
+    environment: dict[str, str], make_image: MakeImage
+) -> None:
+    make_image("red")
+    with running(environment, "qcluster") as cluster:
+        wait_for(Success.objects.exists, "the first result is kept")
+        [sentinel] = forked_by(cluster.pid)
+        _worker, monitor, _pusher = forked_by(sentinel)
+        wait_for(lambda: sleeps(monitor), "it waits for the next one")
+        os.kill(monitor, signal.SIGKILL)
+        wait_for(lambda: monitor not in forked_by(sentinel), "it was seen to be dead")
+        before = Success.objects.count()
+        make_image("blue")
+        wait_for(lambda: Success.objects.count() > before, "the next result is kept")
 
 
 def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
@@ -119,7 +137,9 @@ def test_the_supervisor_restarts_a_frozen_worker_and_stops_everything(
     with running(site, "run") as supervisor:
         wait_for(lambda: is_healthy(site["MMSITE_ADDRESS"]), "the site answers")
         wait_for(nothing_open, "the first picture is done")
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGSTOP)
+        pid = int((tmp_path / "pid").read_text())
+        wait_for(lambda: sleeps(pid), "the worker is idle, and holds no lock of the database")
+        os.kill(pid, signal.SIGSTOP)
         make_image("blue")
         wait_for(nothing_open, "the second picture is done by a new worker")
         assert RESTARTED in (tmp_path / "log").read_text()
