@@ -23,7 +23,7 @@ import urllib3
 from PIL import Image as PILImage
 
 from bench import installation
-from tests.mmsite.processes import child_groups, members, processes
+from tests.mmsite.processes import child_groups, forked_by, members, processes
 
 FAKES = {"MMSITE_CAPTIONER": "fake", "MMSITE_ENCODER": "fake", "MMSITE_TEXT_READER": "none"}
 # As whoever keeps the site running waits before another start; systemd is told so by RestartSec.
@@ -93,20 +93,15 @@ class Site:
         """Processes by what they are: the sentinel forks the worker, the monitor and the pusher in this order."""
         supervisor = self._supervisor.pid
         found = {"supervisor": supervisor}
-        everyone = processes()
-
-        def children(of: int) -> list[int]:
-            return sorted((pid for pid, parent, _ in everyone if parent == of), key=_birth)
-
         for leader in child_groups(supervisor):
             if b"gunicorn" in _command(leader):
                 found["web"] = leader
-                found |= dict(zip(["web worker"], children(leader), strict=False))
+                found |= dict(zip(["web worker"], forked_by(leader), strict=False))
             elif b"qcluster" in _command(leader):
                 found["cluster"] = leader
-                for sentinel in children(leader)[:1]:
+                for sentinel in forked_by(leader)[:1]:
                     found["sentinel"] = sentinel
-                    found |= dict(zip(["worker", "monitor", "pusher"], children(sentinel), strict=False))
+                    found |= dict(zip(["worker", "monitor", "pusher"], forked_by(sentinel), strict=False))
         return found
 
     def _start(self) -> None:
@@ -220,11 +215,3 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
-
-
-def _birth(pid: int) -> tuple[int, int]:
-    """In which order processes were started: those of one hundredth of a second by their numbers."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]), pid
-    except (FileNotFoundError, ProcessLookupError):
-        return 0, pid

@@ -93,6 +93,18 @@ def child_groups(supervisor: int) -> list[int]:
     return [pid for pid, parent, group in processes() if parent == supervisor and pid == group]
 
 
+def forked_by(parent: int) -> list[int]:
+    """The children of a process, the eldest first: those of the same hundredth of a second by their numbers."""
+
+    def birth(pid: int) -> tuple[int, int]:
+        try:
+            return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]), pid
+        except (FileNotFoundError, ProcessLookupError):
+            return 0, pid
+
+    return sorted((pid for pid, its_parent, _group in processes() if its_parent == parent), key=birth)
+
+
 def work_goes_on_until_done() -> None:
     """Wakes the worker when work becomes due, as the supervisor and the sweep do."""
 
