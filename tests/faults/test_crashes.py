@@ -87,9 +87,11 @@ def kill(site: Site, life: Life, kind: str, chance: random.Random) -> float:
             assert until(lambda: is_idle(site), PATIENCE_SECONDS)
         elif kind == "busy worker":
             return kill_busy(site, chance)
-        name = kind.removeprefix("idle ")
-        assert until(lambda: site.victim(name), PATIENCE_SECONDS)
-        os.kill(site.victim(name) or 0, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (pid := site.victim(kind.removeprefix("idle "))) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
         return time.monotonic()
 
 
