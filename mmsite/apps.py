@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from mmsite import instruments  # noqa: F401  which says where numbers lie, before there is any
+
 
 class MmsiteConfig(AppConfig):
     name = "mmsite"

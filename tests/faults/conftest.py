@@ -1,4 +1,5 @@
-"""What the tests of faults share: who is signed in, ways in for pictures, and pictures that have been embedded."""
+"""What the tests of faults share: who is signed in, ways in for pictures, a small disk,
+and pictures that have been embedded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +8,10 @@ import pytest
 from django.test import Client
 
 from tests.faults.doors import Doors
+from tests.faults.small_disk import disk
 from tests.search.conftest import _fresh, embed, embedded, version
 
-__all__ = ["_fresh", "embed", "embedded", "version"]
+__all__ = ["_fresh", "disk", "embed", "embedded", "version"]
 
 
 @pytest.fixture

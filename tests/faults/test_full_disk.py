@@ -4,9 +4,7 @@ Nobody is told that something was kept which wasn't, nothing is left lying in pa
 goes on by itself.
 """
 
-import os
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -21,57 +19,17 @@ from django.urls import reverse
 
 from gallery import folders, uploads
 from gallery.models import Image, Rendition, SeenFile, Stage, Upload
-from mmsite import batch, incoming, pipeline, worker
+from mmsite import batch, incoming, instruments, pipeline, worker
 from search import index
 from search.query.answer import search_images
 from tests.faults.doors import Doors
+from tests.faults.small_disk import Disk
 from tests.gallery.making import zipped
 from tests.gallery.queueing import let_time_pass
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MEGABYTES = 64
 NO_ROOM = "There is no room left on this site"
-
-
-class Disk:
-    """A small disk at `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._filler = folder / ".filler"
-
-    def fill(self) -> None:
-        """Until not a byte is free."""
-        free = os.statvfs(self.folder)
-        with self._filler.open("ab") as filler:
-            os.posix_fallocate(filler.fileno(), 0, max(1, filler.tell() + free.f_bavail * free.f_frsize))
-        assert not os.statvfs(self.folder).f_bavail
-
-    def free(self) -> None:
-        self._filler.unlink()
-
-    def files(self) -> list[str]:
-        """What lies on it, whole or in part."""
-        found = (path for path in self.folder.rglob("*") if path.is_file() and path != self._filler)
-        return sorted(str(path.relative_to(self.folder)) for path in found)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("No small disk can be made here: there is no `mount`")
-    if mounted.returncode:
-        pytest.skip(f"No small disk can be made here, which takes root and a kernel that lets it: {mounted.stderr}")
-    try:
-        yield Disk(folder)
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class TestPictures:
@@ -269,3 +227,14 @@ class TestIndex:
         assert [Path(name).suffix for name in disk.files()] == [".index"]
         index.reset()
         assert search_images(viewer=user, query="red").hits[0].image == image
+
+
+class TestNumbers:
+    def test_they_are_counted_in_memory(self, disk: Disk) -> None:
+        """A mapped file of which a page has no block ends the process that writes to it: SIGBUS."""
+        disk.fill()
+        numbers = instruments._Allocated(str(disk.folder / "counter_1.db"))
+        numbers.write_value("requests", 3.0, 0.0)
+        assert numbers.read_value("requests") == (3.0, 0.0)
+        assert disk.files() == []
+        numbers.close()
