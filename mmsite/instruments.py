@@ -39,7 +39,7 @@ def _allocate(path: Path) -> bool:
     return True
 
 
-values.MmapedDict = _Allocated  # type: ignore[misc]  # before there is any number: see mmsite.apps
+values.MmapedDict = _Allocated  # type: ignore[attr-defined]  # before there is any number: see mmsite.apps
 
 REQUESTS = Histogram("mmsite_request_seconds", "Until the answer to a request begins.", ["status"])
 STEPS = Histogram("mmsite_step_seconds", "Work on one picture, by step.", ["step"], buckets=STEP_SECONDS)
