@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.crashes, pytest.mark.process]
 KILLS = min(10, int(os.environ.get("MMSITE_TEST_KILLS", "4")))
 SEED = int(os.environ.get("MMSITE_TEST_SEED", random.randrange(10**6)))
 PATIENCE_SECONDS = 120.0
-POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/test")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -32,7 +32,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
         yield ours
         return
     try:
-        server = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=2)
+        server = psycopg.connect(POSTGRES_URL, dbname="postgres", autocommit=True, connect_timeout=2)
     except psycopg.OperationalError:
         pytest.skip(f"No PostgreSQL server answers at {POSTGRES_URL}")
     name = f"killed_{os.getpid()}"
