@@ -46,7 +46,7 @@ def newest_link(browser: Chrome, post: Path, subject: str) -> str:
                     return link[0]
         return None
 
-    return str(patiently(browser, 20).until(found))
+    return str(patiently(browser).until(found))
 
 
 def press(browser: Chrome, words: str) -> None:
@@ -95,6 +95,7 @@ def test_from_an_invitation_to_a_new_password(browser: Chrome, invited_site: str
     assert "/sign-in/" in browser.current_url
 
     browser.find_element(By.LINK_TEXT, "Forgot your password?").click()
+    patiently(browser).until(lambda page: page.find_elements(By.NAME, "email"))
     fill(browser, email="hedy@example.org")
     press(browser, "Send the link")
     says(browser, "Look into your mail")

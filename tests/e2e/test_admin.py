@@ -21,7 +21,7 @@ from search.models import ModelVersion
 from tests.e2e import test_accessibility as accessibility
 from tests.e2e.test_jobs import summary
 from tests.e2e.test_main_job import sign_in
-from tests.e2e.waiting import patiently, says
+from tests.e2e.waiting import WORK_SECONDS, patiently, says
 from tests.gallery.admin.asking import address
 
 pytestmark = [
@@ -30,7 +30,6 @@ pytestmark = [
 ]
 owner, look = accessibility.owner, accessibility.look
 
-READY_SECONDS = 60
 # Rule, and part of the element: what Django's own pages do, and no small override mends.
 EXCUSED = {
     # its script for choosing groups and rights names icons that have no role
@@ -111,9 +110,9 @@ def test_the_front_page_leads_on_and_captions_are_made_again(
     PILImage.new("RGB", (96, 64), (20, 140, 90)).save(tmp_path / "meadow.png")
     browser.get(f"{site}/upload/")
     browser.find_element(By.NAME, "pictures").send_keys(str(tmp_path / "meadow.png"))
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".uploads .upload a"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".uploads .upload a"))
     browser.get(f"{site}/jobs/")
-    patiently(browser, READY_SECONDS).until(lambda page: summary(page) == "All is done.")
+    patiently(browser, WORK_SECONDS).until(lambda page: summary(page) == "All is done.")
 
     browser.get(f"{site}/admin/")
     says(browser, "What there is")
@@ -126,6 +125,6 @@ def test_the_front_page_leads_on_and_captions_are_made_again(
     assert "sure: " in browser.find_element(By.CSS_SELECTOR, "#result_list .field-how_sure").text
     act_on_all(browser, "Caption their pictures again, by today's captioner")
     says(browser, "Caption again: 1 to do.")
-    patiently(browser, READY_SECONDS).until(lambda page: summary(page) == "All is done.")
+    patiently(browser, WORK_SECONDS).until(lambda page: summary(page) == "All is done.")
     browser.get(f"{site}/admin/gallery/auditentry/?action=work.again")
     assert f"{ADMIN} Work was begun anew (work.again) Caption" in browser.find_element(By.ID, "result_list").text

@@ -54,10 +54,10 @@ def test_what_has_no_room_is_refused_until_an_administrator_gives_more(
     sign_up(browser, site, NAME)
     give_room(browser, site, 50_000)
     upload(browser, site, small)
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW} a"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW} a"))
 
     upload(browser, site, large)
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW}.refused"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW}.refused"))
     told = browser.find_element(By.CSS_SELECTOR, ROW).text
     assert "There is no room for this picture of 90" in told
     assert "of your 50 kB. Delete some for good, or ask whoever runs this site for more." in told
@@ -68,7 +68,7 @@ def test_what_has_no_room_is_refused_until_an_administrator_gives_more(
 
     give_room(browser, site, 500_000)
     upload(browser, site, large)
-    patiently(browser, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW} a"))
+    patiently(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, f"{ROW} a"))
     assert in_library(browser, site) == 2
     browser.get(f"{site}/account/")
     says(browser, "of 500 kB used")
