@@ -18,6 +18,7 @@ from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
 from gallery.exceptions import NoRoom, NotNow, UploadRefused
+from gallery.formats import FORMATS
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, User, Visibility
 from gallery.outages import is_full
 from gallery.pipeline import get_pipeline
@@ -97,7 +98,7 @@ def _image_store(
         visibility=Visibility(visibility),
         sha256=facts.sha256,
         byte_size=facts.byte_size,
-        format=facts.format.name,
+        format=facts.format,
         file_name=facts.file_name,
         width=facts.width,
         height=facts.height,
@@ -112,7 +113,7 @@ def _image_store(
         longitude=facts.gps.longitude if facts.gps else None,
     )
     with kept_if_used(lambda name: Image.with_trash.filter(uuid=image.uuid).exists()) as stored:
-        name = original_name(image.uuid, facts.format.extension)
+        name = original_name(image.uuid, FORMATS[facts.format].extension)
         stored.append(name)  # before it is there: an interrupt may come while it is being stored
         image.original.name = _bytes_store(name, file)
         with transaction.atomic():

@@ -4,7 +4,6 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, NamedTuple
 
 from django.conf import settings
@@ -12,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from gallery import decoding
 from gallery.exceptions import UploadRefused
-from gallery.formats import FORMATS, Format
-from gallery.metadata import Camera, Position
+from gallery.formats import FORMATS
+from gallery.inspection import Inspection
 from gallery.pictures import in_millions
 
 _CHUNK = 1 << 20
@@ -33,21 +32,12 @@ class Digest(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PictureFacts:
-    """What an accepted file is. `width` and `height` are pixels as shown (orientation applied)."""
+class PictureFacts(Inspection):
+    """What an accepted file is: what was found in it, its name and its bytes."""
 
     file_name: str
     sha256: str
     byte_size: int
-    format: Format
-    width: int
-    height: int
-    frames: int
-    taken_at: datetime | None
-    camera: Camera
-    orientation: int
-    gps: Position | None
-    caption: str  #: that somebody wrote into the file
 
 
 def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = None) -> PictureFacts:
@@ -57,20 +47,11 @@ def inspect_upload(file: IO[bytes], file_name: str, *, digest: Digest | None = N
     """
     digest = digest or digest_upload(file)
     found = decoding.inspect_picture(file)
-    kind = FORMATS[found.format]
     return PictureFacts(
-        file_name=clean_file_name(file_name, extension=kind.extension),
+        **vars(found),
+        file_name=clean_file_name(file_name, extension=FORMATS[found.format].extension),
         sha256=digest.sha256,
         byte_size=digest.byte_size,
-        format=kind,
-        width=found.width,
-        height=found.height,
-        frames=found.frames,
-        taken_at=found.taken_at,
-        camera=found.camera,
-        orientation=found.orientation,
-        gps=found.gps,
-        caption=found.caption,
     )
 
 

@@ -33,7 +33,7 @@ class TestAccepted:
     @pytest.mark.parametrize("format", FORMATS)
     def test_every_supported_format_by_content(self, format: str) -> None:
         facts = inspect(encode(plain(size=(64, 48)), format), "misleading.txt")
-        assert (facts.format.name, facts.width, facts.height, facts.frames) == (format, 64, 48, 1)
+        assert (facts.format, facts.width, facts.height, facts.frames) == (format, 64, 48, 1)
         assert facts.file_name == "misleading.txt"
 
     def test_bytes_are_identified(self) -> None:
@@ -53,7 +53,7 @@ class TestAccepted:
     @pytest.mark.parametrize("format", ["TIFF", "MPO"])
     def test_pages_and_companion_pictures_are_no_animation(self, format: str) -> None:
         facts = inspect(animation(3, format))
-        assert (facts.frames, facts.format.name) == (1, {"MPO": "JPEG"}.get(format, format))
+        assert (facts.frames, facts.format) == (1, {"MPO": "JPEG"}.get(format, format))
 
     def test_a_picture_at_the_limit(self, settings: Any) -> None:
         content = encode(plain(size=(100, 50)))
@@ -63,7 +63,7 @@ class TestAccepted:
     def test_a_png_with_megabytes_of_text(self) -> None:
         text = PngImagePlugin.PngInfo()
         text.add_text("History", "a" * 5_000_000, zip=True)
-        assert inspect(encode(plain(), pnginfo=text)).format.name == "PNG"
+        assert inspect(encode(plain(), pnginfo=text)).format == "PNG"
 
     def test_a_large_picture_below_our_limit_doesnt_trip_pillows(self) -> None:
         assert inspect(encode(plain(0, (10_000, 10_000), "1"))).width == 10_000
