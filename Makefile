@@ -16,6 +16,7 @@ EXTRAS ?= samples,text
 
 # How often `make test-faults` kills web, and as often the worker; each of the others a tenth of that.
 MMSITE_TEST_KILLS ?= 200
+FAULTS ?= tests/faults
 
 # What is compiled once is read by each of the many processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -47,7 +48,7 @@ test-api: install-dev ## Ask the API 200 things an operation, many of them sense
 	OMP_NUM_THREADS=1 MMSITE_TEST_EXAMPLES=200 $(BIN)/pytest -n 2 tests/api/test_openapi.py
 
 test-faults: install-dev ## Kill the processes of a whole site 500 times, and setup midway; an hour or two (MMSITE_TEST_KILLS=4: minutes)
-	OMP_NUM_THREADS=1 MMSITE_TEST_KILLS=$(MMSITE_TEST_KILLS) TEST_POSTGRES_URL="$(POSTGRES_URL)" $(BIN)/pytest -s -m crashes tests/faults
+	OMP_NUM_THREADS=1 MMSITE_TEST_KILLS=$(MMSITE_TEST_KILLS) TEST_POSTGRES_URL="$(POSTGRES_URL)" $(BIN)/pytest -s -m crashes $(FAULTS)
 
 openapi: install-dev ## Write docs/openapi.yaml, the description of the API, anew
 	DJANGO_SETTINGS_MODULE=mmsite.settings.test $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
