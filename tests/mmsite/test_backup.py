@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +24,12 @@ from gallery.services import images_delete
 from mmsite import databases
 from mmsite.backup import MANIFEST
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor == "postgresql" and not shutil.which("pg_dump"), reason="PostgreSQL's programs aren't here"
+    ),
+]
 
 MakeImage = Callable[..., Image]
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "black", "white", "gray", "brown", "pink", "navy")
