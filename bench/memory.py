@@ -1,5 +1,6 @@
 """Resident memory of processes, as Linux counts it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def descendants(pid: int) -> list[Process]:
     while ahead:
         child = ahead.pop()
         ahead += children.get(child, [])
-        found.append(_process(child))
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found.append(_process(child))
     return found
 
 
