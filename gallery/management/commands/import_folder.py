@@ -10,12 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from gallery.folders import file_take, files_below
+from gallery.management import INTERRUPTED
 from gallery.models import User, Visibility
 from gallery.names import printable
 from gallery.validators import clean_file_name
-
-# What a shell reports for a program ended by Ctrl-C: 128 + SIGINT.
-INTERRUPTED = 130
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """Copies what can't be made anew into a folder, while the site runs."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from gallery.models import Image
-from gallery.storage import StoreUnavailable
 from mmsite.backup import BackupFailed, Report, backup
 from mmsite.databases import DatabaseFailed
-
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
-
-
-@contextmanager
-def failures_told(*, interrupted: str, failed: str) -> Iterator[None]:
-    """Turns what can stop a backup or a restoration into sentences."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise CommandError(interrupted, returncode=INTERRUPTED) from None
-    except (BackupFailed, DatabaseFailed) as error:
-        raise CommandError(str(error)) from error
-    except StoreUnavailable as error:
-        raise CommandError(f"The store of pictures doesn't answer: {error}") from error
-    except OSError as error:
-        raise CommandError(f"{failed}: {error.strerror or error}.") from error
+from mmsite.management.failures import failures_told
 
 
 def refuse_wrong(report: Report) -> None:
@@ -55,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, verify: bool, **options: Any) -> None:
         interrupted, failed = "Stopped; the backup before is as it was.", f"{folder} cannot be written"
         with (
-            failures_told(interrupted=interrupted, failed=failed),
+            failures_told(BackupFailed, DatabaseFailed, interrupted=interrupted, failed=failed),
             tqdm(total=Image.with_trash.count(), unit="picture", disable=None) as bar,
         ):
             report = backup(folder=folder, verify=verify, progress=bar.update)

@@ -8,10 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from captioning.export import captions_export
 from gallery.models import User
-from gallery.storage import StoreUnavailable
 from ml.errors import DatasetError
-
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
+from mmsite.management.failures import failures_told
 
 
 class Command(BaseCommand):
@@ -34,16 +32,9 @@ class Command(BaseCommand):
         owners = list(User.objects.filter(username__in=owner))
         if missing := set(owner) - {user.username for user in owners}:
             raise CommandError(f"There is nobody called {', '.join(sorted(missing))}.")
-        try:
+        interrupted, failed = "Stopped. Start it again to go on.", f"{folder} cannot be written"
+        with failures_told(DatasetError, interrupted=interrupted, failed=failed):
             export = captions_export(folder=folder, owners=owners, split_seed=split_seed)
-        except KeyboardInterrupt:
-            raise CommandError("Stopped. Start it again to go on.", returncode=INTERRUPTED) from None
-        except DatasetError as error:
-            raise CommandError(str(error)) from error
-        except StoreUnavailable as error:
-            raise CommandError(f"The store of pictures doesn't answer: {error}") from error
-        except OSError as error:
-            raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from error
         for sentence in export.skipped:
             self.stdout.write(sentence)
         self.stdout.write(

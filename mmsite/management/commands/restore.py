@@ -8,8 +8,10 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from gallery.models import Image, User
-from mmsite.backup import restore
-from mmsite.management.commands.backup import failures_told, refuse_wrong
+from mmsite.backup import BackupFailed, restore
+from mmsite.databases import DatabaseFailed
+from mmsite.management.commands.backup import refuse_wrong
+from mmsite.management.failures import failures_told
 
 
 class Command(BaseCommand):
@@ -26,7 +28,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         with (
-            failures_told(interrupted="Stopped. Start it again to go on.", failed="The backup cannot be restored"),
+            failures_told(
+                BackupFailed,
+                DatabaseFailed,
+                interrupted="Stopped. Start it again to go on.",
+                failed="The backup cannot be restored",
+            ),
             tqdm(unit="picture", disable=None) as bar,
         ):
             report = restore(folder=folder, progress=bar.update)

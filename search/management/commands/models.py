@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
+from gallery.management import INTERRUPTED
 from ml.errors import ModelError
 from search import versions
 from search.exceptions import SearchError, VersionRefused
@@ -18,7 +19,6 @@ from search.models import ModelVersion
 from search.progress import progress_of
 
 POLL_SECONDS = 1.0
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C: 128 + SIGINT
 WHICH = "its number, its key or the beginning of it, or its name"
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} pictures{postfix}"
 HEADINGS = ("id", "key", "name", "state", "dim", "with vectors", "failed", "time left", "last activated")
