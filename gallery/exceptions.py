@@ -10,11 +10,16 @@ class GalleryError(Exception):
 
 
 class UploadRefused(GalleryError):
-    """A file can't become a picture of the gallery. `str()` of it is a sentence for the person who gave it."""
+    """A file can't become a picture of the gallery. `str()` of it is a sentence for the person who gave it. `passes`:
+    it is the site that can't take it now, and the same file may be taken later."""
+
+    passes = False
 
 
 class NotNow(UploadRefused):
     """Nothing is wrong with the file, but it can't be taken now: the disk is full or away, or too much is under way."""
+
+    passes = True
 
 
 class NoRoom(NotNow):
@@ -23,6 +28,8 @@ class NoRoom(NotNow):
 
 class OverQuota(NotNow):
     """Nothing is wrong with the file, but its owner has no room for it."""
+
+    passes = False  # they are told, and decide
 
 
 class UploadBusy(GalleryError):

@@ -7,7 +7,7 @@ from django.core.files import File
 from django.utils.translation import gettext as _
 
 from gallery import services
-from gallery.exceptions import NotNow, OverQuota, UploadRefused
+from gallery.exceptions import UploadRefused
 from gallery.models import Image, Stage, User, Visibility
 
 Kind = Literal["created", "duplicate", "refused", "unpacking"]
@@ -25,8 +25,8 @@ class Outcome:
 
     @property
     def waits(self) -> bool:
-        """Whether it is the site that can't take it now. Who has no room left is told, and decides."""
-        return isinstance(self.refusal, NotNow) and not isinstance(self.refusal, OverQuota)
+        """Whether it is the site that can't take it now."""
+        return self.refusal is not None and self.refusal.passes
 
 
 def picture_take(

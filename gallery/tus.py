@@ -23,9 +23,7 @@ from django.utils.translation import gettext as _
 from gallery import uploads
 from gallery.exceptions import (
     NoRoom,
-    NotNow,
     OffsetMismatch,
-    OverQuota,
     TooOften,
     UploadBusy,
     UploadGone,
@@ -273,9 +271,7 @@ def _expires(upload: Upload) -> str:
 def _status(refusal: UploadRefused) -> HTTPStatus:
     if isinstance(refusal, NoRoom):
         return HTTPStatus.INSUFFICIENT_STORAGE
-    if isinstance(refusal, NotNow) and not isinstance(refusal, OverQuota):
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return HTTPStatus.SERVICE_UNAVAILABLE if refusal.passes else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _sentence(status: int, sentence: str) -> HttpResponse:
