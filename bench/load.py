@@ -24,6 +24,7 @@ import urllib3
 
 from bench import installation, memory, report
 from bench.search import prepare, questions
+from bench.upload import is_open
 
 REPORT = report.REPORT.with_name("reliability.md")
 PICTURES, MINUTES, UPLOADERS, EACH, SEARCHERS = 10_000, 10.0, 20, 50, 20
@@ -175,10 +176,8 @@ def look(site: installation.Installation, ledger: Ledger) -> None:
 
 def drain(site: installation.Installation, ledger: Ledger) -> None:
     """Wait until all that was taken in is ready, but for what comes later by itself."""
-    from gallery.models import Stage
-
     begun = time.monotonic()
-    while Stage.objects.filter(state__in=Stage.OPEN).exclude(priority=Stage.Priority.LATER).exists():
+    while is_open():
         if time.monotonic() - begun > DRAIN_SECONDS:
             ledger.lost.append(f"The queue was not empty after {DRAIN_SECONDS:.0f} s.")
             return

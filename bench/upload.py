@@ -12,6 +12,13 @@ from bench.client import Client
 UPLOADS_AT_ONCE = 2  # as the upload page does
 
 
+def is_open() -> bool:
+    """Whether work waits or runs, but for what comes later by itself."""
+    from gallery.models import Stage
+
+    return Stage.objects.filter(state__in=Stage.OPEN).exclude(priority=Stage.Priority.LATER).exists()
+
+
 def through_the_site(client: Client, photos: Sequence[bytes]) -> float:
     """Seconds a picture from the first upload until every picture has its renditions, caption and vector."""
     from gallery import stages
@@ -20,7 +27,7 @@ def through_the_site(client: Client, photos: Sequence[bytes]) -> float:
     started = time.perf_counter()
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
         list(pool.map(lambda numbered: client.upload(f"{numbered[0]}.jpg", numbered[1]), enumerate(photos)))
-    while Stage.objects.filter(state__in=Stage.OPEN).exclude(priority=Stage.Priority.LATER).exists():
+    while is_open():
         time.sleep(0.05)
     seconds = time.perf_counter() - started
     done = Stage.objects.filter(state=Stage.State.DONE).values("image").distinct().count()
