@@ -1,4 +1,4 @@
-"""One world for all tests of a module: making it takes longer than asking it a hundred times."""
+"""One world for all of these tests: making it takes longer than asking it a hundred times."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from search import engine, index
 from tests.access.world import World
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True, scope="package")
 def _media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """In the place of that of all tests, which gives each its own folder."""
     folder = tmp_path_factory.mktemp("access")
@@ -26,7 +26,7 @@ def _media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True, scope="package")
 def _quiet() -> Iterator[None]:
     """Thousands of refusals are nothing to tell of."""
     loggers = [logging.getLogger(name) for name in ("django.request", "django.security")]
@@ -37,7 +37,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def db(_media: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """In the place of pytest-django's, which takes back what was done after each test."""
     with django_db_blocker.unblock(), transaction.atomic():
@@ -45,7 +45,7 @@ def db(_media: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[
         transaction.set_rollback(True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def world(db: None) -> Iterator[World]:
     yield World()
     index.reset()

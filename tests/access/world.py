@@ -31,7 +31,7 @@ def lists(kind: str, state: str) -> bool:
 
 
 class World:
-    """Made once for all tests of a module, which take back what they change."""
+    """Made once for all of these tests, which take back what they change."""
 
     def __init__(self) -> None:
         cache.clear()
