@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "mmsite.tracing.traced",
+    "mmsite.middleware.CompressedPages",
     "django.middleware.security.SecurityMiddleware",
     "mmsite.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -160,7 +161,7 @@ STATIC_ROOT = DATA_DIR / "static"
 MEDIA_ROOT = env.path("MEDIA_DIR", DATA_DIR / "media")
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "gallery.storage.DurableFileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "mmsite.static_files.FingerprintedStorage"},
 }
 # Originals and renditions in a bucket instead of a folder; boto3 itself reads AWS_ACCESS_KEY_ID and the like.
 if S3_BUCKET := env.text("S3_BUCKET"):

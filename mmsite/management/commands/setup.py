@@ -16,7 +16,7 @@ from captioning import engine as captioning_engine
 from gallery.models import Image, User
 from gallery.samples import load_samples
 from ml.errors import ModelError
-from mmsite import stamps
+from mmsite import stamps, static_files
 from search import versions
 
 BEGUN = "begun"
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         files = [
             Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list(ignore_patterns=[])
         ]
-        mark = stamps.fingerprint(str(settings.STATIC_ROOT), files=files)
+        mark = stamps.fingerprint(str(settings.STATIC_ROOT), files=[*files, Path(static_files.__file__)])
         if not (stamps.is_current("static", mark) and Path(settings.STATIC_ROOT).is_dir()):
             # Whoever was killed meanwhile left half a file, younger than its source and so never copied again.
             was_begun = stamps.is_current("static", BEGUN)
