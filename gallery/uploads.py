@@ -134,8 +134,9 @@ def upload_delete(*, upload: Upload) -> None:
         Upload.objects.filter(pk=upload.pk).delete()
 
 
-def uploads_sweep() -> None:
-    """Makes pictures of whole files that a crash left lying, forgets what is stale, and deletes files of no upload."""
+def uploads_sweep(*, forgets: bool = True) -> None:
+    """Makes pictures of whole files that a crash left lying, deletes files of no upload and, if it `forgets`, what is
+    stale."""
     now = timezone.now()
     receiving = Upload.objects.filter(state=Upload.State.RECEIVING)
     rest = timedelta(seconds=LEFT_SECONDS)
@@ -147,7 +148,8 @@ def uploads_sweep() -> None:
             logger.info("%s is whole, and somebody else's business", upload.uuid)
         except NotNow as refusal:
             logger.warning("%s is whole, and waits: %s", upload.uuid, refusal)
-    for upload in Upload.objects.filter(updated_at__lt=now - timedelta(hours=settings.UPLOAD_HOURS)):
+    stale = Upload.objects.filter(updated_at__lt=now - timedelta(hours=settings.UPLOAD_HOURS))
+    for upload in stale if forgets else ():
         if upload.state == Upload.State.UNPACKING and path_of(upload).exists():
             continue  # nobody but us lets it wait: no worker ran, or others come first
         try:

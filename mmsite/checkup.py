@@ -25,7 +25,7 @@ from gallery.quotas import in_words
 from gallery.storage import base_of, is_local
 from gallery.wording import grouped
 from ml.errors import DeviceUnavailable, ModelError
-from mmsite import pipeline, queues
+from mmsite import clocks, pipeline, queues
 from reading import engine as reading_engine
 from search import cursors, factory, index, pushing, selectors
 from search import engine as search_engine
@@ -66,6 +66,7 @@ def examine() -> Iterator[Finding]:
     if database.is_well:
         yield check_worker()
         yield check_work()
+        yield from check_clock()
         yield check_index()
         if factory.is_shared():
             yield check_vector_server()
@@ -191,6 +192,15 @@ def check_work() -> Finding:
         advice = _("The pictures say why; `manage.py process_images --failed` tries them again.")
         return Finding(_("work"), sentence, advice)
     return Finding(_("work"), sentence)
+
+
+def check_clock() -> Iterator[Finding]:
+    """Told only where it jumped lately, by what this host's sweeps saw."""
+    reading = clocks.last_reading()
+    if reading and reading.waits > clocks.AFTER_START:
+        sentence = _("jumped lately: for %(minutes)s minutes more nothing in the trash is deleted for good")
+        advice = _("See that the clock is right, and set by the network.")
+        yield Finding(_("clock"), sentence % {"minutes": grouped(round(reading.waits / 60))}, advice)
 
 
 def check_index() -> Finding:

@@ -1,6 +1,7 @@
 """What comes in by itself, taken in by the worker: archives that were uploaded, and files of watched folders."""
 
 import logging
+from functools import partial
 
 from django.db import DatabaseError
 
@@ -22,9 +23,10 @@ def take_some() -> int:
     return unpacking.unpack_some(most=AT_ONCE) or folders.take_some(most=AT_ONCE)
 
 
-def sweep() -> None:
-    """Look at watched folders, finish what a crash left lying, and throw away what is stale. Runs each minute."""
-    for look in (uploads.uploads_sweep, folders.look_at_watched):
+def sweep(*, forgets: bool) -> None:
+    """Look at watched folders, finish what a crash left lying and, if it `forgets`, throw away what is stale. Runs each
+    minute."""
+    for look in (partial(uploads.uploads_sweep, forgets=forgets), folders.look_at_watched):
         try:
             look()
         except (OSError, DatabaseError):  # a disk that is away must not keep the rest of the sweep from its work

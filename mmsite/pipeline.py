@@ -169,15 +169,17 @@ def sweep() -> stages.SweepReport:
     except ModelError as error:
         logger.warning("The encoder %r is not usable: %s", settings.ENCODER, error)
     clocks.mend()
+    may_forget = clocks.holds()
     report = stages.sweep()
-    incoming.sweep()
+    incoming.sweep(forgets=may_forget)
     captions.look_again()
     versions.model_version_activate_when_covered()
     if is_work_due():
         wake()
     pushing.sweep()
     deliveries.prune()
-    purge.trash_purge_due()
+    if may_forget:
+        purge.trash_purge_due()
     sessions.sessions_clear()
     saved.searches_prune()
     tries.tries_forget()

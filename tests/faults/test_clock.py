@@ -5,6 +5,7 @@ import datetime as real
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from gallery.exceptions import TooOften
 from gallery.links import link_create
 from gallery.models import Image, Stage, Upload, User
 from gallery.tries import Bound, tries_check
-from mmsite import clocks, pipeline, queues, worker
+from mmsite import checkup, clocks, pipeline, queues, worker
 from mmsite.supervisor import Watchdog
 from search import cursors
 from search.models import ModelVersion
@@ -39,14 +40,19 @@ REAL_TIME = time.time
 
 
 class Clock:
-    """What this process takes for the time: off by `off`."""
+    """What this process takes for the time: off by `off`; and for that since the machine's start, ahead by `passed`."""
 
-    off = timedelta(0)
+    off = passed = timedelta(0)
+
+    def go_on(self, span: timedelta) -> None:
+        self.off += span
+        self.passed += span
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Clock:
+    clock, since_start = Clock(), time.clock_gettime
+    settings.DATA_DIR = tmp_path
 
     class Moved(real.datetime):
         @classmethod
@@ -59,6 +65,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("django.utils.timezone.datetime", Moved)
     monkeypatch.setattr("time.time", now)
     monkeypatch.setattr("gallery.uploads.time", now)
+    monkeypatch.setattr("time.clock_gettime", lambda of: since_start(of) + clock.passed.total_seconds())
     return clock
 
 
@@ -288,7 +295,7 @@ class TestUploads:
         assert doors.piece().status_code == 204
         assert Image.objects.count() == 1
 
-    @pytest.mark.parametrize("off", [HOUR, -HOUR, -DAY], ids=str)
+    @pytest.mark.parametrize("off", OFF)
     def test_sweeps_by_the_wrong_clock_throw_none_away(self, clock: Clock, doors: Doors, off: timedelta) -> None:
         clock.off = off
         pipeline.sweep()
@@ -312,3 +319,68 @@ class TestUploads:
         pipeline.sweep()
         assert Upload.objects.get().state == Upload.State.DONE
         assert Image.objects.count() == 1
+
+
+@pytest.mark.skipif(not clocks.BOOT.exists(), reason="This system doesn't say how long it has been running")
+class TestDeletedForGood:
+    @pytest.fixture
+    def trashed(self, clock: Clock, make_image: Callable[..., Image], settings: Any) -> Image:
+        """A picture that has half a day left, on a site that has run for long."""
+        image = make_image("red")
+        pipeline.sweep()
+        clock.go_on(HOUR)
+        pipeline.sweep()
+        Image.objects.update(trashed_at=timezone.now() - timedelta(days=settings.TRASH_DAYS) + DAY / 2)
+        return image
+
+    def sweeps(self, clock: Clock, span: timedelta) -> None:
+        for _ in range(round(span / HOUR)):
+            clock.go_on(HOUR)
+            pipeline.sweep()
+
+    def test_the_trash_goes_when_its_days_are_over(self, clock: Clock, trashed: Image) -> None:
+        self.sweeps(clock, DAY / 2 - HOUR)
+        assert Image.with_trash.exists()
+        self.sweeps(clock, 2 * HOUR)
+        assert not Image.with_trash.exists()
+
+    @pytest.mark.parametrize("off", OFF)
+    def test_nothing_goes_by_a_clock_that_is_set_right_within_hours(
+        self, clock: Clock, trashed: Image, doors: Doors, off: timedelta, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock.off += off
+        self.sweeps(clock, 5 * HOUR)
+        assert "The clock jumped by" in caplog.text
+        assert [finding.subject for finding in checkup.check_clock()] == ["clock"]
+        clock.off -= off
+        self.sweeps(clock, 5 * HOUR)
+        assert Image.with_trash.exists()
+        assert doors.piece().status_code == 204
+
+    @pytest.mark.parametrize("off", OFF)
+    def test_what_is_due_goes_when_the_clock_has_held(self, clock: Clock, trashed: Image, off: timedelta) -> None:
+        clock.off += off
+        self.sweeps(clock, 7 * HOUR)
+        assert Image.with_trash.exists() is (off < DAY)
+        assert not list(checkup.check_clock())
+        self.sweeps(clock, DAY + DAY)
+        assert not Image.with_trash.exists()
+
+    def test_a_machine_that_slept_deletes_at_once(self, clock: Clock, trashed: Image) -> None:
+        clock.go_on(7 * DAY)
+        pipeline.sweep()
+        assert not Image.with_trash.exists()
+
+    def test_a_machine_that_was_off_deletes_a_little_later(
+        self, clock: Clock, trashed: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        boot = tmp_path / "boot_id"
+        boot.write_text("another start\n")
+        monkeypatch.setattr(clocks, "BOOT", boot)
+        clock.off += 7 * DAY
+        pipeline.sweep()
+        assert Image.with_trash.exists()
+        clock.go_on(HOUR / 2)
+        pipeline.sweep()
+        assert not Image.with_trash.exists()
+        assert not list(checkup.check_clock())

@@ -63,12 +63,12 @@ def test_the_sweep_looks_at_watched_folders(
 def test_a_disk_that_is_away_does_not_stop_the_sweep(
     user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away() -> None:
+    def away(**options: bool) -> None:
         raise OSError("The disk is away")
 
     looked: list[bool] = []
     monkeypatch.setattr(uploads, "uploads_sweep", away)
     monkeypatch.setattr(folders, "look_at_watched", lambda: looked.append(True))
-    incoming.sweep()
+    incoming.sweep(forgets=True)
     assert looked
     assert "could not be looked at" in caplog.text
