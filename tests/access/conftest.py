@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.test import override_settings
 
+from gallery import sessions
 from search import engine, index
 from tests.access.world import World
 
@@ -23,6 +25,14 @@ def _media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         UPLOADS_DIR=folder / "uploads",
         API_RATES=dict.fromkeys(settings.API_RATES),
     ):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _unhurried() -> Iterator[None]:
+    """Nobody's session is noted anew midway, however slow the machine: it makes two answers differ."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "SEEN_EVERY", timedelta(days=1))
         yield
 
 
