@@ -73,7 +73,7 @@ REDIS_ANSWERS = $(BIN)/python -c 'import redis, sys; redis.from_url(sys.argv[1],
 	"$(REDIS_URL)" 2>/dev/null
 DATABASE_TESTS = OMP_NUM_THREADS=1 MMSITE_DATABASE_URL="$(POSTGRES_URL)" TEST_REDIS_URL="$(REDIS_URL)" \
 	$(BIN)/pytest -n 2 --dist loadgroup -m "database and not browser and not models" \
-	tests/api tests/gallery tests/captioning tests/reading tests/search tests/mmsite
+	tests/api tests/gallery tests/captioning tests/reading tests/search tests/mmsite tests/faults/test_locked_database.py
 
 lint: install-dev ## Style, import contracts, templates, migrations
 	$(BIN)/ruff check .

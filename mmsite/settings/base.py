@@ -107,6 +107,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 
+LOCK_SECONDS = 20  # for which one waits until others have written; then it is a 503
+
+
 def database(url: str) -> dict[str, Any]:
     """Connection settings for a URL. SQLite gets WAL and IMMEDIATE transactions, so that several processes can write:
     with DEFERRED ones, six writers fail at once with "database is locked" (docs/why.md)."""
@@ -117,11 +120,14 @@ def database(url: str) -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": LOCK_SECONDS,
             # 64 MB of pages instead of 2, and the file mapped: rows of many pictures are read at random.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
             "PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;",
         }
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        options = config.setdefault("OPTIONS", {})
+        options["options"] = f"-c lock_timeout={LOCK_SECONDS}s {options.get('options', '')}".strip()
     return config
 
 

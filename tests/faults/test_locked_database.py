@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.test import Client
 from django.urls import reverse
@@ -47,6 +48,31 @@ def locked() -> Iterator[Locked]:
 
     yield locked
     other.close()
+    connection.close()  # with what was set for it
+
+
+def waits_for_locks() -> str:
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout" if other.vendor == "sqlite" else "SHOW lock_timeout")
+            return str(cursor.fetchone()[0])
+    finally:
+        other.close()
+
+
+def test_nobody_waits_for_a_lock_without_end() -> None:
+    assert waits_for_locks() in ("20000", "20s")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock, which migrations wait for as well")
+def test_migrations_wait_as_long_as_it_takes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone()[0] == "0"
     connection.close()  # with what was set for it
 
 
