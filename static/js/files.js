@@ -72,7 +72,6 @@ function named(file) {
 
 /** Shows what needs JavaScript and hides what is for those without it. */
 export function enhance(form) {
-  form.classList.add("enhanced");
   for (const element of form.querySelectorAll("[data-needs-js]")) element.hidden = false;
   for (const element of form.querySelectorAll("[data-no-js]")) element.hidden = true;
 }
