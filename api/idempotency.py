@@ -7,11 +7,12 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.files import File
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
@@ -21,6 +22,7 @@ from rest_framework.response import Response
 from api.base import person_of
 from api.exceptions import InTheWorks, Unprocessable
 from api.models import IdempotencyKey
+from gallery.outages import is_database_away
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ PARAMETER = OpenApiParameter(
 )
 KEPT = timedelta(hours=24)
 BUSY = timedelta(minutes=5)  # after so long, a request that was never answered has died
+# Of requests that failed in this process while the database was locked. Another process answers theirs with InTheWorks
+# for as long as BUSY.
+_to_free: set[int] = set()
 
 
 def once(request: Request, said: Iterable[Any], do: Callable[[], Response]) -> Response:
@@ -53,16 +58,31 @@ def once(request: Request, said: Iterable[Any], do: Callable[[], Response]) -> R
         return _replay(row, fingerprint)
     try:
         response = do()
-    except BaseException:
-        IdempotencyKey.objects.filter(pk=row.pk).delete()
+    except BaseException as error:
+        _free(row, error)
         raise
     headers = {name: response[name] for name in ("Location",) if name in response}
     answer = json.loads(json.dumps({"data": response.data, "headers": headers}, default=str))
-    IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, answer=answer)
+    try:
+        IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, answer=answer)
+    except OperationalError:  # it was done all the same, and whoever asked is here to hear it
+        logger.warning("What a request with a key was answered could not be kept", exc_info=True)
     return response
 
 
+def _free(row: IdempotencyKey, error: BaseException) -> None:
+    """Lets the key be tried again; where the database can't be written to now, at the next request with any key."""
+    if not is_database_away(error):  # else one would wait for the same lock once more
+        with suppress(DatabaseError):
+            IdempotencyKey.objects.filter(pk=row.pk).delete()
+            return
+    _to_free.add(row.pk)
+
+
 def _begin(request: Request, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
+    if failed := set(_to_free):
+        IdempotencyKey.objects.filter(pk__in=failed, status=None).delete()
+        _to_free.difference_update(failed)
     owner, now = person_of(request), timezone.now()
     IdempotencyKey.objects.filter(owner=owner, created_at__lt=now - KEPT).delete()
     IdempotencyKey.objects.filter(owner=owner, key=key, status=None, created_at__lt=now - BUSY).delete()

@@ -1,21 +1,23 @@
 """Somebody else has locked the database: who reads goes on, who writes is told to wait, and then work goes on."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.test import Client
 from django.urls import reverse
 
 from api.models import Token
+from api.serializers.images import represent_image
 from captioning import services as captioning_services
 from captioning.models import Caption
-from gallery import sessions
+from gallery import services, sessions
 from gallery.models import Image, PersonSession, Stage, Upload, User
 from mmsite import batch, worker
 from tests.faults.doors import Doors
@@ -130,6 +132,43 @@ def test_whatever_else_is_written_is_refused_by_a_sentence(
         )
         assert (problem.status_code, problem.json()["type"]) == (503, "urn:mmsite:problem:unavailable")
         assert int(problem["Retry-After"]) > 0
+
+
+def test_a_key_of_a_request_that_failed_may_be_tried_again_at_once(
+    locked: Locked, bearer: dict[str, str], make_jpeg: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = services.image_create
+
+    def create_while_locked(**options: Any) -> Any:
+        with locked():
+            return create(**options)
+
+    def ask() -> Any:
+        sent = {"file": SimpleUploadedFile("a.jpg", make_jpeg("red"))}
+        return Client().post("/api/v1/images/", sent, headers={**bearer, "Idempotency-Key": "one"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "image_create", create_while_locked)
+        assert [ask().status_code, ask().status_code] == [503, 503]
+    assert ask().status_code == 201
+    assert ask()["Idempotent-Replay"] == "true"
+
+
+def test_what_was_done_is_answered_though_it_could_not_be_noted(
+    locked: Locked, bearer: dict[str, str], make_jpeg: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as until_answered:
+
+        def represent(*args: Any) -> Any:
+            data = represent_image(*args)
+            until_answered.enter_context(locked())
+            return data
+
+        monkeypatch.setattr("api.views.images.represent_image", represent)
+        sent = {"file": SimpleUploadedFile("a.jpg", make_jpeg("red"))}
+        answer = Client().post("/api/v1/images/", sent, headers={**bearer, "Idempotency-Key": "one"})
+    assert answer.status_code == 201
+    assert Image.objects.get().get_absolute_url() in answer.content.decode()
 
 
 def test_the_worker_goes_on_afterwards(locked: Locked, make_image: Callable[..., Image]) -> None:
