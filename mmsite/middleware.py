@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
@@ -21,6 +21,23 @@ POLICY = (
 DEBUG_PAGES = (404, 500)
 
 logger = logging.getLogger(__name__)
+
+
+def head_alone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Sends nothing after the headers that HEAD asks for. gunicorn would throw it away, and warn of it each time."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "HEAD":
+            if isinstance(response, FileResponse):
+                response.file_to_stream = None
+            if isinstance(response, StreamingHttpResponse):
+                response.streaming_content = ()  # what was to come is closed with the response
+            else:
+                response.content = b""
+        return response
+
+    return middleware
 
 
 def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

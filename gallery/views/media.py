@@ -108,7 +108,7 @@ def sized(request: HttpRequest, image: Image, name: str) -> HttpResponseBase:
     size = next((each for each in sizes_of(image) if each.name == name), None)
     if size is None:
         raise Http404("There is no such size of this picture.")
-    etag = f"{image.sha256}-{size.name}-{QUALITY}"
+    etag = f"{image.uuid}-{size.name}-{QUALITY}"  # the hash of an original is its owner's
     modified = image.uploaded_at
 
     def make() -> HttpResponseBase:

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mmsite.middleware.head_alone",
     "mmsite.tracing.traced",
     "mmsite.middleware.CompressedPages",
     "django.middleware.security.SecurityMiddleware",
