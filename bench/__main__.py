@@ -58,7 +58,7 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
 
 
 def heading() -> list[str]:
-    return [f"{report.machine()}, by `make bench`, with the built-in models, SQLite and FAISS."]
+    return [f"{report.machine()}, by `python -m bench`, with the built-in models, SQLite and FAISS."]
 
 
 def upload_lines(site: float, alone: float, count: int, baseline_count: int) -> list[str]:

@@ -1,19 +1,24 @@
 """Search through the page at a given number of vectors, against encoding and an exact scan alone."""
 
 import itertools
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from bench import here
 from bench.client import Client
+from bench.photos import photos
 
 if TYPE_CHECKING:
     from gallery.models import Image
 
+GUARDED = 4_000  # vectors
 NOISE = 0.7  # length of the random part that sets a copied vector apart from its (unit) source
 THINGS = ["dog", "cat", "child", "woman", "boat", "car", "tree", "horse", "flower", "cup"]
 DOINGS = ["running", "sitting", "in the snow", "on a beach", "in a street", "near a house", "jumping", "at night"]
@@ -68,6 +73,31 @@ def fill(total: int, dress: "Callable[[Image, int], None]" = lambda copy, number
     services.embeddings_record(version=version, vectors=moved)
 
 
+def ratios() -> dict[str, float]:
+    """How many times as quick as encoding the text and an exact scan alone a page of results is, in one process: below
+    1, and the less the more a page costs."""
+    from django.test import Client as InProcess
+
+    with tempfile.TemporaryDirectory(prefix="mmsite-bench-") as folder:
+        owner = here.set_up(Path(folder))
+        here.take_in(owner, list(photos(here.PHOTOS)))
+        fill(GUARDED)
+        client = InProcess(SERVER_NAME="127.0.0.1")
+        client.force_login(owner)
+        bare, seconds = _bare(), {"page": [], "bare": []}
+        client.get("/search/", {"q": "warm"})
+        for text in QUERIES:
+            started = time.process_time()
+            answer = client.get("/search/", {"q": text})
+            seconds["page"].append(time.process_time() - started)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{text} was answered {answer.status_code}")
+            started = time.process_time()
+            bare(text)
+            seconds["bare"].append(time.process_time() - started)
+    return {f"page of results among {GUARDED:,}": float(np.median(seconds["bare"]) / np.median(seconds["page"]))}
+
+
 def page_seconds(client: Client) -> npt.NDArray[np.float64]:
     """Seconds of each query through the page; every text is new, so that none comes from the cache."""
     return np.array([_seconds(lambda text=text: client.search(text)) for text in QUERIES])
@@ -78,6 +108,11 @@ def bare_seconds() -> npt.NDArray[np.float64]:
 
     By torch, as the encoding: numpy's own threads would fight with torch's for the cores, and double the time.
     """
+    search = _bare()
+    return np.array([_seconds(lambda text=text: search(text)) for text in QUERIES])
+
+
+def _bare() -> Callable[[str], object]:
     import torch
 
     import ml
@@ -89,11 +124,7 @@ def bare_seconds() -> npt.NDArray[np.float64]:
     stacked = np.stack([unpack(vector, dimension=encoder.dimension) for vector in rows])
     matrix = torch.from_numpy(stacked.astype(np.float32))
     encoder.encode_texts(["warm"])
-
-    def search(text: str) -> None:
-        (matrix @ torch.from_numpy(encoder.encode_texts([text])[0])).topk(24)
-
-    return np.array([_seconds(lambda text=text: search(text)) for text in QUERIES])
+    return lambda text: (matrix @ torch.from_numpy(encoder.encode_texts([text])[0])).topk(24)
 
 
 def _seconds(call: Callable[[], object]) -> float:

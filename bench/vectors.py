@@ -34,6 +34,30 @@ def stored(kind: Kind, number: int) -> Floats:
     return vectors
 
 
+class Clusters:
+    """Vectors that come piece by piece, each in a cloud around a centre that lies near one of real ones: there are as
+    many clouds as stored vectors for CLUSTER each, so that the older ones are the larger. `real`: (m, d) float32."""
+
+    def __init__(self, real: Floats) -> None:
+        self._real = _unit(real)
+        self._dice = np.random.default_rng(SEED)
+        self._centres = np.empty((0, real.shape[1]), np.float32)
+        self._given = 0
+
+    def more(self, number: int) -> Floats:
+        """(number, d), the next of them."""
+        self._given += number
+        missing = self._given // CLUSTER + 1 - len(self._centres)
+        near = self._real[self._dice.integers(len(self._real), size=missing)] + self._noise(missing, 1.0)
+        self._centres = np.concatenate([self._centres, _unit(near)])
+        centres = self._centres[self._dice.integers(len(self._centres), size=number)]
+        return _unit(centres + self._noise(number, NOISE))
+
+    def _noise(self, number: int, length: float) -> Floats:
+        shape = (number, self._real.shape[1])
+        return self._dice.standard_normal(shape, dtype=np.float32) * np.float32(length / math.sqrt(shape[1]))
+
+
 def queries(vectors: Floats, number: int) -> Floats:
     """(number, DIMENSION), each near one of the vectors and equal to none."""
     dice = np.random.default_rng(SEED + 1)

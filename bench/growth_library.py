@@ -1,0 +1,96 @@
+"""A library that grows to a million pictures: their rows, full text, vectors and files' names, without the files.
+
+Every row is one of the site's own tables. The first pictures are real ones that the site has worked on; what is added
+repeats their renditions and work under new keys, has a caption, camera and date of its own, greys at random, and a
+vector near theirs.
+"""
+
+import itertools
+import uuid
+from typing import TYPE_CHECKING
+
+from bench import vectors
+from bench.search_library import Library
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from gallery.models import Image
+
+PIECE = 10_000
+
+
+class Growing:
+    """The library of a site whose first pictures, so many, are real and have vectors by the active version."""
+
+    def __init__(self, real: int) -> None:
+        import numpy as np
+
+        from gallery.models import Image
+        from search.models import Embedding, ModelVersion
+        from search.vectors import unpack
+
+        self._version = ModelVersion.objects.get(state=ModelVersion.State.ACTIVE)
+        self._sources = list(Image.objects.order_by("pk")[:real])
+        stored = Embedding.objects.filter(model_version=self._version, image__in=self._sources)
+        halves = [unpack(each.vector, dimension=self._version.dimension) for each in stored]
+        self._clusters = vectors.Clusters(np.stack(halves).astype(np.float32))
+        self._words = Library()
+        self._numbers = itertools.count()
+
+    def grow(self, total: int) -> None:
+        """Add pictures until there are `total`."""
+        from gallery.models import Image
+
+        missing = total - Image.objects.count()
+        for start in range(0, missing, PIECE):
+            self._add(min(PIECE, missing - start))
+
+    def _add(self, number: int) -> None:
+        from django.db import transaction
+
+        from gallery.models import Image
+        from search import services
+
+        with transaction.atomic():
+            copies = [self._copy(source) for source in itertools.islice(itertools.cycle(self._sources), number)]
+            Image.objects.bulk_create(copies, batch_size=1_000)
+            keys = list(Image.objects.order_by("-pk").values_list("pk", flat=True)[:number])
+            self._repeat(min(keys))
+        new = self._clusters.more(number)
+        services.embeddings_record(version=self._version, vectors=dict(zip(sorted(keys), new, strict=True)))
+
+    def _copy(self, source: "Image") -> "Image":
+        from gallery.models import Image
+
+        fields = {field.attname: getattr(source, field.attname) for field in Image._meta.concrete_fields}
+        del fields["id"]
+        copy = Image(**fields | {"uuid": uuid.uuid4(), "sha256": uuid.uuid4().hex * 2})
+        self._words.dress(copy, next(self._numbers))
+        return copy
+
+    def _repeat(self, first: int) -> None:
+        """The other rows of the pictures from key `first` on, as those of a real one."""
+        from captioning.models import Caption
+        from gallery.models import Rendition, Stage
+        from search.models import Look
+
+        source, done = self._sources[0].pk, {"state": "'done'", "finished_at": "model.created_at"}
+        _copy_rows(Rendition, source, first)
+        _copy_rows(Stage, source, first, done)
+        _copy_rows(Caption, source, first, {"text": "image.description", "unsure": "image.description_unsure"})
+        _copy_rows(Look, source, first, {"greys": "randomblob(length(model.greys))", "is_compared": "TRUE"})
+
+
+def _copy_rows(table: "type[Model]", source: int, first: int, changed: "dict[str, str] | None" = None) -> None:
+    """For each picture from `first` on, the rows that picture `source` has, with some columns (SQL) changed."""
+    from django.db import connection
+
+    columns = [field.column for field in table._meta.concrete_fields if field.column != "id"]
+    values = {column: f"model.{column}" for column in columns} | {"image_id": "image.id"} | (changed or {})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(values.values())}"
+            f" FROM gallery_image image, {table._meta.db_table} model WHERE image.id >= %s AND model.image_id = %s",
+            [first, source],
+        )
