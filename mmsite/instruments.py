@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from django.conf import settings
-from prometheus_client import REGISTRY, CollectorRegistry, Histogram, values
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram, start_http_server, values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -61,3 +61,9 @@ def counted() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+def serve(host: str, port: int) -> None:
+    """Tells these numbers at an address of their own, in a thread, for as long as this process lives; to whoever asks.
+    For hosts without a web process. Raises OSError."""
+    start_http_server(port, addr=host, registry=counted())

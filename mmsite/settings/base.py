@@ -367,3 +367,4 @@ API_RATES: dict[str, tuple[int, int] | None] = env.rates(
 )
 # Those who collect /metrics show it; "" leaves the page closed.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+WORKER_METRICS_ADDRESS = env.address("WORKER_METRICS_ADDRESS", "")

@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,11 @@ from django.utils import timezone
 from django_q.models import Success
 from prometheus_client import generate_latest
 
-from gallery.models import User
+from gallery.models import Image, User
 from mmsite import instruments, worker
 from search import index
 from search.versions import model_version_ensure
+from tests.mmsite.processes import nothing_open, running, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +90,22 @@ def test_processes_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert 'mmsite_step_seconds_count{step="caption"} 2.0' in generate_latest(instruments.counted()).decode()
     instruments.share("all")
     assert "mmsite_step_seconds" not in generate_latest(instruments.counted()).decode()
+
+
+@pytest.mark.process
+@pytest.mark.django_db(transaction=True)
+def test_a_host_without_a_web_process_tells_of_its_work(site: dict[str, str], make_image: Callable[..., Image]) -> None:
+    address = site.pop("MMSITE_ADDRESS")
+    make_image("red")
+
+    def told() -> str:
+        with suppress(OSError), urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+        return ""
+
+    with running(site | {"MMSITE_WORKER_METRICS_ADDRESS": address}, "run", "--only", "worker"):
+        wait_for(nothing_open, "the picture is done")
+        wait_for(lambda: 'mmsite_step_seconds_count{step="caption"} 1.0' in told(), "its work is told")
 
 
 def test_the_alerts_that_are_recommended_are_about_what_there_is(client: Client, version: Any, settings: Any) -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from gallery.models import User
 from mmsite import instruments
 from mmsite.checkup import check_database
-from mmsite.supervisor import WEB, WORKER, Supervisor, why_not_free
+from mmsite.supervisor import WEB, WORKER, Supervisor, split, why_not_free
 
 
 class Command(BaseCommand):
@@ -29,6 +29,12 @@ class Command(BaseCommand):
             raise CommandError(f"The database {database.sentence}. {database.advice}")
         import_options = None if photos is None else _import_options(photos)
         instruments.share(only or "all")
+        if only == WORKER and (address := settings.WORKER_METRICS_ADDRESS):
+            try:
+                instruments.serve(*split(address))
+            except OSError as error:
+                sentence = f"Cannot listen on {address}, which is MMSITE_WORKER_METRICS_ADDRESS: {error.strerror}."
+                raise CommandError(sentence) from error
         Supervisor(say=self.stdout.write, only=only, import_options=import_options).run()
 
 
