@@ -1,5 +1,6 @@
-"""Resident memory of processes, as Linux counts it."""
+"""Memory and processor time of processes, as Linux counts them."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,16 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """`rss` and `pss` in MB: what it has in memory, and that with shared pages split among those who share them."""
+    """`rss` and `pss` in MB: what it has in memory, and that with shared pages split among those who share them.
+    `peak`: the most it ever had. `cpu`: seconds, with those of children that have ended."""
 
+    pid: int
+    parent: int
     command: str
     rss: float
     pss: float
+    peak: float
+    cpu: float
 
 
 def descendants(pid: int) -> list[Process]:
@@ -35,11 +41,26 @@ def descendants(pid: int) -> list[Process]:
 
 
 def _process(pid: int) -> Process:
-    command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    sizes = dict(
-        line.split(":", 1) for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:] if ":" in line
+    folder = PROC / str(pid)
+    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    sizes = {
+        **_lines((folder / "smaps_rollup").read_text().partition("\n")[2]),
+        **_lines((folder / "status").read_text()),
+    }
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return Process(
+        pid=pid,
+        parent=int(fields[1]),
+        command=command,
+        rss=_megabytes(sizes["Rss"]),
+        pss=_megabytes(sizes["Pss"]),
+        peak=_megabytes(sizes["VmHWM"]),
+        cpu=sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK"),
     )
-    return Process(command, rss=_megabytes(sizes["Rss"]), pss=_megabytes(sizes["Pss"]))
+
+
+def _lines(text: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def _megabytes(text: str) -> float:

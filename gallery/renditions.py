@@ -31,7 +31,7 @@ def render_all(*, image: Image, picture: PILImage.Image) -> list[Made]:
     animation = _animate(image) if image.frames > 1 else None
     return [
         _made(image, Rendition.Kind.THUMBNAIL, thumbnail.size, webp.encode(thumbnail)),
-        animation or _made(image, Rendition.Kind.PREVIEW, preview.size, webp.encode(preview)),
+        animation or _made(image, Rendition.Kind.PREVIEW, preview.size, webp.encode(preview, effort=webp.LEAST_EFFORT)),
     ]
 
 

@@ -1,4 +1,5 @@
-"""Does the stages of one claim: each picture is decoded once, and every step works on the same pixels.
+"""Does the stages of one claim: each picture is decoded once, and every step works on the same pixels. While a few of
+them go through the models, threads prepare the next.
 
 Whatever goes wrong is pinned on as few stages as possible: a step that fails for many pictures is tried again with
 each of them alone, and a failed step stops neither the other steps of the picture nor the other pictures.
@@ -6,10 +7,12 @@ each of them alone, and a failed step stops neither the other steps of the pictu
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from time import monotonic
 
 from django.conf import settings
@@ -45,6 +48,8 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
+# Pictures that models get together, and of these how many more are held: each takes 8 MB.
+TOGETHER, AHEAD = 4, 4
 STORE_AWAY = "The place where the pictures lie doesn't answer."
 NO_ROOM = "There is no room left on the disk."
 DATABASE_AWAY = "The database was busy, or didn't answer."
@@ -52,9 +57,10 @@ DATABASE_AWAY = "The database was busy, or didn't answer."
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a thread made of a picture without the database: its pixels (RGB or RGBA, no side above WORKING_SIDE) and,
-    where they are due, its renditions; or what prevented it."""
+    """The stages of a picture, and what a thread made of it without the database: its pixels (RGB or RGBA, no side
+    above WORKING_SIDE) and, where they are due, its renditions; or what prevented it."""
 
+    stages: Sequence[Stage]
     picture: Picture | Exception
     renditions: list[Made] | Exception
 
@@ -66,7 +72,16 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
     stages.skip(replaced, stages.REPLACED)
     todo = _with_their_model([stage for stage in claimed if stage not in replaced])
 
-    pictures = _store_renditions(todo, should_stop)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        ahead = _prepare_ahead(pool, _by_picture(todo))
+        while some := list(islice(ahead, TOGETHER)):
+            _finish(some, should_stop)
+
+
+def _finish(some: Sequence[_Prepared], should_stop: Callable[[], bool]) -> None:
+    """Do all that is left of the work on these pictures."""
+    pictures = _store_renditions(some, should_stop)
+    todo = [stage for prepared in some for stage in prepared.stages]
     for step, write in WRITERS.items():
         for model in sorted({stage.model for stage in todo if stage.step == step}):
             group = [stage for stage in todo if (stage.step, stage.model) == (step, model)]
@@ -94,28 +109,40 @@ def _with_their_model(todo: Sequence[Stage]) -> list[Stage]:
     return ready
 
 
-def _store_renditions(todo: Sequence[Stage], should_stop: Callable[[], bool]) -> dict[int, Picture]:
-    """Image id -> pixels, of those that could be decoded; all stages of the others fail.
-
-    Each picture's renditions are stored as soon as they are made, while threads prepare the next ones.
-    """
+def _by_picture(todo: Sequence[Stage]) -> list[list[Stage]]:
     groups: dict[int, list[Stage]] = {}
     for stage in todo:
         groups.setdefault(stage.image_id, []).append(stage)
+    return list(groups.values())
+
+
+def _prepare_ahead(pool: Executor, groups: Iterable[Sequence[Stage]]) -> Iterator[_Prepared]:
+    """What threads make of each picture, in this order, never more than TOGETHER and AHEAD of them at once."""
+    under_way: deque[Future[_Prepared]] = deque()
+    for group in groups:
+        under_way.append(pool.submit(_prepare, group))
+        if len(under_way) > AHEAD:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _store_renditions(some: Iterable[_Prepared], should_stop: Callable[[], bool]) -> dict[int, Picture]:
+    """Image id -> pixels, of those that could be decoded; all stages of the others fail."""
     pictures: dict[int, Picture] = {}
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for (image_id, group), prepared in zip(groups.items(), pool.map(_prepare, groups.values()), strict=True):
-            rendering = [stage for stage in group if stage.step == pipeline.RENDITIONS]
-            if isinstance(prepared.picture, Exception):
-                with tracing.working_on("decoding", [group[0].image.uuid]):
-                    for stage in group:
-                        _report(stage, prepared.picture)
-                continue
-            pictures[image_id] = prepared.picture
-            if should_stop():
-                stages.release(rendering)
-            else:
-                _do(partial(_write_renditions, prepared.renditions), rendering)
+    for prepared in some:
+        image = prepared.stages[0].image
+        rendering = [stage for stage in prepared.stages if stage.step == pipeline.RENDITIONS]
+        if isinstance(prepared.picture, Exception):
+            with tracing.working_on("decoding", [image.uuid]):
+                for stage in prepared.stages:
+                    _report(stage, prepared.picture)
+            continue
+        pictures[image.pk] = prepared.picture
+        if should_stop():
+            stages.release(rendering)
+        else:
+            _do(partial(_write_renditions, prepared.renditions), rendering)
     return pictures
 
 
@@ -126,13 +153,13 @@ def _prepare(group: Sequence[Stage]) -> _Prepared:
         with image.original.open("rb") as file:
             picture = open_picture(file, max_side=WORKING_SIDE)
     except Exception as error:  # noqa: BLE001 -- decoders raise anything; the caller records it on the picture's stages
-        return _Prepared(error, [])
+        return _Prepared(group, error, [])
     if all(stage.step != pipeline.RENDITIONS for stage in group):
-        return _Prepared(picture, [])
+        return _Prepared(group, picture, [])
     try:
-        return _Prepared(picture, render_all(image=image, picture=picture))
+        return _Prepared(group, picture, render_all(image=image, picture=picture))
     except Exception as error:  # noqa: BLE001 -- as above, of that step alone
-        return _Prepared(picture, error)
+        return _Prepared(group, picture, error)
 
 
 def _do(work: Work, group: Sequence[Stage]) -> None:

@@ -1,12 +1,15 @@
 """What pictures are shown as."""
 
 import io
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image as PILImage
+from PIL import ImageChops, ImageStat
 
-from gallery import pictures, renditions
+from gallery import pictures, renditions, webp
 from gallery.models import Image, User
 from gallery.services import image_create
 from tests.gallery.making import (
@@ -140,3 +143,18 @@ def test_the_bytes_are_counted(user: User) -> None:
         assert made.row.image == image
         made.content.seek(0)
         assert PILImage.open(io.BytesIO(made.content.read())).size == (made.row.width, made.row.height)
+
+
+def test_the_quicker_preview_is_as_near_to_the_picture() -> None:
+    """Quality is not what the least effort saves at."""
+    folder = Path(pytest.importorskip("skimage").__file__).parent / "data"
+    for name in ("astronaut.png", "coffee.png", "rocket.jpg"):
+        photo = PILImage.open(folder / name).convert("RGB")
+        quick, usual = webp.encode(photo, effort=webp.LEAST_EFFORT), webp.encode(photo)
+        assert error_of(quick, photo) <= 1.01 * error_of(usual, photo)
+
+
+def error_of(content: bytes, photo: PILImage.Image) -> float:
+    """The root of the mean square, of 255."""
+    shown = PILImage.open(io.BytesIO(content)).convert("RGB")
+    return math.sqrt(sum(value**2 for value in ImageStat.Stat(ImageChops.difference(shown, photo)).rms))
