@@ -59,6 +59,10 @@ test-training: install-dev ## Run the tests that train networks
 test-hostile: install-dev ## Decode the heaviest hostile pictures; invent hundreds of senseless files and texts
 	OMP_NUM_THREADS=1 MMSITE_TEST_EXAMPLES=300 $(BIN)/pytest -n 2 tests/hostile/test_heavy.py tests/hostile/test_fuzz.py
 
+fuzz: install-dev ## Look for bytes on which queries, EXIF, XMP, archives and tables fail; FUZZ_SECONDS=60 for each
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile.fuzz_atheris --seconds $(or $(FUZZ_SECONDS),60)
+
 test-services: install-dev ## Run the tests that want PostgreSQL and Redis, which are installed where they are missing
 	@{ $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS); } || .ci/services
 	@for attempt in 1 2 3 4 5 6 7 8 9 10; do $(POSTGRES_ANSWERS) && $(REDIS_ANSWERS) && break || sleep 1; done
