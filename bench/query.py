@@ -76,10 +76,12 @@ def fill(total: int, dress: "Callable[[Image, int], None]" = lambda copy, number
 def ratios() -> dict[str, float]:
     """How many times as quick as encoding the text and an exact scan alone a page of results is, in one process: below
     1, and the less the more a page costs."""
+    from django.core.management import call_command
     from django.test import Client as InProcess
 
     with tempfile.TemporaryDirectory(prefix="mmsite-bench-") as folder:
         owner = here.set_up(Path(folder))
+        call_command("collectstatic", interactive=False, verbosity=0)
         here.take_in(owner, list(photos(here.PHOTOS)))
         fill(GUARDED)
         client = InProcess(SERVER_NAME="127.0.0.1")
