@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from gallery.purge import trash_empty
 from gallery.tags import images_tag
 from gallery.trash import images_restore, images_trash
 from ml.interfaces import CaptionResult, ModelInfo, TextLine
-from mmsite import pipeline
+from mmsite import clocks, pipeline
 from reading.services import text_record
 from search import captions, index
 from search.duplicate_groups import groups_page
@@ -271,9 +272,12 @@ def test_work_in_the_trash_is_done_once_and_kept(
     assert {hit.image for hit in search_images(viewer=user, query="red", limit=9).hits} == {image}
 
 
-def test_the_sweep_purges_what_is_due(known: tuple[Image, Image], settings: Any) -> None:
+def test_the_sweep_purges_what_is_due(
+    known: tuple[Image, Image], settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image, copy = known
-    settings.TRASH_DAYS = 30
+    settings.TRASH_DAYS, settings.DATA_DIR = 30, tmp_path
+    monkeypatch.setattr(clocks, "AFTER_START", 0)  # for which the sweep waits to see whether the clock holds
     images_trash(images=[image, copy])
     Image.with_trash.filter(pk=image.pk).update(trashed_at=timezone.now() - timedelta(days=31))
     pipeline.sweep()
