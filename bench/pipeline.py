@@ -129,6 +129,7 @@ def step_shares(pictures: Sequence[bytes]) -> dict[str, float]:
     from mmsite import pipeline, worker
 
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # models then compute on the thread that asks them, where they are watched
     worker.warm_models()
     client = InProcess(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username=installation.ADMIN))
@@ -177,8 +178,8 @@ def rate_lines(seconds: float, alone: float, count: int, megabytes: float) -> li
         "## 12-megapixel photos, from upload to searchable",
         "",
         f"{report.machine()}, by `python -m bench.pipeline`, with the built-in models, SQLite and",
-        f"FAISS; the machine also does the asking. {count} JPEGs of {width} x {height}, {megabytes:.1f} MB each, through",
-        f"the upload page's own requests, {upload.UPLOADS_AT_ONCE} at once, until each has its renditions, caption and",
+        f"FAISS; the machine also does the asking. {count} JPEGs of {width} x {height}, {megabytes:.1f} MB each, by the",
+        f"upload page's own requests, {upload.UPLOADS_AT_ONCE} at once, until each has its renditions, caption and",
         "vector. Baseline: the same pipeline stage by stage, one picture a task, in a script without web, database or",
         "queue: each step opens and decodes the picture anew and whole, and a model gets one picture a call",
         f"({BASELINE_PHOTOS} of the same photos).",
