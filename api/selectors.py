@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from gallery.counted import pictures_of_album
 from gallery.models import Album, AlbumImage, AlbumQuerySet, Favourite, Image, ImageQuerySet, ImageTag, Stage, Viewer
 from gallery.names import folded
 
@@ -22,14 +23,13 @@ def albums_counted(*, viewer: Viewer) -> AlbumQuerySet:
     """The albums that the viewer may see, each with its number of `pictures` and the uuid of the one in `front`: the
     cover, else the first."""
     kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
-    number = kept.order_by().values("album").annotate(number=Count("pk")).values("number")
     cover = Image.objects.filter(pk=OuterRef("cover")).values("uuid")[:1]
     first = kept.order_by("position").values("image__uuid")[:1]
     return (
         Album.objects.listed_for(viewer)
         .select_related("owner")
         .annotate(
-            pictures=Coalesce(Subquery(number), 0, output_field=BigIntegerField()),
+            pictures=pictures_of_album(),
             front=Coalesce(Subquery(cover), Subquery(first)),
         )
     )

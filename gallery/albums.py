@@ -19,6 +19,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from gallery.chunks import AT_ONCE, in_chunks
+from gallery.counted import pictures_of_album
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.permissions import MANAGE, album_role, is_at_least
@@ -72,9 +73,7 @@ def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
 
 def albums_of(albums: AlbumQuerySet) -> list[ListedAlbum]:
     """Albums, in their order, as lists show them. Three SQL statements."""
-    kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
-    number = kept.order_by().values("album").annotate(number=Count("pk")).values("number")
-    counted = albums.annotate(pictures=Coalesce(Subquery(number), 0), front_id=front_of())
+    counted = albums.annotate(pictures=pictures_of_album(), front_id=front_of())
     rows: list[Any] = list(counted.with_sharing().select_related("owner"))
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
     return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]

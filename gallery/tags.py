@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from gallery.chunks import AT_ONCE, in_chunks
+from gallery.counted import pictures_of_tag
 from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
 
@@ -44,7 +45,7 @@ def tags_of(owner: User) -> QuerySet[Tag]:
 
 def tags_counted(owner: User) -> QuerySet[Tag]:
     """The same, each with its number of `pictures`."""
-    return tags_of(owner).annotate(pictures=Count("images", filter=Q(images__trashed_at=None)))
+    return tags_of(owner).annotate(pictures=pictures_of_tag())
 
 
 def tags_beside(image: Image) -> tuple[Sequence[Tag], Sequence[Tag]]:

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, QuerySet, When
 
 from gallery.models import Image, User, Visibility
 from search.models import NearDuplicate
+from search.query.ids import one_of
 
 GROUPS_A_PAGE = 10
 # Of more pictures that resemble one, the others follow once these are seen to.
@@ -56,7 +57,7 @@ def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPa
     own = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
     pairs = own.filter(first__trashed_at=None, second__trashed_at=None)
     near = _near(pairs)
-    groups = sorted(_groups(_best_first(pairs), near), key=max, reverse=True)
+    groups = sorted(_groups(_best_first(near), near), key=max, reverse=True)
     pages = max(1, -(-len(groups) // GROUPS_A_PAGE))
     number = min(number, pages)
     shown = groups[(number - 1) * GROUPS_A_PAGE : number * GROUPS_A_PAGE]
@@ -77,9 +78,8 @@ def _near(pairs: QuerySet[NearDuplicate]) -> Near:
     return near
 
 
-def _best_first(pairs: QuerySet[NearDuplicate]) -> list[int]:
-    paired = Q(pk__in=pairs.values("first")) | Q(pk__in=pairs.values("second"))
-    return list(Image.objects.filter(paired).order_by(*BEST_FIRST).values_list("pk", flat=True))
+def _best_first(near: Near) -> list[int]:
+    return list(Image.objects.filter(one_of(near)).order_by(*BEST_FIRST).values_list("pk", flat=True))
 
 
 def _groups(best_first: Iterable[int], near: Near) -> list[list[int]]:

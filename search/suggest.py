@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.models import Album, Image, ImageTag, User, Viewer, Visibility
 from gallery.names import folded
+from gallery.tags import tags_of
 from search.models import SavedSearch
 from search.query import dates
 from search.query.fulltext import STOP_WORDS
+from search.query.ids import one_of
 from search.query.parse import SYNONYMS
 from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
@@ -67,6 +69,7 @@ class Suggestion:
 class _Seen(NamedTuple):
     """What suggestions come from, of one picture."""
 
+    pk: int
     owner_id: int
     caption: str
     make: str
@@ -91,7 +94,7 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most five SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most seven SQL statements.
 
     Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer;
     their own albums and searches.
@@ -167,7 +170,7 @@ def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Sugges
     choices = [(kind.name, choice) for kind in FIELDS.values() for choice in kind.choices]
     found = [
         *[choice for choice in choices if choice[1].startswith(end.value)][:1],
-        *[("tag", name) for name in _tags(end.value, viewer)[:1]],
+        *[("tag", name) for name in _tags(end.value, latest, viewer)[:1]],
         *[("by", name) for name in _people(end.value, latest, viewer)[:1]],
         *[("camera", name) for name in _cameras(end.value, latest)[:1]],
         *[("place", name) for name in _places(end.value, latest)[:1]],
@@ -184,7 +187,7 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         periods = (*PERIODS, str(today.year), str(today.year - 1), today.strftime("%Y-%m"))
         values = (each for each in periods if dates.read_period(each, today=today) and each.startswith(end.value))
     elif kind.name == "tag":
-        values = _tags(end.value, viewer)
+        values = _tags(end.value, _latest(viewer), viewer)
     elif kind.name == "album":
         values = _albums(end.value, viewer)
     elif kind.name == "by":
@@ -200,13 +203,19 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
     return [end.completed("value", Filter(kind.name, value)) for value in values]
 
 
-def _tags(prefix: str, viewer: Viewer) -> list[str]:
-    """Tags of pictures listed for the viewer that begin with what is typed; the most used first."""
-    uses = ImageTag.objects.filter(image__in=Image.objects.listed_for(viewer), tag__key__startswith=folded(prefix))
-    rows = uses.order_by("-pk").values_list("tag__key", "tag__name")[:LATEST]
-    count = Counter(key for key, _ in rows)
-    names = dict(rows)
-    return [names[key] for key in sorted(count, key=lambda key: (-count[key], key))[:MOST]]
+def _tags(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:
+    """Tags that begin with what is typed: of the latest pictures, the most used first, and then the viewer's own."""
+    begins = folded(prefix)
+    uses = ImageTag.objects.filter(one_of([seen.pk for seen in latest], "image"), tag__key__startswith=begins)
+    rows = list(uses.values_list("tag__key", "tag__name").annotate(Count("pk")))
+    count: Counter[str] = Counter()
+    for key, _name, number in rows:
+        count[key] += number
+    names = {key: name for key, name, _ in rows}
+    if viewer.pk is not None:
+        own = tags_of(viewer).filter(key__startswith=begins).values_list("key", "name")[:MOST]
+        names = dict(own) | names
+    return [names[key] for key in sorted(names, key=lambda key: (-count[key], key))[:MOST]]
 
 
 def _albums(prefix: str, viewer: Viewer) -> list[str]:
@@ -263,7 +272,7 @@ def _latest(viewer: Viewer) -> list[_Seen]:
     # A place that nobody said is its owner's alone.
     return list(
         {
-            pk: _Seen(owner, caption, make, model, place if by_person or owner == viewer.pk else "")
+            pk: _Seen(pk, owner, caption, make, model, place if by_person or owner == viewer.pk else "")
             for pk, owner, caption, make, model, place, by_person in rows
         }.values()
     )

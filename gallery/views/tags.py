@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery.counted import pictures_in
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
@@ -81,7 +82,7 @@ def rename(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
 def delete(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     """Asks first, and takes the tag off all pictures when they are `sure`."""
     if not sure:
-        return render(request, "gallery/tag_delete.html", {"tag": tag, "pictures": tag.images.count()})
+        return render(request, "gallery/tag_delete.html", {"tag": tag, "pictures": pictures_in(tag)})
     changes = tag_deleted(tag_delete(tag=tag))
     say_done(request, _("The tag “%(tag)s” is gone; its pictures stayed.") % {"tag": tag}, changes)
     return redirect("tags")

@@ -41,6 +41,8 @@ from search.query.terms import Query
 
 # Read beyond what is asked for, so that pictures which SQL no longer lets through don't make the list shorter.
 SPARE_HITS = 50
+# Of what filters alone let through, so many are counted: counting all takes longer, the more there are.
+MOST_COUNTED = 10_000
 
 WORDS_ALONE = gettext_lazy("These are found by the words of captions and file names alone.")
 
@@ -216,10 +218,12 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
 
 
 def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> SearchResult:
-    """All that the filters let through, newest first."""
+    """All that the filters let through, newest first. Beyond MOST_COUNTED nobody counts them."""
     images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
-    total = images.count()
-    page = images_found(images[offset : offset + limit])
+    found = images_found(images[offset : offset + limit + 1])
+    page, is_last = found[:limit], len(found) <= limit
+    is_known = is_last and (page or not offset)
+    total = offset + len(page) if is_known else images.order_by()[: MOST_COUNTED + 1].count()
     words = _to_read(asked)
     hits = [
         SearchHit(
@@ -228,7 +232,14 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
         for image in page
     ]
     state: Literal["ok", "no_match"] = "ok" if total else "no_match"
-    return SearchResult(state, hits, query=asked, total=total, is_last=offset + limit >= total)
+    return SearchResult(
+        state,
+        hits,
+        query=asked,
+        total=total if is_known else min(total, MOST_COUNTED),
+        is_total_exact=bool(is_known) or total <= MOST_COUNTED,
+        is_last=is_last,
+    )
 
 
 def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query, *, limit: int) -> _Found:

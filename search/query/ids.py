@@ -12,11 +12,11 @@ from django.db.models.expressions import RawSQL
 from gallery.models import ImageQuerySet
 
 
-def one_of(ids: Collection[int]) -> Q:
-    """The pictures with these ids, as a condition on Image."""
+def one_of(ids: Collection[int], field: str = "pk") -> Q:
+    """The pictures with these ids, as a condition on Image; or on what has a picture in its `field`."""
     if connection.vendor == "postgresql":
-        return Q(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(ids)]))
-    return Q(pk__in=RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))]))
+        return Q(**{f"{field}__in": RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])})
+    return Q(**{f"{field}__in": RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])})
 
 
 def columns(images: ImageQuerySet, *fields: str) -> list[list[Any]]:
