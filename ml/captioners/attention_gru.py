@@ -30,6 +30,10 @@ class Scene(NamedTuple):
     gist: torch.Tensor  #: (n, embedding), the whole picture, added to every word that the GRU reads
     state: torch.Tensor  #: (n, hidden), the GRU's state before the first word
 
+    def take(self, rows: torch.Tensor) -> "Scene":
+        """That of some of the pictures."""
+        return Scene(*(part[rows] for part in self))
+
 
 class AttentionGRU(nn.Module):
     """The captioner's network: feature maps and the words so far in, scores of the next word out."""
@@ -70,7 +74,8 @@ class AttentionGRU(nn.Module):
 
     def look(self, maps: torch.Tensor) -> Scene:
         """Project feature maps, (n, cells, channels) float32."""
-        values = self.project((maps - self.mean) / self.deviation) + self.positions
+        standard = (maps - self.mean) / self.deviation
+        values = self.project(standard.to(self.positions.dtype)) + self.positions
         whole = values.mean(dim=1)
         return Scene(values, self._heads(self.keys(values)), self.gist(whole), torch.tanh(self.start(whole)))
 
@@ -139,6 +144,14 @@ class Spoken(NamedTuple):
             empty.new_full((n, kept), -torch.inf),
         )
 
+    def take(self, rows: torch.Tensor) -> "Spoken":
+        """Those of some of the pictures."""
+        return Spoken(*(part[rows] for part in self))
+
+    def put(self, rows: torch.Tensor, others: "Spoken") -> "Spoken":
+        """These, but for some pictures the others."""
+        return Spoken(*(part.index_copy(0, rows, other) for part, other in zip(self, others, strict=True)))
+
     def merge(self, others: "Spoken") -> "Spoken":
         """The best of both, as many as there are here."""
         best = torch.cat([self.score, others.score], dim=1).topk(self.score.shape[1], dim=1).indices
@@ -173,6 +186,10 @@ class _Beams(NamedTuple):
             (self.total + end) / self.attention.shape[2] ** length_power,
         )
 
+    def take(self, rows: torch.Tensor) -> "_Beams":
+        """Those of some of the pictures."""
+        return _Beams(*(part[rows] for part in self))
+
     def pick(self, parents: torch.Tensor, words: torch.Tensor, scores: torch.Tensor) -> "_Beams":
         """Go on from these beams, (n, k), with these words, whose log-probabilities are in scores (n, k, words)."""
         rows = torch.arange(len(parents), device=parents.device)[:, None]
@@ -200,40 +217,48 @@ def beam_search(
     """Search the captions with the highest log-probability / length ** length_power (Wu et al. 2016), END included.
 
     Gives the `kept` best, at most `beams`. No caption is empty, has more than `longest` words, contains an unknown
-    word, or says `block` words in a row twice. A picture's result does not depend on the others of the batch.
+    word, or says `block` words in a row twice. A picture's result does not depend on the others of the batch, which it
+    leaves as soon as no beam can get better than what was found.
     Each goes on from the words `begin`, fewer than `longest`, whose log-probabilities count as 0.
     """
-    n, size = len(scene.values), longest + 1
-    best = Spoken.nothing(scene, kept, size)
-    state, gist = (part.repeat_interleave(beams, dim=0) for part in (scene.state, scene.gist))
+    size = longest + 1
+    told = best = Spoken.nothing(scene, kept, size)
+    rows = torch.arange(len(scene.values), device=best.score.device)  # of the pictures whose captions may get better
     live = _Beams.start(best.score, beams, scene.values.shape[1])
+    state = scene.state[:, None].expand(-1, beams, -1)
     for length in range(1, size + 1):
-        read = network.read(live.words[:, :, -1:].flatten(0, 1), state, gist)
-        inputs, states = (part.reshape(n, beams, -1) for part in read)
+        gist = scene.gist.repeat_interleave(beams, dim=0)
+        read = network.read(live.words[:, :, -1:].flatten(0, 1), state.flatten(0, 1), gist)
+        inputs, states = (part.reshape(len(rows), beams, -1) for part in read)
         contexts, attention = network.attend(states, scene)
         scores = network.logits(inputs, states, contexts).float().log_softmax(dim=-1)
         live = live._replace(attention=torch.cat([live.attention, attention[:, :, None]], dim=2))
         if length > max(1, len(begin)):
             best = best.merge(live.ended(scores[:, :, END], length_power, size))
         bound = live.total.amax(dim=1) / size**length_power  # going on cannot score higher
-        if length == size or bool((best.score[:, -1] >= bound).all()):
-            break
+        going = (best.score[:, -1] < bound).nonzero()[:, 0]
+        if length == size or len(going) < len(rows):
+            told = told.put(rows, best)
+            if length == size or not len(going):
+                break
+            scene, live, best = scene.take(going), live.take(going), best.take(going)
+            scores, states, rows = scores[going], states[going], rows[going]
         scores[:, :, [END, START, UNKNOWN]] = -torch.inf
-        _forbid_repeats(scores, live.words[:, :, 1:], block)
+        forbid_repeats(scores, live.words[:, :, 1:], block)
         if length <= len(begin):
             scores = torch.full_like(scores, -torch.inf)
             scores[:, :, begin[length - 1]] = 0.0
         flat = (live.total[:, :, None] + scores).flatten(1).topk(beams, dim=1).indices
         parents, words = flat // scores.shape[2], flat % scores.shape[2]
         live = live.pick(parents, words, scores)
-        state = states[torch.arange(n, device=parents.device)[:, None], parents].flatten(0, 1)
-    return best
+        state = states[torch.arange(len(rows), device=rows.device)[:, None], parents]
+    return told
 
 
-def _forbid_repeats(scores: torch.Tensor, words: torch.Tensor, size: int) -> None:
-    """Forbid (in place) every word that would repeat a sequence of `size` words of its beam.
+def forbid_repeats(scores: torch.Tensor, words: torch.Tensor, size: int) -> None:
+    """Forbid, in place, every word that would repeat a sequence of `size` words of its beam.
 
-    scores (n, k, words), words (n, k, t) without START.
+    scores (n, k, words), words (n, k, t) so far.
     """
     if words.shape[2] < size:
         return
