@@ -4,6 +4,7 @@ Where it is unsure of its sentence, and the packaged tower's classifier is sure 
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from math import exp
 from pathlib import Path
@@ -22,6 +23,7 @@ from ml.errors import BadBeginning, ModelCorrupt
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
 from ml.interfaces import CaptionResult, ImageTower, Look, ModelInfo
+from ml.runtime import choice
 from ml.serving import read_tensors, save_model
 
 MODEL_TYPE = "mmsite-attention-captioner"
@@ -68,10 +70,12 @@ class BuiltinCaptioner:
     def __init__(
         self, tower: ImageTower, network: Network, vocabulary: Vocabulary, manner: Manner, info: ModelInfo
     ) -> None:
+        """The network computes in bfloat16 where the processor has it, unless float32 was asked for."""
         self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
-        self._network = network.eval()
         self._where = network.mean.device
+        narrow = self._where.type == "cpu" and choice.has_bfloat16() and not choice.chosen().endswith("fp32")
+        self._network = (rounded(network) if narrow else network).eval()
         self._namer = Namer(tower, self._where) if isinstance(tower, EfficientNetLite2) else None
         self._vocabulary = vocabulary
         self._manner = manner
@@ -174,6 +178,14 @@ class BuiltinCaptioner:
             return sentence
         looks = tuple(Look(word, named.evidence) for word in named.kind.split())
         return CaptionWithLooks(CaptionResult(named.kind, name_confidence(named.probability, manner)), looks)
+
+
+def rounded(network: Network) -> Network:
+    """A copy whose weights are in bfloat16, but for what standardises the maps."""
+    copy = deepcopy(network)
+    for weights in copy.parameters():
+        weights.data = weights.data.bfloat16()
+    return copy
 
 
 @torch.inference_mode()

@@ -17,6 +17,8 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 from ml import devices
 from ml.backbones.shared import shared_image_tower
 from ml.captioners.feature_maps import MODEL_TYPE as FEATURE_MAPS
+from ml.captioners.narrow import narrow
+from ml.captioners.token_search import search
 from ml.errors import BadBeginning, ModelCorrupt, ModelUnsupported
 from ml.hub import Checkpoint
 from ml.huggingface import load_image_processor, load_model, load_tokenizer, model_info, pixels
@@ -96,6 +98,8 @@ class VisionEncoderDecoderCaptioner:
         Raises ModelNotFound, ModelCorrupt, DeviceUnavailable, or ModelUnsupported for another architecture.
         """
         network = devices.place(open_network(checkpoint))
+        if network.device.type == "cpu":
+            narrow(network)
         if network.config.encoder.model_type == FEATURE_MAPS:
             processor: Any = shared_image_tower()
             look = processor.feature_maps
@@ -157,16 +161,30 @@ def tell(
     longest = settings.max_new_tokens
     if len(first) > longest // 2:
         raise BadBeginning(f"It can be given {longest // 2} first tokens at most; these words are {len(first)}.")
-    start = torch.tensor([[settings.decoder_start_token_id, *first]], device=network.device)
-    output = network.generate(
-        pixel_values=pixel_values.to(network.device),
-        decoder_input_ids=start.expand(len(pixel_values), -1),
-        generation_config=settings,
-        max_new_tokens=longest - len(first),
+    found = search(
+        network.decoder,
+        encode(network, pixel_values),
+        first=[settings.decoder_start_token_id, *first],
+        beams=settings.num_beams,
+        longest=longest - len(first),
+        ends=_several(settings.eos_token_id),
+        padding=settings.pad_token_id,
+        block=settings.no_repeat_ngram_size,
     )
-    texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
-    # with a length penalty of 1, a sequence's score is the mean log probability of its tokens
-    return list(zip(map(tidy, texts), output.sequences_scores.tolist(), strict=True))
+    texts = tokenizer.batch_decode([[*first, *each] for each in found.tokens[:, 0].tolist()], skip_special_tokens=True)
+    return list(zip(map(tidy, texts), found.score[:, 0].tolist(), strict=True))
+
+
+def encode(network: Any, pixel_values: torch.Tensor) -> torch.Tensor:
+    """What the decoder sees of n pictures: (n, cells, hidden)."""
+    encoder = network.encoder
+    inputs = pixel_values.to(encoder.device, None if encoder.config.model_type == FEATURE_MAPS else encoder.dtype)
+    states = encoder(pixel_values=inputs).last_hidden_state.to(network.decoder.dtype)
+    return network.enc_to_dec_proj(states) if hasattr(network, "enc_to_dec_proj") else states  # type: ignore[no-any-return]
+
+
+def _several(tokens: int | list[int]) -> list[int]:
+    return tokens if isinstance(tokens, list) else [tokens]
 
 
 def tidy(text: str) -> str:

@@ -14,15 +14,17 @@ import torch
 from PIL import Image as PILImage
 from safetensors.torch import save_file
 
+import ml
 from ml import hub, registry
 from ml.backbones.cnn import load_backbone
 from ml.backbones.shared import shared_image_tower
 from ml.captioners import builtin
 from ml.captioners.attention_gru import AttentionGRU, Spoken
 from ml.captioners.builtin import BuiltinCaptioner, Manner, certainty, confidence, name_confidence, read, save
-from ml.captioners.vocabulary import Vocabulary
+from ml.captioners.vocabulary import END, START, Vocabulary
 from ml.errors import BadBeginning, ModelCorrupt, ModelNotFound, ModelUnsupported
 from ml.interfaces import ModelInfo
+from ml.runtime import choice
 
 INFO = ModelInfo("tried", "1", "", "")
 
@@ -94,6 +96,37 @@ def test_a_photo_is_told_alike_alone_in_a_batch_and_from_many_threads(
         apart = [result for (result,) in threads.map(lambda photo: captioner.caption([photo]), photos)]
     assert [result.text for result in apart] == [result.text for result in together]
     assert [result.confidence for result in apart] == pytest.approx([r.confidence for r in together], abs=1e-4)
+
+
+@pytest.mark.models
+def test_what_it_says_in_bfloat16_is_as_likely_by_float32(
+    photos: list[PILImage.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, vocabulary, manner = read(hub.locate(str(builtin.FOLDER)))
+    manner = replace(manner, name_below=0.0)  # sentences alone
+    pictures = [photo.rotate(turn) for photo in photos for turn in (0, 90, 180)]
+    tower = shared_image_tower()  # in float32
+    monkeypatch.setattr(choice, "has_bfloat16", lambda: True)
+    said = {}
+    for runtime in ("torch-bf16", "torch-fp32"):
+        ml.compute_by(runtime)
+        captioner = BuiltinCaptioner(tower, network, vocabulary, manner, INFO)
+        said[runtime] = [result.text for result in captioner.caption(pictures)]
+
+    def score(maps: torch.Tensor, text: str) -> float:
+        words = [*vocabulary.encode(text), END]
+        scene = network.look(maps)
+        inputs, states = network.read(torch.tensor([[START, *words[:-1]]]), scene.state, scene.gist)
+        contexts, _ = network.attend(states, scene)
+        each = network.logits(inputs, states, contexts).log_softmax(dim=-1)[0, range(len(words)), words]
+        return float(each.sum()) / len(words) ** manner.length_power
+
+    with torch.inference_mode():
+        maps = tower.feature_maps(pictures)
+        found, exact = ([score(maps[n : n + 1], text) for n, text in enumerate(texts)] for texts in said.values())
+    assert len({*said["torch-bf16"]}) > len(photos)
+    assert np.equal(*said.values()).mean() > 0.7
+    assert np.subtract(exact, found).mean() < 0.05
 
 
 @pytest.mark.models
