@@ -71,7 +71,7 @@ def measure(world: "World", rounds: int) -> tuple[Times, dict[str, int]]:
     for asked in asks:
         numbers[kind_of(asked)] += 1
     gc.disable()  # or it falls on one of the three, whoever made the garbage
-    for each in range(-2, rounds):  # the first two load what is loaded once
+    for each in range(-1, rounds):  # the first loads what is loaded once
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(ASKS))
         for asked in asks:
             for shift in range(len(ASKS)):
@@ -98,6 +98,8 @@ def kind_of(asked: Any) -> str:
 def report_lines(times: Times, numbers: dict[str, int]) -> list[str]:
     rounds = len(next(iter(times.values())))
     lines = [
+        "## How long a refusal takes",
+        "",
         f"{report.machine()}, by `python -m bench.refusals --rounds {rounds}`, on SQLite:",
         "CPU time of a refusal in ms, the median of all rounds, asked in turn. The last two columns are the median of",
         "the differences within a round, with its standard error: between what isn't theirs and what isn't there, and",
