@@ -23,7 +23,7 @@ WORKDIR /site
 ARG TORCH_INDEX=""
 COPY pyproject.toml constraints.txt README.md ./
 RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch \
-    && pip install --constraint constraints.txt '.[samples,text]'
+    && pip install --constraint constraints.txt '.[samples,text,onnxruntime]'
 
 COPY . .
 USER site

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
-SITE = ("samples", "text")
+SITE = ("samples", "text", "onnxruntime")
 # How packages write what https://spdx.org/licenses has a name for.
 SPDX = {
     "2-clause bsd license": "BSD-2-Clause",
@@ -104,7 +104,7 @@ def table(packages: dict[str, Distribution]) -> str:
 def page() -> str:
     """The whole page."""
     site = closure([*direct(), *direct(*SITE)])
-    tools = {name: each for name, each in closure(direct("workshop", "dev")).items() if name not in site}
+    tools = {name: each for name, each in closure(direct("workshop", "openvino", "dev")).items() if name not in site}
     return "\n".join(
         [
             HEAD,

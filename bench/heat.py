@@ -156,7 +156,7 @@ def rejected(encoder: BuiltinEncoder, background: Embeddings) -> dict[str, Metho
         return encoder._ensemble.image(cells, encoder._classifier(cells))
 
     def cells_of(picture: PILImage.Image) -> torch.Tensor:
-        return encoder._image_tower.feature_maps([picture], SIDE, bfloat16=encoder._bfloat16)[0].clone()
+        return encoder._image_tower.feature_maps([picture], SIDE, half=True)[0].clone()
 
     def as_maps(values: torch.Tensor) -> Maps:
         side = round(values.shape[1] ** 0.5)

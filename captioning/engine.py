@@ -14,6 +14,7 @@ def get_captioner(name: str = "") -> Captioner:
     Raises an error of ml.errors where it can't be loaded.
     """
     ml.serve_on(settings.DEVICE)
+    ml.compute_by(settings.RUNTIME, cache=settings.COMPILED_DIR)
     own = settings.CAPTIONER
     if name and name != own:
         ml.keep_captioners(own, name)

@@ -10,9 +10,11 @@ Importing it is cheap; torch comes with the first model.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ml.interfaces import Captioner, ImageTextEncoder, TextReader
 
-__all__ = ["keep_captioners", "load_captioner", "load_encoder", "load_reader", "serve_on"]
+__all__ = ["compute_by", "keep_captioners", "load_captioner", "load_encoder", "load_reader", "serve_on"]
 
 
 def serve_on(device: str = "auto") -> None:
@@ -24,6 +26,21 @@ def serve_on(device: str = "auto") -> None:
     from ml import devices, registry
 
     if devices.choose(device):
+        registry.encoders.unload()
+        registry.captioners.unload()
+
+
+def compute_by(runtime: str = "auto", *, cache: "Path | None" = None) -> None:
+    """Choose what computes image and text towers on the CPU, such as `openvino-bf16`; `auto` takes what is fastest here
+    and keeps the results (docs/models.md). Compiled networks are kept in the folder `cache`.
+
+    Models that are loaded already are loaded anew where that changes. Raises RuntimeUnavailable for any other name; a
+    runtime that is not installed is told when a model is loaded.
+    """
+    from ml import registry
+    from ml.runtime import choice
+
+    if choice.choose(runtime, cache):
         registry.encoders.unload()
         registry.captioners.unload()
 

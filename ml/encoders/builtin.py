@@ -178,7 +178,6 @@ class BuiltinEncoder:
         self._ensemble = ensemble.eval()
         self._where = ensemble.basis.device
         self._classifier = image_tower.classifier().to(self._where)
-        self._bfloat16 = self._where.type != "cpu" or efficientnet_lite.has_bfloat16()
 
     @classmethod
     def load(cls) -> "BuiltinEncoder":
@@ -232,7 +231,7 @@ class BuiltinEncoder:
         embeddings = torch.empty(len(images), self.dimension)
         batch = devices.batch(self._where, IMAGE_BATCH)
         for start in range(0, len(images), batch):
-            maps = self._image_tower.feature_maps(images[start : start + batch], SIDE, bfloat16=self._bfloat16)
+            maps = self._image_tower.feature_maps(images[start : start + batch], SIDE, half=True)
             pooled = efficientnet_lite.pool(maps).to(self._where)
             embeddings[start : start + len(pooled)] = self._ensemble.image(pooled, self._classifier(pooled))
         array: Embeddings = embeddings.numpy()
@@ -248,7 +247,7 @@ class BuiltinEncoder:
     @devices.inference
     def similarity_maps(self, image: Image, texts: Embeddings) -> npt.NDArray[np.float32]:
         """How much each cell of the tower's map of an RGB picture is like each of m texts, (m, d): (m, 8, 8)."""
-        maps = self._image_tower.feature_maps([image], SIDE, bfloat16=self._bfloat16)
+        maps = self._image_tower.feature_maps([image], SIDE, half=True)
         cells = maps[0].to(self._where)
         parts = self._ensemble.image(cells, self._classifier(cells))
         return similarity_maps(parts.cpu().numpy(), texts, rows=SIDE // efficientnet_lite.STRIDE)

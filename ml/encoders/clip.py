@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image as PILImage
 from PIL.Image import Image
+from torch import nn
 from torch.nn import functional
 from transformers import AutoModel
 
@@ -20,8 +22,10 @@ from ml.encoders.similarity import similarity_maps
 from ml.hub import Checkpoint
 from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
+from ml.runtime.sessions import Network, Session, open_session
+from ml.runtime.threads import spread
 
-BATCH = 32  #: pictures or texts in one pass, to bound memory
+BATCH = 16  #: pictures or texts in one pass on a CPU; more gain nothing and cost memory
 SQUARE = 512  #: pixels a side to which a picture is squashed before its patches are looked at; networks take fewer
 
 MODEL_TYPES = {"clip", "siglip", "siglip2"}
@@ -44,6 +48,10 @@ class ClipEncoder:
         self._tokenizing = threading.Lock()  # a fast tokenizer fails when two threads set its truncation at once
         self._padded = network.config.model_type != "clip"  # SigLIP was trained on padded texts, without a mask
         self._length = network.config.text_config.max_position_embeddings
+        self._look = self._image_session()
+        self._read = self._text_session()
+        if self._where.type == "cpu" and self._look.runtime.unquantised.precision == "bf16":
+            network.bfloat16()  # what only heat maps need from here on, in half the memory
         self.dimension = int(self.encode_texts(["a photo"]).shape[1])
 
     @classmethod
@@ -59,8 +67,7 @@ class ClipEncoder:
         """Embed RGB pictures of any size: (n, d)."""
 
         def features(batch: Sequence[Image]) -> torch.Tensor:
-            inputs = {name: each.to(self._where) for name, each in pixels(self._image_processor, batch).items()}
-            return devices.half(self._where, lambda: _normalised(self._network.get_image_features(**inputs)))
+            return self._look(*(each.to(self._where) for each in pixels(self._image_processor, batch).values()))
 
         return self._embed(images, features)
 
@@ -68,8 +75,7 @@ class ClipEncoder:
         """Embed texts: (n, d). What exceeds the model's length (CLIP: 77 tokens, SigLIP: 64) is cut."""
 
         def features(batch: Sequence[str]) -> torch.Tensor:
-            inputs = {name: each.to(self._where) for name, each in self._tokens(batch).items()}
-            return _normalised(self._network.get_text_features(**inputs))
+            return self._read(*(each.to(self._where) for each in self._tokens(batch).values()))
 
         return self._embed(texts, features)
 
@@ -81,6 +87,7 @@ class ClipEncoder:
         """
         square = image.convert("RGB").resize((SQUARE, SQUARE))
         inputs = {name: each.to(self._where) for name, each in pixels(self._image_processor, [square]).items()}
+        inputs["pixel_values"] = inputs["pixel_values"].to(self._network.dtype)
         parts, rows = self._parts(inputs)
         return similarity_maps(functional.normalize(parts.float(), dim=-1).cpu().numpy(), texts, rows=rows)
 
@@ -98,9 +105,42 @@ class ClipEncoder:
 
     @devices.inference
     def _embed(self, items: Sequence[Any], features: Callable[[Sequence[Any]], torch.Tensor]) -> Embeddings:
-        size = devices.batch(self._where, BATCH)
-        batches = [features(items[start : start + size]).cpu().numpy() for start in range(0, len(items), size)]
+        def embed(batch: Sequence[Any]) -> Embeddings:
+            # in float32, whatever the network computed in: float16 would cost a third digit of a cosine
+            array: Embeddings = functional.normalize(features(batch), dim=-1).cpu().numpy()
+            return array
+
+        if self._where.type == "cpu":
+            batches = spread(embed, items, BATCH)
+        else:
+            size = devices.GPU_BATCH
+            batches = [embed(items[start : start + size]) for start in range(0, len(items), size)]
         return np.concatenate(batches) if batches else np.zeros((0, self.dimension), dtype=np.float32)
+
+    def _image_session(self) -> Session:
+        inputs = pixels(self._image_processor, [PILImage.new("RGB", (SQUARE, SQUARE))] * 2)
+        return open_session(
+            Network(
+                module=_Tower(self._network, "get_image_features", tuple(inputs)),
+                key=f"{self.info.weights_hash} {self.info.preprocessing}",
+                example=tuple(inputs.values()),
+                vary=[(0,)],
+                sees="pictures",
+                exportable=len(inputs) == 1,  # SigLIP 2 takes any shape: its computing depends on it
+            )
+        )
+
+    def _text_session(self) -> Session:
+        inputs = self._tokens(["a photo", "a photo"])
+        return open_session(
+            Network(
+                module=_Tower(self._network, "get_text_features", tuple(inputs)),
+                key=f"{self.info.weights_hash} {self.info.preprocessing}",
+                example=tuple(inputs.values()),
+                vary=[(0,) if self._padded else (0, 1)] * len(inputs),
+                sees="texts",
+            )
+        )
 
     def _tokens(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
         with self._tokenizing:
@@ -115,6 +155,17 @@ class ClipEncoder:
         return {name: tokens[name] for name in names}
 
 
-def _normalised(output: Any) -> torch.Tensor:
-    """In float32, whatever the network computed in: float16 would cost a third digit of a cosine."""
-    return functional.normalize(output.pooler_output.float(), dim=-1)
+class _Tower(nn.Module):
+    """One tower of a network of transformers, with its inputs in a fixed order: (n, d), not normalised."""
+
+    def __init__(self, network: Any, method: str, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.method = method
+        self.names = names
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = getattr(self.network, self.method)(
+            **dict(zip(self.names, inputs, strict=True))
+        ).pooler_output
+        return features

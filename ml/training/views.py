@@ -14,7 +14,7 @@ from PIL import ImageOps
 from torch.nn.functional import adaptive_avg_pool2d
 from tqdm import tqdm
 
-from ml.backbones.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite2, has_bfloat16, pool
+from ml.backbones.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite2, pool
 from ml.datasets.examples import Split, read
 from ml.datasets.imagefolder import fingerprint
 from ml.evaluation.pictures import load
@@ -51,10 +51,10 @@ def _views(
     image: PILImage.Image, tower: EfficientNetLite2, side: int, crops: int, name: str
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float16]]:
     if not crops:
-        return pool(tower.feature_maps([image], side, bfloat16=has_bfloat16())).half().numpy()
+        return pool(tower.feature_maps([image], side, half=True)).half().numpy()
     dice = random.Random(name)  # noqa: S311 - of its own for each picture, whatever came before
     seen = [image, ImageOps.mirror(image), *(_crop(image, dice) for _ in range(crops))]
-    maps = tower.feature_maps(seen, side, bfloat16=has_bfloat16())
+    maps = tower.feature_maps(seen, side, half=True)
     return torch.cat([pool(maps), _pieces(maps[0], side // STRIDE)]).half().numpy()
 
 

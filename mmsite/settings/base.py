@@ -302,6 +302,7 @@ ENCODER = env.text("ENCODER", "builtin")
 # What reads text in pictures: the extra `text` where it is installed, or "none".
 TEXT_READER = env.text("TEXT_READER", "rapidocr" if find_spec("rapidocr") else "none")
 DEVICE = env.text("DEVICE", "auto")  # where models run; ml says which there are
+RUNTIME = env.text("RUNTIME", "auto")  # what computes them on a CPU, likewise
 # Where vectors are searched: in each process, or on a Qdrant server with the former to fall back on.
 VECTOR_INDEX: dict[str, Any] = {"BACKEND": "search.backends.faiss.FaissIndex", "OPTIONS": {}}
 VECTOR_FALLBACK: dict[str, Any] | None = None
@@ -331,6 +332,7 @@ if QDRANT_URL := env.url("QDRANT_URL", ("http", "https"), "http://qdrant:6333"):
         },
     }
 INDEX_DIR = DATA_DIR / "index"
+COMPILED_DIR = DATA_DIR / "compiled"  # networks, as their runtime wants them; made again where it is missing
 
 WEB_WORKERS = env.positive("WEB_WORKERS", 1)
 WEB_THREADS = env.positive("WEB_THREADS", 8)

@@ -19,6 +19,8 @@ MakeCheckpoint = Callable[[str], Path]
 
 @pytest.fixture(autouse=True)
 def _nothing_loaded() -> Iterator[None]:
+    """Nothing is loaded after a test; and in each torch computes in float32, unless it asks for something else."""
+    ml.compute_by("torch-fp32")
     yield
     ml.serve_on("auto")
     registry.encoders.unload()

@@ -15,7 +15,6 @@ from PIL import Image as PILImage
 
 import ml
 from ml import devices
-from ml.backbones import efficientnet_lite
 from ml.backbones.cnn import load_backbone
 from ml.captioners.attention_gru import AttentionGRU
 from ml.captioners.builtin import Manner, save
@@ -66,9 +65,9 @@ def gru_over_resnet(written_checkpoint: MakeCheckpoint, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _float32_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def _float32_on_the_cpu() -> None:
     """What is compared with is exact, also where the processor has bfloat16."""
-    monkeypatch.setattr(efficientnet_lite, "has_bfloat16", lambda: False)
+    ml.compute_by("torch-fp32")
 
 
 def on_both(load: Callable[[], Any]) -> tuple[Any, Any]:
