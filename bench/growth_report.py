@@ -152,7 +152,7 @@ CURVES = (
         SIZE,
         "memory: index",
         lambda row: row["memory"]["index"],
-        "2d + 16 bytes a picture, and up to as much again that the arrays hold ready; from 200,000 on d + 12 more for "
+        "2d + 16 bytes a picture, and what the arrays hold ready; from 200,000 on d + 12 more for "
         "the lists' 8-bit codes. Each web process holds it. What moves it: Qdrant, with `scalar` or `binary` "
         "quantization and vectors on disk (docs/operations.md has bytes for each), and `MMSITE_QDRANT_FALLBACK=0`.",
     ),
@@ -247,7 +247,8 @@ def lines(rows: Sequence[Row]) -> list[str]:
         "every row in the site's own tables and all of it in the full text; its vectors lie in clouds of a few hundred",
         "around centres near real pictures. The queries are those of `make bench-search`, each new, by",
         "`search_images`, without the page around them. A picture's way in goes from its bytes until it is found and",
-        "compared with all others. Pictures' files, which grow by the picture, are left out.",
+        "compared with all others. Memory is a process's own, without pages of files that processes share (models,",
+        "SQLite's). Pictures' files, which grow by the picture, are left out.",
         "",
         "![Curves of searches, work, memory and disk](growth.png)",
         "",

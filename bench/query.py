@@ -18,7 +18,7 @@ from bench.photos import photos
 if TYPE_CHECKING:
     from gallery.models import Image
 
-GUARDED = 4_000  # vectors
+GUARDED = 2_000  # vectors
 NOISE = 0.7  # length of the random part that sets a copied vector apart from its (unit) source
 THINGS = ["dog", "cat", "child", "woman", "boat", "car", "tree", "horse", "flower", "cup"]
 DOINGS = ["running", "sitting", "in the snow", "on a beach", "in a street", "near a house", "jumping", "at night"]
@@ -88,7 +88,7 @@ def ratios() -> dict[str, float]:
         client.force_login(owner)
         bare, seconds = _bare(), {"page": [], "bare": []}
         client.get("/search/", {"q": "warm"})
-        for text in QUERIES:
+        for text in QUERIES[::2]:
             started = time.process_time()
             answer = client.get("/search/", {"q": text})
             seconds["page"].append(time.process_time() - started)
