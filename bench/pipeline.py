@@ -40,7 +40,7 @@ WORK: steps.Steps = {
     "vector: rows": ["search.services:embeddings_write"],
     "claims, and what became of them": ["gallery.stages:claim", "gallery.stages:finish"],
 }
-REQUEST, DOOR_DECODER, WORK_DECODER = "the request itself", "decoder: is it whole?", "decoder: 1,600 pixels"
+REQUEST, DOOR_DECODER, WORK_DECODER = "the request itself", "decoder: is it whole?", "decoder: 1,280 pixels"
 
 
 def main() -> None:
@@ -172,17 +172,16 @@ def _decoders() -> float:
 
 
 def rate_lines(seconds: float, alone: float, count: int, megabytes: float) -> list[str]:
-    width, height = CAMERA_SIZE
+    size = "{} x {}".format(*CAMERA_SIZE)
     ratio = alone / seconds
     return [
         "## 12-megapixel photos, from upload to searchable",
         "",
-        f"{report.machine()}, by `python -m bench.pipeline`, with the built-in models, SQLite and",
-        f"FAISS; the machine also does the asking. {count} JPEGs of {width} x {height}, {megabytes:.1f} MB each, by the",
-        f"upload page's own requests, {upload.UPLOADS_AT_ONCE} at once, until each has its renditions, caption and",
-        "vector. Baseline: the same pipeline stage by stage, one picture a task, in a script without web, database or",
-        "queue: each step opens and decodes the picture anew and whole, and a model gets one picture a call",
-        f"({BASELINE_PHOTOS} of the same photos).",
+        f"{report.machine()}, by `python -m bench.pipeline`, with the built-in models, SQLite and FAISS.",
+        f"{count} JPEGs of {size} and {megabytes:.1f} MB, by the upload page's own requests from the same machine,",
+        f"{upload.UPLOADS_AT_ONCE} at once, until each has its renditions, caption and vector. Baseline: the same",
+        "pipeline stage by stage, one picture a task, in a script without web, database or queue: each step opens and",
+        f"decodes the picture anew and whole, and a model gets one a call ({BASELINE_PHOTOS} of the same photos).",
         "",
         "| | pictures a second | ratio | goal |",
         "|---|---|---|---|",

@@ -60,9 +60,9 @@ _LARGE_PIXELS = 25_000_000
 _BAND_PIXELS = 1_000_000
 _GAP = 1.2  # what is left to a good filter, of what a quick one begins
 _SAMPLE_SIDE = 512
-# Pixels on the longer side that renditions and models work from. The largest rendition needs them, no model needs more;
-# it keeps a batch of 16 below 130 MB.
-WORKING_SIDE = 1_600
+# Pixels on the longer side that renditions and models work from: the largest rendition needs them, and no model needs
+# more but the one that reads text.
+WORKING_SIDE, READING_SIDE = 1_280, 1_600
 _turns: Callable[[], AbstractContextManager[object]] = nullcontext
 _SIDEWAYS = 5  # from this EXIF orientation on, width and height change places
 _IMPERCEPTIBLE = 2  # of 255

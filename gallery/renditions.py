@@ -10,7 +10,7 @@ from gallery.exceptions import NotNow, UploadRefused
 from gallery.models import Image, Rendition
 
 THUMBNAIL_SIDE = 400
-PREVIEW_SIDE = 1600
+PREVIEW_SIDE = 1280
 # Past these, an animation is previewed by its first frame: frames are held in memory while they are encoded.
 ANIMATION_SIDE = 800
 ANIMATION_FRAMES = 300

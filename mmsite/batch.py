@@ -27,7 +27,7 @@ from gallery.decoding import open_picture
 from gallery.exceptions import GalleryError, NotNow, UploadRefused
 from gallery.models import Stage
 from gallery.outages import is_database_away, is_full
-from gallery.pictures import WORKING_SIDE, flatten
+from gallery.pictures import READING_SIDE, WORKING_SIDE, flatten
 from gallery.pipeline import Step, parts_of
 from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
-# Pictures that models get together, and of these how many more are held: each takes 8 MB.
+# Pictures that models get together, and of these how many more are held: each takes 5 MB.
 TOGETHER, AHEAD = 4, 4
 STORE_AWAY = "The place where the pictures lie doesn't answer."
 NO_ROOM = "There is no room left on the disk."
@@ -58,7 +58,7 @@ DATABASE_AWAY = "The database was busy, or didn't answer."
 @dataclass(frozen=True)
 class _Prepared:
     """The stages of a picture, and what a thread made of it without the database: its pixels (RGB or RGBA, no side
-    above WORKING_SIDE) and, where they are due, its renditions; or what prevented it."""
+    above WORKING_SIDE, or READING_SIDE) and, where they are due, its renditions; or what prevented it."""
 
     stages: Sequence[Stage]
     picture: Picture | Exception
@@ -149,9 +149,10 @@ def _store_renditions(some: Iterable[_Prepared], should_stop: Callable[[], bool]
 def _prepare(group: Sequence[Stage]) -> _Prepared:
     """Decode a picture and, where they are due, render it smaller: all that takes time but not the database."""
     image = group[0].image
+    is_read = any(stage.step == pipeline.TEXT for stage in group)
     try:
         with image.original.open("rb") as file:
-            picture = open_picture(file, max_side=WORKING_SIDE)
+            picture = open_picture(file, max_side=READING_SIDE if is_read else WORKING_SIDE)
     except Exception as error:  # noqa: BLE001 -- decoders raise anything; the caller records it on the picture's stages
         return _Prepared(group, error, [])
     if all(stage.step != pipeline.RENDITIONS for stage in group):

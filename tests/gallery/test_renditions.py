@@ -40,7 +40,7 @@ def render(user: User) -> Any:
 
 def render_all(image: Image) -> list[renditions.Made]:
     with image.original.open("rb") as file:
-        return renditions.render_all(image=image, picture=pictures.open_picture(file, max_side=1_600))
+        return renditions.render_all(image=image, picture=pictures.open_picture(file, max_side=pictures.WORKING_SIDE))
 
 
 def frames_of(picture: PILImage.Image) -> list[tuple[int, Any]]:
@@ -58,7 +58,7 @@ def test_large_pictures_are_scaled_down(render: Any) -> None:
     made = render(encode(plain(size=(3_200, 2_400)), "JPEG"))
     assert {kind: (picture.size, picture.format) for kind, picture in made.items()} == {
         "thumbnail": ((400, 300), "WEBP"),
-        "preview": ((1600, 1200), "WEBP"),
+        "preview": ((1280, 960), "WEBP"),
     }
 
 

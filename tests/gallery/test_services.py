@@ -291,7 +291,7 @@ class TestRenditions:
         made = {rendition.kind: rendition for rendition in with_renditions(image)}
         assert {kind: (row.width, row.height) for kind, row in made.items()} == {
             "thumbnail": (400, 200),
-            "preview": (1600, 800),
+            "preview": (1280, 640),
         }
         for kind, row in made.items():
             row.refresh_from_db()

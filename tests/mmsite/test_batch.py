@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image as PILImage
 from PIL import ImageColor
@@ -15,16 +16,18 @@ from PIL import ImageColor
 import ml
 from captioning.models import Caption
 from gallery import decoding, stages
-from gallery.models import Image, Stage
+from gallery.models import Image, Rendition, Stage, User
 from gallery.pictures import WORKING_SIDE, flatten
 from gallery.samples import find_photos
+from gallery.services import image_create
 from ml import registry
 from ml.captioners.fake import FakeCaptioner
 from ml.interfaces import CaptionResult
-from mmsite import batch
+from ml.readers.fake import FakeReader
+from mmsite import batch, worker
 from search import versions
 
-MakeImage = Callable[..., Image]
+MakeImage, MakeJpeg = Callable[..., Image], Callable[..., bytes]
 COLOURS = ["red", "green", "blue", "yellow", "black", "white"]
 MANY = 2 * batch.TOGETHER + batch.AHEAD + 1
 CAMERA_SIZE, PHOTOS = (4_000, 3_000), 6
@@ -105,6 +108,26 @@ def test_asked_to_stop_in_the_middle_it_gives_back_the_rest(claimed: list[Stage]
     finished = Counter(Stage.objects.filter(state="done").values_list("step", flat=True))
     assert finished == {"renditions": batch.TOGETHER, "caption": batch.TOGETHER}
     assert set(Stage.objects.exclude(state="done").values_list("state", "attempts")) == {("pending", 0)}
+
+
+def test_text_is_read_in_larger_pictures_than_models_see(
+    user: User, make_jpeg: MakeJpeg, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TEXT_READER = "fake"
+    versions.model_version_ensure()
+    image_create(owner=user, file=ContentFile(make_jpeg(size=(2_000, 1_500)), name="a.jpg"), file_name="a.jpg")
+    sizes: list[tuple[int, int]] = []
+    read = FakeReader.read
+
+    def watch(reader: FakeReader, pictures: Sequence[PILImage.Image]) -> Any:
+        sizes.extend(picture.size for picture in pictures)
+        return read(reader, pictures)
+
+    monkeypatch.setattr(FakeReader, "read", watch)
+    while worker.work_batch():
+        pass
+    assert sizes == [(1_600, 1_200)]
+    assert set(Rendition.objects.values_list("width", flat=True)) == {400, 1_280}
 
 
 def camera_photo(path: Path) -> bytes:

@@ -52,7 +52,7 @@ def full_page(user: User) -> User:
         )
         for number in range(PAGE_SIZE + 1)
     )
-    kinds = {Rendition.Kind.THUMBNAIL: (400, 300), Rendition.Kind.PREVIEW: (1_600, 1_200)}
+    kinds = {Rendition.Kind.THUMBNAIL: (400, 300), Rendition.Kind.PREVIEW: (1_280, 960)}
     Rendition.objects.bulk_create(
         Rendition(image=image, kind=kind, file=f"{image.pk}-{kind}.webp", width=width, height=height, byte_size=20_000)
         for image in images
