@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from mmsite import allocator
 from mmsite.lifeline import Lifeline
 from mmsite.pulse import Pulse
 
@@ -46,7 +47,8 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 -- our own commands
             self.command,
             # numpy's products are small here: its threads would only wait for each other
-            env=os.environ
+            env=allocator.ENVIRONMENT
+            | os.environ
             | {"OMP_NUM_THREADS": str(settings.MODEL_THREADS), "OPENBLAS_NUM_THREADS": "1"}
             | self.lifeline.environment
             | (self.pulse.environment if self.pulse else {}),

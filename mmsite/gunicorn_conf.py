@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from gunicorn.glogging import Logger
 
-from mmsite import lifeline
+from mmsite import allocator, lifeline
 from mmsite.redaction import Formatter, JsonFormatter
 
 
@@ -34,6 +34,9 @@ worker_class = "gthread"
 threads = settings.WEB_THREADS
 timeout = 120
 graceful_timeout = 5
+# Longer than people read and a proxy keeps a connection (nginx: 60 s): whoever asks on one that is just being closed
+# gets no answer.
+keepalive = 75
 preload_app = False
 accesslog = None
 logger_class = Log
@@ -61,3 +64,4 @@ def post_worker_init(worker: Any) -> None:
     # What is loaded by now stays for good. Else each full collection walks through all of torch: 130 ms in some search.
     gc.collect()
     gc.freeze()
+    allocator.trim()

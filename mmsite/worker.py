@@ -17,7 +17,7 @@ from captioning.again import captioner_warm
 from gallery import stages
 from gallery.models import Stage
 from ml.errors import ModelError
-from mmsite import batch, incoming, pipeline, pulse
+from mmsite import allocator, batch, incoming, pipeline, pulse
 from mmsite.meanwhile import meanwhile
 from search import captions, duplicates, pushing
 from search import engine as search_engine
@@ -58,17 +58,16 @@ def work_until_idle(steps: Collection[str] | None = None) -> None:
         return incoming.take_some() if pipeline.takes_in(steps) else 0
 
     embed_captions()
-    end = monotonic() + settings.WORK_SLICE_SECONDS
-    while not should_stop() and monotonic() < end:
+    end, is_idle = monotonic() + settings.WORK_SLICE_SECONDS, False
+    while not (is_idle or should_stop() or monotonic() > end):
         claimed = work_batch(steps)
         sent = pushing.push()
         taken = take_in()
         is_waited_for = any(stage.priority != Stage.Priority.LATER for stage in claimed)
-        if not (is_waited_for or taken or embed_captions() or compare_pictures() or claimed or sent):
-            deliver(steps)
-            return
+        is_idle = not (is_waited_for or taken or embed_captions() or compare_pictures() or claimed or sent)
     deliver(steps)
-    if pipeline.is_work_due(steps):
+    allocator.trim()
+    if not is_idle and pipeline.is_work_due(steps):
         pipeline.wake()
 
 

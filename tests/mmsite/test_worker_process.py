@@ -14,6 +14,7 @@ from django_q.models import Success
 
 from captioning.models import Caption
 from gallery.models import Image, Rendition, Stage, User
+from mmsite.management.commands import qcluster
 from mmsite.supervisor import is_healthy
 from search.models import Embedding
 from tests.mmsite.processes import (
@@ -112,6 +113,18 @@ def test_an_idle_worker_that_is_killed_is_replaced_with_the_queue_whose_lock_it_
         os.kill(pid, signal.SIGKILL)
         make_image("blue")
         work_goes_on_until_done()  # by a new worker; the queue that goes may have taken a wake-up with it
+
+
+@pytest.mark.skipif(not qcluster.AUTOGROUP.exists(), reason="this system does not group processes by session")
+def test_a_worker_in_a_session_of_its_own_steps_back_behind_those_of_others(environment: dict[str, str]) -> None:
+    def groups() -> set[str]:
+        return {Path(f"/proc/{pid}/autogroup").read_text().strip() for pid in members(worker.pid)}
+
+    with running(environment, "qcluster") as worker:
+        wait_for(
+            lambda: [each for each in groups() if each.endswith(f" nice {qcluster.NICENESS}")], "it has stepped back"
+        )
+        assert len(groups()) == 1  # with all of its processes
 
 
 def test_results_are_kept_again_when_the_process_that_does_it_was_killed(

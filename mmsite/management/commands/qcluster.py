@@ -2,6 +2,8 @@
 
 import os
 from argparse import ArgumentParser
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -13,6 +15,7 @@ from mmsite.sentinel import RenewingSentinel
 
 # The pages come first where cores are few.
 NICENESS = 5
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class StoppableCluster(cluster.Cluster):  # type: ignore[misc]  # django_q has no types
@@ -40,5 +43,17 @@ class Command(BaseCommand):
         cluster.Sentinel = RenewingSentinel  # which a cluster finds by this name only
         lifeline.follow()
         pulse.follow()
-        os.nice(NICENESS)
+        _step_back()
         StoppableCluster().start()
+
+
+def _step_back() -> None:
+    """Let the pages come first, with all that this process starts.
+
+    Where Linux groups processes by session (sched_autogroup), niceness counts among those of one session only. The
+    supervisor gives each child a session of its own, whose niceness is another; a shell's is left alone.
+    """
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # no Linux, no such groups, or not allowed
+            AUTOGROUP.write_text(str(NICENESS), encoding="ascii")
