@@ -12,7 +12,7 @@ FLICKR8K ?= $(HOME)/data/flickr8k
 CACHE ?= $(HOME)/.cache/mmsite/features
 RUNS ?= runs
 # What is installed beyond the site itself: EXTRAS=samples leaves the reader of text in pictures out.
-EXTRAS ?= samples,text
+EXTRAS ?= samples,text,onnxruntime
 
 # How often `make test-faults` kills web, and as often the worker; each of the others a tenth of that.
 MMSITE_TEST_KILLS ?= 200
@@ -22,7 +22,7 @@ FAULTS ?= tests/faults
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-load test-postgresql test-api test-faults openapi test-training test-hostile test-services lint types audit licences format words install install-dev workshop browser bench bench-index bench-search bench-pages screenshots train-builtin evaluate clean
+.PHONY: help run test test-browser test-load test-postgresql test-api test-faults openapi test-training test-hostile fuzz test-services lint types audit licences format words install install-dev workshop browser bench bench-full bench-growth bench-index bench-search bench-pages screenshots train-builtin evaluate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,8 +113,20 @@ words: install-dev ## Gather what the site says for translators, and compile wha
 WORDS = --all --no-location --no-obsolete --no-wrap \
 	--ignore $(VENV) --ignore tests --ignore bench --ignore ml --ignore var --ignore staticfiles
 
-bench: install-dev ## Measure the whole path; writes docs/performance.md
-	$(BIN)/python -m bench
+bench: install-dev ## Compare parts with their baselines, in minutes; fails where one fell by more than a third
+	$(BIN)/python -m bench.guard
+
+# Two of them want Flickr8k.
+BENCHES = bench bench.index bench.pipeline bench.fallback $(if $(wildcard $(FLICKR8K)),bench.fusion bench.duplicates)
+BENCHES_ON_ONE_THREAD = bench.search bench.pages bench.growth
+
+bench-full: install-dev ## Measure everything, in hours; writes docs/performance.md and what `make bench` compares with
+	@set -e; for part in $(BENCHES); do echo "$$part"; $(BIN)/python -m $$part; done
+	@set -e; for part in $(BENCHES_ON_ONE_THREAD); do echo "$$part"; OMP_NUM_THREADS=1 $(BIN)/python -m $$part; done
+	$(BIN)/python -m bench.guard --write
+
+bench-growth: install-dev ## Measure what grows from 1,000 pictures to a million; a quarter of an hour, 12 GB of disk
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.growth
 
 bench-index: install-dev ## Measure the vector index alone, to a million vectors; some minutes and 8 GB of memory
 	$(BIN)/python -m bench.index
@@ -166,11 +178,11 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,workshop,dev]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,onnxruntime,openvino,workshop,dev]'
 	@touch $@
 
 $(VENV)/.installed-workshop: $(VENV)/.installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,workshop]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[samples,text,onnxruntime,openvino,workshop]'
 	@touch $@
 
 # A real browser for the end-to-end test, which is skipped with a message where this cannot install one.
