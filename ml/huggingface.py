@@ -87,7 +87,25 @@ def pixels(image_processor: Any, images: Sequence[Image]) -> dict[str, torch.Ten
     rgb = [image.convert("RGB") for image in images]
     if image_processor.do_center_crop and image_processor.size.get("shortest_edge"):
         rgb = [_middle(image) for image in rgb]
-    return dict(image_processor(images=rgb, return_tensors="pt"))
+    return dict(image_processor(images=[_scaled(image_processor, image) for image in rgb], return_tensors="pt"))
+
+
+def _scaled(image_processor: Any, image: Image) -> Image:
+    """A picture as large as the processor will make it: Pillow scales it in a fifth of the time that a processor takes,
+    which turns the whole of it into an array and back."""
+    size = getattr(image_processor, "size", None)
+    if not getattr(image_processor, "do_resize", False) or size is None:
+        return image
+    if (shortest := size.get("shortest_edge")) and not size.get("longest_edge"):
+        long = int(shortest * max(image.size) / min(image.size))  # as transformers rounds
+        target = (long, shortest) if image.width > image.height else (shortest, long)
+    elif size.get("height") and size.get("width"):
+        target = (size["width"], size["height"])
+    else:
+        return image
+    if image.width <= target[0] or image.height <= target[1]:
+        return image
+    return image.resize(target, image_processor.resample, reducing_gap=2.0)
 
 
 def _middle(image: Image) -> Image:

@@ -38,6 +38,20 @@ def test_pictures_are_embedded_as_transformers_does(family: str, written_checkpo
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_photos_are_scaled_about_as_transformers_does(family: str, written_checkpoint: Any) -> None:
+    from skimage import data
+
+    photos = [PILImage.fromarray(photo()) for photo in (data.cat, data.coffee, data.astronaut, data.rocket)]
+    photos += [photos[0].rotate(90, expand=True), photos[1].resize((1280, 853)), photos[2].crop((0, 0, 512, 40))]
+    folder = written_checkpoint(family)
+    inputs = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=photos, return_tensors="pt")
+
+    vectors = ml.load_encoder(str(folder)).encode_images(photos)
+
+    assert (vectors * directly(folder, "get_image_features", inputs)).sum(axis=1).min() >= 0.999
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_texts_are_embedded_as_transformers_does(family: str, written_checkpoint: Any) -> None:
     folder = written_checkpoint(family)
     tokenizer = PreTrainedTokenizerFast if family == "siglip" else AutoTokenizer  # see checkpoints.siglip
