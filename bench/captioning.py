@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=report.REPORT, help=f"default {report.REPORT.name}")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mmsite.settings.dev")
-    django.setup()  # the photos are the site's samples, and the site decodes them
+    django.setup()  # the photos are the site's samples
     contents = list(photos(PHOTOS))
     width, height = SIZE
     lines = [
@@ -59,6 +60,18 @@ def main() -> None:
         lines += ["", *_said(options.data)]
     report.write(options.report, "captioning", lines)
     print("\n".join(lines))
+
+
+def ratios() -> dict[str, float]:
+    """How many times as quick the built-in captioner is, four pictures a call, as in float32 by torch, one a call; in
+    CPU time."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mmsite.settings.dev")
+    django.setup()
+    contents = list(photos(LARGE_PHOTOS))
+    before, now = _captioners("builtin")
+    paths = {BASELINE: _by(before, 1), "now": _by(now, 4)}
+    baseline, seconds = _seconds(paths, contents, ROUNDS, time.process_time).values()
+    return {"captions by the built-in captioner": median(map(truediv, baseline, seconds))}
 
 
 def _builtin(contents: Sequence[bytes], rounds: int) -> list[str]:
@@ -153,21 +166,28 @@ def _decoded(contents: Sequence[bytes]) -> list[PILImage.Image]:
 
 def _table(paths: Mapping[str, Work], contents: Sequence[bytes], rounds: int) -> list[str]:
     """Pictures a second of each path, and their ratio to the first's."""
+    seconds = _seconds(paths, contents, rounds, time.perf_counter)
+    baseline = next(iter(seconds.values()))
+    rows = [
+        f"| {name} | {len(contents) / median(each):.1f} | {median(map(truediv, baseline, each)):.1f} |"
+        for name, each in seconds.items()
+    ]
+    return ["| | pictures/s | ratio |", "|---|---|---|", *rows]
+
+
+def _seconds(
+    paths: Mapping[str, Work], contents: Sequence[bytes], rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Seconds of each path in each round, by that clock."""
     for work in paths.values():
         work(contents[:1])  # to warm up
     seconds: dict[str, list[float]] = {name: [] for name in paths}
     for _ in range(rounds):
         for name, work in paths.items():
-            start = time.perf_counter()
+            start = clock()
             work(contents)
-            seconds[name].append(time.perf_counter() - start)
-    baseline = next(iter(seconds.values()))
-    rows = [
-        f"| {name} | {len(contents) / median(each):.1f} | "
-        f"{median(one / other for one, other in zip(baseline, each, strict=True)):.1f} |"
-        for name, each in seconds.items()
-    ]
-    return ["| | pictures/s | ratio |", "|---|---|---|", *rows]
+            seconds[name].append(clock() - start)
+    return seconds
 
 
 def _generate(checkpoint: Path, beams: int) -> Callable[[Sequence[PILImage.Image]], object]:

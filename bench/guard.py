@@ -18,7 +18,7 @@ from statistics import median
 
 from bench.apart import apart
 
-BENCHES = ("bench.index", "bench.follow", "bench.query", "bench.here")
+BENCHES = ("bench.index", "bench.follow", "bench.query", "bench.here", "bench.captioning")
 COMMITTED = Path(__file__).with_name("ratios.json")
 LEAST = 2 / 3  # of the committed ratio
 RUNS = 3  # that a committed ratio is the median of
