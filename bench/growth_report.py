@@ -1,6 +1,7 @@
 """What bench.growth measured: curves with their exponents, a picture of them, and the lines of the report."""
 
 import io
+import os
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,13 +243,15 @@ def lines(rows: Sequence[Row]) -> list[str]:
     return [
         f"## From {numbers[0]:,} to {numbers[-1]:,} pictures",
         "",
-        f"{report.machine()}, by `make bench-growth`, with the built-in models, SQLite and FAISS, one process on one",
-        "thread: CPU time, which what else runs changes little, but for p50 by the clock. One person's library grows,",
-        "every row in the site's own tables and all of it in the full text; its vectors lie in clouds of a few hundred",
-        "around centres near real pictures. The queries are those of `make bench-search`, each new, by",
+        f"{report.machine()}, by `make bench-growth`, with the built-in models, SQLite",
+        "and FAISS. CPU time of one process on one thread, but for p50 by the clock; the machine's load over the last 15",
+        f"minutes was {os.getloadavg()[2]:.1f}: far above 1, CPU time too is up to a third more. One person's library",
+        "grows, every row in the site's own tables and all of it in the full text; its vectors lie in clouds of a few",
+        "hundred around centres near real pictures. The queries are those of `make bench-search`, each new, by",
         "`search_images`, without the page around them. A picture's way in goes from its bytes until it is found and",
         "compared with all others. Memory is a process's own, without pages of files that processes share (models,",
-        "SQLite's). Pictures' files, which grow by the picture, are left out.",
+        "SQLite's). Pictures' files, which grow by the picture, are left out. Exponents are of lines through the",
+        "logarithms: two, where they leave a quarter of one's squared error and differ by 0.25 at least.",
         "",
         "![Curves of searches, work, memory and disk](growth.png)",
         "",
