@@ -49,7 +49,7 @@ Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
 # Pictures that models get together, and of these how many more are held: each takes 5 MB.
-TOGETHER, AHEAD = 4, 4
+TOGETHER, AHEAD = 8, 8
 STORE_AWAY = "The place where the pictures lie doesn't answer."
 NO_ROOM = "There is no room left on the disk."
 DATABASE_AWAY = "The database was busy, or didn't answer."

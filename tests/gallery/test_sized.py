@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image as PILImage
 
-from gallery import pictures, services, sized
+from gallery import pictures, renditions, services, sized
 from gallery.models import Image, User, Visibility
 
 MakeImage = Callable[..., Image]
@@ -110,8 +110,11 @@ def test_see_through_becomes_white(client: Client, user: User) -> None:
         assert picture.convert("RGB").getpixel((25, 20)) == (255, 255, 255)
 
 
-def test_the_grid_knows_the_largest_size_where_there_is_more_to_see(client: Client, large: Image, user: User) -> None:
+def test_the_grid_knows_the_largest_size_where_there_is_more_to_see(
+    client: Client, large: Image, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client.force_login(user)
+    monkeypatch.setattr(renditions, "PREVIEW_SIDE", 1_500)
     for side, is_offered in ((800, True), (900, False)):
         large.renditions.all().delete()
         with large.original.open("rb") as file:

@@ -27,9 +27,10 @@ from ml.readers.fake import FakeReader
 from mmsite import batch, worker
 from search import versions
 
-MakeImage, MakeJpeg = Callable[..., Image], Callable[..., bytes]
+MakeImage = Callable[..., Image]
+MakeJpeg = Callable[..., bytes]
 COLOURS = ["red", "green", "blue", "yellow", "black", "white"]
-MANY = 2 * batch.TOGETHER + batch.AHEAD + 1
+MANY = batch.TOGETHER + batch.AHEAD + 1
 CAMERA_SIZE, PHOTOS = (4_000, 3_000), 6
 
 
