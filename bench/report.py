@@ -10,9 +10,9 @@ REPORT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 TITLE = [
     "# Performance",
     "",
-    "Each part is written by its own command, and all by `make bench-full`. The machine is noisy: trust the ratios, each",
-    "against a baseline of the same run. `make bench` measures some of them again, in minutes, and fails where one fell",
-    "by more than a third.",
+    "Each part is written by its own command, and all by `make bench-full`. The machine is noisy: trust the ratios,",
+    "each against a baseline of the same run. `make bench` measures some of them again, in minutes, and fails where",
+    "one fell by more than a third.",
 ]
 
 
