@@ -143,8 +143,9 @@ def wait_until_work_is_done(site: Site, life: Life, before: set[str], began: flo
 
 def check_promised(site: Site, life: Life, checked: set[str]) -> None:
     """Each picture that was acknowledged, but for those `checked`, has its row and its bytes."""
+    promised = life.promised.copy()
     rows = {uuid: (sha256, name) for uuid, sha256, name in site.ask("SELECT uuid, sha256, original FROM gallery_image")}
-    for uuid, sha256 in life.promised.copy().items():
+    for uuid, sha256 in promised.items():
         if uuid not in checked:
             assert rows[uuid.replace("-", "")][0] == sha256
             content = (site.media / rows[uuid.replace("-", "")][1]).read_bytes()
