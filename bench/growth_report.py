@@ -251,7 +251,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
         "`make bench-search`, each new, by `search_images`, without the page around them. A picture's way in goes from",
         "its bytes until it is found and compared with all others. Memory is a process's own, without pages of files",
         "that processes share (models, SQLite's). Pictures' files, which grow by the picture, are left out. Exponents",
-        "are of lines through the logarithms: two, where they leave a quarter of one's squared error and differ by 0.25.",
+        "are of lines through logarithms: two, where they leave a quarter of the squared error and differ by 0.25.",
         "",
         "![Curves of searches, work, memory and disk](growth.png)",
         "",
