@@ -27,12 +27,14 @@ class DidNotStart(Exception):
 
 @dataclass(frozen=True)
 class Installation:
-    """A running site: its address, its environment, its supervisor, and how long it took to answer."""
+    """A running site: its address, its environment, its supervisor, and how long it took to answer: from `setup` on,
+    and from `run` on."""
 
     url: str
     environment: dict[str, str]
     supervisor: "subprocess.Popen[bytes]"
     start_seconds: float
+    ready_seconds: float
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -59,10 +61,12 @@ def running(variables: dict[str, str]) -> Iterator[Installation]:
     with ExitStack() as stack:
         with _kept(variables["MMSITE_ADDRESS"]), log.open("ab") as output:
             subprocess.run([*MANAGE, "setup"], env=variables, check=True, stdout=output, stderr=output)
+            run_at = time.monotonic()
             supervisor = subprocess.Popen([*MANAGE, "run"], env=variables, stdout=output, stderr=output)
             stack.callback(_stop, supervisor)
             _wait_until_healthy(url, supervisor, log)
-        yield Installation(url, variables, supervisor, time.monotonic() - started)
+        ready_at = time.monotonic()
+        yield Installation(url, variables, supervisor, ready_at - started, ready_at - run_at)
 
 
 def _stop(supervisor: "subprocess.Popen[bytes]") -> None:

@@ -2,7 +2,8 @@
 
 Part "load" of docs/reliability.md. SQLite, FAISS and the built-in models on one machine, which the ones who ask use
 too. Each uploader has so many photos and spreads them over nine tenths of the time; each searcher asks, reads for a
-while and asks again. Each of them is somebody else, with a token of their own, and searches what is public.
+while and asks again. Each of them is somebody else, with a token of their own, and searches what is public. Before they
+begin, some photos are uploaded and searched for until every model has worked, since what is loaded by then stays.
 """
 
 import argparse
@@ -33,6 +34,7 @@ SHARE_OF_TIME = 0.9  # in which the uploads come, so that searches go on after t
 DRAIN_SECONDS = 900.0
 LOOK_SECONDS = 10.0
 QUERIES = 400  # different ones
+WARM_UP = 8  # photos
 WELL, NO_ANSWER = (200, 201), 0
 SEARCH_MS, UPLOAD_MS = 300, 1_000  # at most, for 95 of 100
 
@@ -40,12 +42,12 @@ SEARCH_MS, UPLOAD_MS = 300, 1_000  # at most, for 95 of 100
 @dataclass
 class Ledger:
     """What was asked and answered. `seconds` by kind; `kept`: the SHA-256 of each picture that the site said it has;
-    `resident`: MB of web and worker, at each look."""
+    `resident`: when, in seconds, and MB of web and worker, at each look."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {"upload": [], "search": []})
     statuses: Counter[int] = field(default_factory=Counter)
     kept: dict[str, str] = field(default_factory=dict)
-    resident: dict[str, list[float]] = field(default_factory=lambda: {"web": [], "worker": []})
+    resident: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {"web": [], "worker": []})
     longest_queue: int = 0
     drained_seconds: float = 0.0
     lost: list[str] = field(default_factory=list)
@@ -92,6 +94,7 @@ def main() -> None:
         with installation.running(variables) as site:
             pool = urllib3.PoolManager(maxsize=len(tokens), retries=False)
             people = [Person(site.url, token, pool) for token in tokens]
+            warm_up(people)
             ledger = bear(site, people[: options.uploaders], people[options.uploaders :], options)
     lines = report_lines(ledger, options)
     report.write(options.report, "load", lines)
@@ -111,6 +114,21 @@ def tokens_of(number: int) -> list[str]:
     people = [User.objects.get_or_create(username=f"person-{n}")[0] for n in range(number)]
     scopes = [Token.Scope.READ, Token.Scope.WRITE]
     return [token_create(owner=person, name="load", scopes=scopes).secret for person in people]
+
+
+def warm_up(people: Sequence[Person]) -> None:
+    """Have every model work, the reader of text too, and every person search once."""
+    from gallery.models import Stage
+
+    ledger = Ledger()
+    upload(people[0], len(people), WARM_UP, time.monotonic(), ledger)
+    if len(ledger.kept) < WARM_UP:
+        sys.exit(f"The site took only {len(ledger.kept)} of {WARM_UP} photos: {dict(ledger.statuses)}")
+    for person, (_, text) in zip(people, questions(QUERIES), strict=False):
+        person.ask("GET", "/search/", fields={"q": text})
+    end = time.monotonic() + DRAIN_SECONDS
+    while Stage.objects.filter(state__in=Stage.OPEN).exists() and time.monotonic() < end:
+        time.sleep(1)
 
 
 def bear(
@@ -171,7 +189,8 @@ def look(site: installation.Installation, ledger: Ledger) -> None:
     ledger.longest_queue = max(ledger.longest_queue, stages.counts().open)
     processes = memory.descendants(site.supervisor.pid)
     for name, command in (("web", "gunicorn"), ("worker", "qcluster")):
-        ledger.resident[name].append(max((one.rss for one in processes if command in one.command), default=0.0))
+        size = max((one.rss for one in processes if command in one.command), default=0.0)
+        ledger.resident[name].append((time.monotonic(), size))
 
 
 def drain(site: installation.Installation, ledger: Ledger) -> None:
@@ -201,6 +220,7 @@ def check(uploaders: Sequence[Person], ledger: Ledger) -> None:
 
 def report_lines(ledger: Ledger, options: argparse.Namespace) -> list[str]:
     other = {status: count for status, count in ledger.statuses.items() if status not in WELL}
+    looks = {name: tuple(zip(*seen, strict=True)) for name, seen in ledger.resident.items()}
     kinds = (("searches", "search", SEARCH_MS), ("uploads, until acknowledged", "upload", UPLOAD_MS))
     return [
         f"{report.machine()}, by `python -m bench.load --pictures {options.pictures} --minutes {options.minutes:g} "
@@ -222,12 +242,21 @@ def report_lines(ledger: Ledger, options: argparse.Namespace) -> list[str]:
         f"- The queue held {ledger.longest_queue:,} steps at most, and was empty {ledger.drained_seconds:.0f} s after "
         "the end.",
         *(
-            f"- Memory of {name}: {sizes[0]:.0f} MB at the beginning, {max(sizes):.0f} at most, "
-            f"{sizes[-1]:.0f} at the end."
-            for name, sizes in ledger.resident.items()
+            f"- Memory of {name}: {sizes[0]:.0f} MB at the beginning, every model loaded and used; half of the time "
+            f"below {np.median(sizes):.0f}, {max(sizes):.0f} at most, {sizes[-1]:.0f} at the end; "
+            f"{growth(times, sizes):+.1f} MB a minute."
+            for name, (times, sizes) in looks.items()
         ),
         *(f"- {sentence}" for sentence in ledger.lost[:20]),
     ]
+
+
+def growth(seconds: Sequence[float], sizes: Sequence[float]) -> float:
+    """MB a minute, by least squares."""
+    if len(sizes) < 2:
+        return 0.0
+    minutes = (np.array(seconds) - seconds[0]) / 60
+    return float(np.polyfit(minutes, sizes, 1)[0])
 
 
 def failures(ledger: Ledger) -> int:
