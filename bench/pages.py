@@ -1,168 +1,183 @@
-"""`python -m bench.pages`: server time and SQL statements of every page that shows pictures, at 20,000 of them.
+"""`python -m bench.pages`: server time and SQL statements of every page that shows pictures, and how they grow from
+1,000 to 20,000 to 200,000 of them, on SQLite and, where it answers, on PostgreSQL.
 
-Part "pages" of docs/performance.md. SQLite and FAISS; each page through the same middleware, view and templates in one
-process and thread.
+Part "pages" of docs/performance.md. One site for each database and size, filled and asked by a process of its own
+(bench.pages_site); they are asked for the same page one after the other, so that what else the machine does meanwhile
+is in all of their times alike.
 """
 
 import argparse
-import gc
+import json
+import math
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import psycopg
+from psycopg import sql
 
-from bench import installation, report
-from bench.search import Counter, prepare
+from bench import report
 
-if TYPE_CHECKING:
-    from django.test import Client
-
-    from gallery.models import User
-
-PICTURES = 20_000
-TIMES = 20
-ALBUMS = 20
-IN_ALBUM = 500
-TAGGED = 300
-TRASHED = 100
-PUBLIC = 5_000
+SIZES = (1_000, 20_000, 200_000)
+TIMES = 15
 GOAL_MS = 300
 GOAL_STATEMENTS = 12
+POSTGRES_URL = "postgres://postgres@127.0.0.1:5432"
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 @dataclass
-class Page:
-    """`seconds`: of each time that it was asked for."""
+class Site:
+    """One process: the site of a database and size, and what was measured of its pages, by their names: seconds of
+    each time, and the most statements."""
 
-    name: str
-    address: str
-    seconds: list[float] = field(default_factory=list)
-    statements: int = 0
+    process: "subprocess.Popen[str]"
+    pages: list[str] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    statements: dict[str, int] = field(default_factory=dict)
+
+    def told(self) -> Any:
+        """What it says next. Raises RuntimeError where it ended."""
+        assert self.process.stdout is not None
+        if line := self.process.stdout.readline():
+            return json.loads(line)
+        raise RuntimeError("A site of the measurement ended; its last words are above.")
+
+    def ask(self, page: str) -> None:
+        assert self.process.stdin is not None
+        print(self.pages.index(page), file=self.process.stdin, flush=True)
+        said = self.told()
+        self.seconds.setdefault(page, []).append(said["seconds"])
+        self.statements[page] = max(self.statements.get(page, 0), said["statements"])
+
+
+Sites = dict[str, dict[int, Site]]
+"""By database and size."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of pictures, from few to many")
     parser.add_argument("--times", type=int, default=TIMES)
-    parser.add_argument("--folder", type=Path, help="where the site is kept, and found again, instead of a new one")
+    parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES))
+    parser.add_argument("--pages", nargs="+", default=[], help="parts of the names of those to ask for; no report then")
+    parser.add_argument("--folder", type=Path, help="where the sites are kept, and found again, instead of new ones")
     parser.add_argument("--report", type=Path, default=report.REPORT)
     options = parser.parse_args()
     temporary = tempfile.TemporaryDirectory(prefix="mmsite-bench-")
-    with nullcontext(options.folder) if options.folder else temporary as folder:
-        prepare(Path(folder), options.pictures)
-        pages = measure(options.times)
-    lines = report_lines(pages, options.pictures)
-    report.write(options.report, "pages", lines)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(nullcontext(options.folder) if options.folder else temporary))
+        databases = [name for name in options.databases if name != "postgresql" or _postgresql_answers()]
+        sites: Sites = {name: {} for name in databases}
+        for name in databases:
+            for size in options.sizes:
+                print(f"{DATABASES[name]}: {size:,} pictures…", file=sys.stderr, flush=True)
+                site = _site(name, size, folder, is_kept=bool(options.folder))
+                sites[name][size] = stack.enter_context(site)
+        measure(sites, options.times, options.pages)
+    lines = report_lines(sites)
+    if not options.pages:
+        report.write(options.report, "pages", lines)
     print("\n".join(lines))
 
 
-def measure(times: int) -> list[Page]:
-    from django.test import Client
+@contextmanager
+def _site(database: str, size: int, folder: Path, *, is_kept: bool) -> Iterator[Site]:
+    """A site that is ready to be asked; its database on PostgreSQL is gone afterwards unless it `is_kept`."""
+    place = folder / f"{database}-{size}"
+    command = [sys.executable, "-m", "bench.pages_site", str(place), str(size)]
+    with ExitStack() as stack:
+        if database == "postgresql":
+            name = f"bench_pages_{size}"
+            _create_database(name, anew=not place.exists())
+            if not is_kept:
+                stack.callback(_drop_database, name)
+            command += ["--database", f"{POSTGRES_URL}/{name}"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        site = Site(stack.enter_context(process))  # which closes its input, and so ends it
+        site.pages = site.told()
+        yield site
 
-    from gallery.models import User
-    from search import engine, index
 
-    owner = User.objects.get(username=installation.ADMIN)
-    pages = pages_of(owner)
-    client = Client(SERVER_NAME="127.0.0.1")
-    client.force_login(owner)
-    engine.warm()
-    index.get_indexes()
-    for page in pages:
-        _ask(client, page)  # what is loaded once
-    gc.collect()
-    gc.freeze()  # as the web's processes do
-    for page in pages:
-        page.seconds.clear()
+def _postgresql_answers() -> bool:
+    try:
+        psycopg.connect(f"{POSTGRES_URL}/postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        print(f"No PostgreSQL answers at {POSTGRES_URL}: it is left out.", file=sys.stderr)
+        return False
+    return True
+
+
+def _create_database(name: str, *, anew: bool) -> None:
+    if anew:
+        _drop_database(name)
+    with psycopg.connect(f"{POSTGRES_URL}/postgres", autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def _drop_database(name: str) -> None:
+    with psycopg.connect(f"{POSTGRES_URL}/postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def measure(sites: Sites, times: int, wanted: Sequence[str]) -> None:
+    """Each page `times` times, of all sites in turn; `wanted`: parts of the names of those to ask for, else all."""
+    everything = [site for by_size in sites.values() for site in by_size.values()]
+    names = [name for name in everything[0].pages if not wanted or any(part in name for part in wanted)]
+    for name in names:
         for _ in range(times):
-            _ask(client, page)
-    return pages
+            for site in everything:
+                site.ask(name)
 
 
-def pages_of(owner: "User") -> list[Page]:
-    """The pages, of a library that has albums, tags, a trash and public pictures."""
-    from django.urls import reverse
-
-    from gallery.models import Album, Image
-    from gallery.selectors import images_page
-
-    own = Image.objects.filter(owner=owner)
-    if not Album.objects.exists():
-        _furnish(owner)
-    later = images_page(images=own, cursor=None, size=5_000).next_cursor
-    image = own.order_by("pk")[200]
-    album = Album.objects.order_by("pk")[0]
-    return [
-        Page("library", reverse("library")),
-        Page("library, from a month on", f"{reverse('library')}?at=2016-05"),
-        Page("library, after 5,000 pictures", f"{reverse('library')}?after={later}"),
-        Page("public pictures", reverse("public")),
-        Page("picture", image.get_absolute_url()),
-        Page("search: words", f"{reverse('search')}?q=a+black+dog+on+the+beach"),
-        Page("search: words and filters", f"{reverse('search')}?q=black+dog+camera:canon+on:2016"),
-        Page("search: filters alone", f"{reverse('search')}?q=camera:canon"),
-        Page("albums", reverse("albums")),
-        Page("album", album.get_absolute_url()),
-        Page("tags", reverse("tags")),
-        Page("duplicates", reverse("duplicates")),
-        Page("review", reverse("review")),
-        Page("trash", reverse("trash")),
-    ]
-
-
-def _furnish(owner: "User") -> None:
-    """All of it or nothing: a library that was left half furnished would be measured as it is."""
-    from django.db import transaction
-    from django.utils import timezone
-
-    from gallery.albums import album_add, album_create
-    from gallery.models import Image, Visibility
-    from gallery.tags import images_tag
-
-    own = Image.objects.filter(owner=owner)
-    keys = list(own.order_by("pk").values_list("pk", flat=True))
-    oldest = list(own.order_by("sort_date").values_list("pk", flat=True)[:TRASHED])
-    with transaction.atomic():
-        for number in range(ALBUMS):
-            album = album_create(owner=owner, title=f"Album {number}")
-            begin = number * 100
-            album_add(album=album, images=own.filter(pk__in=keys[begin : begin + IN_ALBUM]))
-            images_tag(owner=owner, images=own.filter(pk__in=keys[begin : begin + TAGGED]), names=[f"tag {number}"])
-        own.filter(pk__in=keys[:PUBLIC]).update(visibility=Visibility.PUBLIC)
-        own.filter(pk__in=oldest).update(trashed_at=timezone.now())
-
-
-def _ask(client: "Client", page: Page) -> None:
-    from django.db import connection
-
-    counter = Counter()
-    started = time.thread_time()
-    with connection.execute_wrapper(counter):
-        answer = client.get(page.address)
-    page.seconds.append(time.thread_time() - started)
-    page.statements = max(page.statements, counter.count)
-    if answer.status_code != 200:
-        raise RuntimeError(f"{page.address} was answered {answer.status_code}")
-
-
-def report_lines(pages: Sequence[Page], pictures: int) -> list[str]:
+def report_lines(sites: Sites) -> list[str]:
+    some = next(iter(sites.values()))
+    sizes = list(some)
+    few, before, many = sizes[0], sizes[-2], sizes[-1]
+    until, last = math.log(many) / math.log(few), math.log(many) / math.log(before)
     lines = [
-        f"## Every page at {pictures:,} pictures",
+        f"## Every page at {', '.join(f'{size:,}' for size in sizes[:-1])} and {many:,} pictures",
         "",
-        f"{report.machine()}, by `make bench-pages`: CPU time of a page in one process and thread, in ms, and its SQL",
-        f"statements, session and sign-in included. The goal is {GOAL_MS} ms and {GOAL_STATEMENTS} statements.",
+        f"{report.machine()}, by `make bench-pages`: CPU time of a page in one process and thread, in ms, on",
+        "PostgreSQL with that of the server's process for it, and its SQL statements, session and sign-in included.",
+        "Real vectors, moved apart at random; albums, tags, what is public, in the trash or shared grow with the",
+        f"library. Searches ask for something else each time. The goal is {GOAL_MS} ms and, but for searches,",
+        f"{GOAL_STATEMENTS} statements.",
         "",
-        "| page | p50, ms | p95, ms | statements |",
-        "|---|---|---|---|",
+        f"Time that grows as the logarithm of the number of pictures, or slower, grows at most {until:.2f} times from",
+        f"{few:,} to {many:,} and {last:.2f} times from {before:,} on: log {many:,} / log {few:,} is what is left of",
+        "a + b log n where a is 0. ✓: it keeps to both; “levels off”: to the latter alone, as what is bounded does",
+        "once the bound is reached; **grows**: to neither. Searches by words and likeness scan every vector, on one",
+        "thread.",
     ]
-    for page in pages:
-        p50, p95 = np.percentile(np.array(page.seconds) * 1_000, [50, 95])
-        lines.append(f"| {page.name} | {p50:.0f} | {p95:.0f} | {page.statements} |")
+    for name, by_size in sites.items():
+        lines += ["", f"On {DATABASES[name]}:", "", *_table(by_size, until, last)]
+    return lines
+
+
+def _table(by_size: dict[int, Site], until: float, last: float) -> list[str]:
+    sizes = list(by_size)
+    columns = " | ".join(f"{size:,}: p50 | p95" for size in sizes)
+    ratios = f"{sizes[-1]:,} : {sizes[0]:,} | : {sizes[-2]:,}"
+    lines = [f"| page | {columns} | {ratios} | | statements |", "|---|" + "---|" * (2 * len(sizes) + 4)]
+    for page in by_size[sizes[0]].seconds:
+        medians = {size: float(np.median(site.seconds[page])) for size, site in by_size.items()}
+        cells = [
+            f"{1_000 * medians[size]:.0f} | {1_000 * np.percentile(site.seconds[page], 95):.0f}"
+            for size, site in by_size.items()
+        ]
+        whole, step = (medians[sizes[-1]] / medians[size] for size in (sizes[0], sizes[-2]))
+        verdict = "✓" if whole <= until and step <= last else "levels off" if step <= last else "**grows**"
+        counts = sorted({site.statements[page] for site in by_size.values()})
+        statements = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        lines.append(f"| {page} | {' | '.join(cells)} | {whole:.2f} | {step:.2f} | {verdict} | {statements} |")
     return lines
 
 
