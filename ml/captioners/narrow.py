@@ -49,9 +49,9 @@ class Int8Linear(nn.Module):
 
 
 def has_int8() -> bool:
-    """Whether this processor multiplies bytes and sums them in 32 bits by itself."""
+    """Whether this processor multiplies bytes and sums them in 32 bits by itself; others sum in 16, and lose some."""
     known = torch.cpu.get_capabilities()
-    return bool(known.get("avx512_vnni") or known.get("amx_int8"))
+    return any(known.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 @torch.inference_mode()
