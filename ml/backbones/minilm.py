@@ -54,7 +54,8 @@ class Bert(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
         for number, block in enumerate(self.layers.layers):
-            block.load_state_dict(_layer(weights, f"encoder.layer.{number}"))
+            # assigned, not copied: where the file is mapped into memory, all processes share it
+            block.load_state_dict(_layer(weights, f"encoder.layer.{number}"), assign=True)
 
     def forward(self, ids: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
         """Token ids, (n, t) int64, and where they are padding, (n, t) bool: states, (n, t, 384) float32."""

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -167,17 +168,24 @@ class BuiltinEncoder:
         self,
         info: ModelInfo,
         match_floor: float,
-        image_tower: efficientnet_lite.EfficientNetLite2,
         text_tower: minilm.MiniLM,
         ensemble: Ensemble,
     ) -> None:
         self._info = info
         self._match_floor = match_floor
-        self._image_tower = image_tower
         self._text_tower = text_tower
         self._ensemble = ensemble.eval()
         self._where = ensemble.basis.device
-        self._classifier = image_tower.classifier().to(self._where)
+
+    @cached_property
+    def _image_tower(self) -> efficientnet_lite.EfficientNetLite2:
+        """Loaded when the first picture comes: whoever only searches by words, as a web process does, spares 110 MB."""
+        with torch.inference_mode(mode=False):  # others share it, and may train on it
+            return shared_image_tower()
+
+    @cached_property
+    def _classifier(self) -> efficientnet_lite.Classifier:
+        return self._image_tower.classifier().to(self._where)
 
     @classmethod
     def load(cls) -> "BuiltinEncoder":
@@ -207,8 +215,8 @@ class BuiltinEncoder:
         basis = tensors["basis"].float()
         ensemble = Ensemble([Heads() for _ in range(basis.shape[0] // (SCENE + KIND))], basis)
         ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-        towers = shared_image_tower(), minilm.MiniLM.load()
-        return cls(info, float(config["match_floor"]), *towers, devices.place(ensemble))
+        verify_sha256(efficientnet_lite.weights_path(), efficientnet_lite.WEIGHTS_SHA256)
+        return cls(info, float(config["match_floor"]), minilm.MiniLM.load(), devices.place(ensemble))
 
     @property
     def info(self) -> ModelInfo:

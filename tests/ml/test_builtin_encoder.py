@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -97,6 +98,20 @@ def test_one_image_tower_a_process() -> None:
     with ThreadPoolExecutor(4) as threads:
         towers = set(threads.map(lambda _: id(shared_image_tower()), range(8)))
     assert len(towers) == 1
+
+
+@pytest.mark.models
+def test_who_only_embeds_words_never_loads_the_image_tower(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise ModelNotFound("gone")
+
+    monkeypatch.setattr(builtin, "shared_image_tower", fail)
+    encoder = BuiltinEncoder.load()
+    assert encoder.encode_texts(["a dog"]).shape == (1, encoder.dimension)
+    with pytest.raises(ModelNotFound):
+        encoder.encode_images([PILImage.new("RGB", (64, 64))])
+    monkeypatch.undo()  # a later call tries again
+    assert encoder.encode_images([PILImage.new("RGB", (64, 64))]).shape == (1, encoder.dimension)
 
 
 def test_a_missing_and_a_changed_weights_file_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
