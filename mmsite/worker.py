@@ -100,6 +100,7 @@ def warm_models() -> None:
                 warm()
             except ModelError as error:
                 logger.warning("The %s is not usable now: %s", name, error)
+    allocator.trim()
 
 
 def _renew_until(done: threading.Event, claimed: Collection[Stage]) -> None:
