@@ -1,6 +1,6 @@
 """Pictures a second of the captioners, from JPEG to caption: `python -m bench.captioning`.
 
-Writes its part of docs/performance.md. `--data FOLDER` with Flickr8k also compares what is said, fast and in float32.
+Writes its part of docs/performance.md. Where Flickr8k is (`--data`), it also compares what is said, fast and in float32.
 All paths of a part take turns with its baseline, several times; each gets the same real JPEGs and decodes them anew.
 """
 
@@ -38,7 +38,7 @@ Work = Callable[[Sequence[bytes]], object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.captioning", description=__doc__)
-    parser.add_argument("--data", type=Path, help="a folder with Flickr8k, to compare the captions")
+    parser.add_argument("--data", type=Path, default=Path.home() / "data" / "flickr8k", help="to compare the captions")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--report", type=Path, default=report.REPORT, help=f"default {report.REPORT.name}")
     options = parser.parse_args()
@@ -56,7 +56,7 @@ def main() -> None:
         "",
         *_large(contents[:LARGE_PHOTOS], options.rounds),
     ]
-    if options.data:
+    if options.data.is_dir():
         lines += ["", *_said(options.data)]
     report.write(options.report, "captioning", lines)
     print("\n".join(lines))
