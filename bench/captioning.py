@@ -1,6 +1,6 @@
 """Pictures a second of the captioners, from JPEG to caption: `python -m bench.captioning`.
 
-Writes its part of docs/performance.md. Where Flickr8k is (`--data`), it also compares what is said, fast and in float32.
+Writes its part of docs/performance.md. Where Flickr8k is (`--data`), it also compares what is said in float32.
 All paths of a part take turns with its baseline, several times; each gets the same real JPEGs and decodes them anew.
 """
 
