@@ -67,7 +67,9 @@ def _state(state: str, viewer: Viewer) -> Q:
     of_image = Stage.objects.filter(image=OuterRef("pk")).exclude(priority=Stage.Priority.LATER)
     undone = of_image.exclude(Exists(same.filter(state__in=[Stage.State.DONE, Stage.State.SKIPPED])))
     working = Q(Exists(undone.filter(state__in=Stage.OPEN)))
-    failed = Q(Exists(undone.filter(state=Stage.State.FAILED)))
+    # The latter alone would be asked of one picture after the other; those that failed are few, and an index has them.
+    failed = Q(pk__in=Stage.objects.filter(state=Stage.State.FAILED).values("image"))
+    failed &= Q(Exists(undone.filter(state=Stage.State.FAILED)))
     return {"working": working, "failed": failed & ~working, "ready": ~working & ~failed}[state]
 
 

@@ -69,7 +69,7 @@ PAGES: dict[str, list[str]] = {
         "?q={word}",
         "?q={word}+tag:boat+camera:leica",
         "?q=%22boat%22+-blue",
-        "?q=camera:leica&show=12",
+        "?q=camera:leica+by:ada&show=24",  # fits on a page, so that nobody counts it; those of the API don't
         "?q={word}+~{image}",
         "?q={word}&of={image}&box=0,0,0.5,0.5",
         "?q=no+such+thing+tag:{word}",
@@ -116,7 +116,7 @@ API: dict[str, list[str]] = {
     "renditions": [""],
     "schema": [""],
     "schema-yaml": [""],
-    "search": [f"?q={text}" for text in ("{word}", "{word}+tag:boat", "camera:leica", "{word}+~{image}")],
+    "search": [f"?q={text}" for text in ("{word}", "{word}+tag:boat", "camera:leica&limit=5", "{word}+~{image}")],
     "search-suggestions": ["?q=sea", "?q=tag:", "?q=album:i"],
     "searches": [""],
     "tag": [""],
