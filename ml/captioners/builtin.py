@@ -122,7 +122,8 @@ class BuiltinCaptioner:
         batch = devices.batch(self._where, BATCH)
         for start in range(0, len(images), batch):
             maps = self._tower.feature_maps(images[start : start + batch]).to(self._where)
-            spoken = speak(self._network, maps, self._manner, begin=first)
+            with devices.one_thread():  # in steps as small, threads mostly wait for each other
+                spoken = speak(self._network, maps, self._manner, begin=first)
             sentences = self._told(Spoken(*(part.cpu() for part in spoken)))
             namer = None if first else self._namer
             told.extend(map(self._surer, sentences, namer.name(maps)) if namer else sentences)
