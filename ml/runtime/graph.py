@@ -25,6 +25,7 @@ def export(network: nn.Module, example: Sequence[torch.Tensor], path: Path, *, v
     lengths = {
         name: {axis: f"{name}_{axis}" if axis else "n" for axis in axes} for name, axes in zip(names, vary, strict=True)
     }
+    network.eval()  # a wrapper that is new would be, with all in it, in training mode afterwards
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # tracing warns of each shape that a network looks at
         torch.onnx.export(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,13 @@ def test_a_damaged_graph_is_written_anew(by: Callable[[str], None], name: str) -
     session = open_session(network())
     assert str(session.runtime) == name
     torch.testing.assert_close(session(pixels), expected)
+
+
+def test_writing_a_graph_leaves_the_network_as_it_was(by: Callable[[str], None]) -> None:
+    by("onnxruntime-fp32")
+    inner = Small().eval()
+    open_session(replace(network(), module=nn.Sequential(inner)))  # itself new, hence in training mode
+    assert not inner.training
 
 
 class Untraceable(nn.Module):
