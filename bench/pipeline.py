@@ -21,7 +21,7 @@ from bench.photos import CAMERA_SIZE, camera_photos
 
 PHOTOS, WARM_PHOTOS, BASELINE_PHOTOS, STEP_PHOTOS = 160, 8, 24, 32
 GOAL, GOAL_RATIO = 8.0, 3.0  # pictures a second, and to the baseline
-REST = "all else: claims, models' preparation, Python"
+REST = "all else"
 # Of one picture, as each is done: what the names say, without what stands in another line.
 DOOR: steps.Steps = {
     "SHA-256 of the bytes": ["gallery.services:digest_upload"],
@@ -33,6 +33,10 @@ WORK: steps.Steps = {
     "thumbnail and preview: scaling": ["gallery.renditions:pictures.shrink"],
     "thumbnail and preview: files": ["gallery.webp:encode"],
     "thumbnail and preview: disk and rows": ["mmsite.batch:_write_renditions"],
+    "both models: pictures made small": ["ml.backbones.efficientnet_lite:preprocess"],
+    "both models: the image tower": [
+        f"ml.runtime.sessions:{kind}Session.__call__" for kind in ("Onnx", "Openvino", "Torch")
+    ],
     "caption: the model": ["ml.captioners.builtin:BuiltinCaptioner.caption"],
     "caption: rows": ["captioning.services:captions_write"],
     "vector: the model": ["ml.encoders.builtin:BuiltinEncoder.encode_images"],
