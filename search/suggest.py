@@ -94,7 +94,7 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most seven SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most eight SQL statements.
 
     Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer;
     their own albums and searches.
@@ -263,10 +263,11 @@ def _words(prefix: str, latest: list[_Seen]) -> list[str]:
 
 
 def _latest(viewer: Viewer) -> list[_Seen]:
-    """The latest of what is listed for the viewer. Three statements, of which two go in the order of an index."""
+    """The latest of what is listed for the viewer. Four statements, of which two go in the order of an index."""
     parts = [Image.objects.filter(visibility=Visibility.PUBLIC)]
     if viewer.pk is not None:
         parts += [Image.objects.filter(owner_id=viewer.pk), Image.objects.shared_with(viewer)]
+        parts += [Image.objects.marked_by(viewer)]
     fields = ("pk", "owner_id", "description", "camera_make", "camera_model", "place", "place_by_person")
     rows = chain.from_iterable(images.newest_first().values_list(*fields)[:LATEST] for images in parts)
     # A place that nobody said is its owner's alone.

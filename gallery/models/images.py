@@ -25,8 +25,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         # Not "or": for each side, SQLite would look into an index of its own, and then for each picture into the table.
         hidden = ~Q(visibility=Visibility.PUBLIC) & ~Q(owner_id=viewer.pk)
         if viewer.pk is not None:
-            hearts = Q(visibility=Visibility.LINK, pk__in=_hearts(viewer))
-            hidden &= ~Q(pk__in=_in_shared_albums(viewer)) & ~hearts
+            hidden &= ~Q(pk__in=_in_shared_albums(viewer)) & ~_marked(viewer)
         return self.filter(~hidden)
 
     def reachable_by(self, viewer: Viewer) -> Self:
@@ -42,6 +41,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         if viewer.pk is None:
             return self.none()
         return self.filter(pk__in=_in_shared_albums(viewer)).exclude(owner_id=viewer.pk)
+
+    def marked_by(self, viewer: Viewer) -> Self:
+        """Those shared by link that the viewer marked as favourites."""
+        return self.filter(_marked(viewer))
 
     def described_by_person(self) -> Self:
         """Those that somebody described, or whose description by a model somebody approved."""
@@ -70,6 +73,10 @@ def _in_shared_albums(viewer: Viewer) -> "models.QuerySet[AlbumImage, int]":
     from gallery.models.albums import AlbumImage  # noqa: PLC0415  which builds on this module
 
     return AlbumImage.objects.shared_with(viewer).values_list("image_id", flat=True)
+
+
+def _marked(viewer: Viewer) -> Q:
+    return Q(visibility=Visibility.LINK, pk__in=_hearts(viewer))
 
 
 def _hearts(viewer: Viewer) -> "models.QuerySet[Favourite, int]":
