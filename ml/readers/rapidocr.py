@@ -4,7 +4,6 @@ They are three ONNX files of the package's wheel (Apache-2.0), run by ONNX Runti
 """
 
 import hashlib
-import os
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from ml.errors import ModelNotFound
 from ml.files import verify_sha256
 from ml.interfaces import Corner, ModelInfo, TextLine
 from ml.readers.order import in_reading_order
+from ml.runtime import threads
 
 PACKAGES = ("rapidocr", "onnxruntime")
 WEIGHTS = {
@@ -65,7 +65,7 @@ class RapidOCRReader:
             "Det.limit_type": "max",
             "Det.limit_side_len": longest,
             "Rec.rec_batch_num": 1,  # six long lines at once take 150 MB more for their scores, and no less time
-            "EngineConfig.onnxruntime.intra_op_num_threads": _threads(),
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads.count(),
         }
         for role, (name, digest) in WEIGHTS.items():
             verify_sha256(folder / name, digest)
@@ -120,9 +120,3 @@ def _corners(box: npt.NDArray[np.float32], size: tuple[int, int]) -> tuple[Corne
         box = np.roll(box, -1, axis=0)
     first, second, third, fourth = ((float(x), float(y)) for x, y in (box / np.array(size)).clip(0.0, 1.0))
     return first, second, third, fourth
-
-
-def _threads() -> int:
-    """As many as other models take: OMP_NUM_THREADS, else one a core."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else os.cpu_count() or 1
