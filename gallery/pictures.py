@@ -190,9 +190,10 @@ def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation >= _SIDEWAYS else size
 
 
-def shrink(picture: PILImage.Image, max_side: int) -> PILImage.Image:
-    """The picture with its long side at `max_side` pixels; never enlarged."""
-    return _resized(picture, fit(picture.size, max_side))
+def shrink(picture: PILImage.Image, max_side: int, *, of: tuple[int, int] | None = None) -> PILImage.Image:
+    """The picture with its long side at `max_side` pixels; never enlarged. One that is itself smaller than what it is
+    a copy `of` gets the size that this would get: rounded twice, it may differ by a pixel."""
+    return _resized(picture, fit(of or picture.size, min(max_side, max(picture.size))))
 
 
 def _resized(picture: PILImage.Image, size: tuple[int, int]) -> PILImage.Image:

@@ -26,8 +26,9 @@ class Made(NamedTuple):
 
 def render_all(*, image: Image, picture: PILImage.Image) -> list[Made]:
     """Every rendition of `image`, from its first frame as `decoding.open_picture` returns it."""
-    preview = pictures.shrink(picture, PREVIEW_SIDE)
-    thumbnail = pictures.shrink(preview, THUMBNAIL_SIDE)
+    size = (image.width, image.height)
+    preview = pictures.shrink(picture, PREVIEW_SIDE, of=size)
+    thumbnail = pictures.shrink(preview, THUMBNAIL_SIDE, of=size)
     animation = _animate(image) if image.frames > 1 else None
     return [
         _made(image, Rendition.Kind.THUMBNAIL, thumbnail.size, webp.encode(thumbnail)),

@@ -38,7 +38,7 @@ def judge_renditions(case: Case, image: Image) -> None:
     made = {rendition.kind: rendition for rendition in image.renditions.all()}
     size = (image.width, image.height)
     thumbnail, preview = made[Rendition.Kind.THUMBNAIL], made[Rendition.Kind.PREVIEW]
-    assert (thumbnail.width, thumbnail.height) == fit(fit(size, PREVIEW_SIDE), THUMBNAIL_SIDE)
+    assert (thumbnail.width, thumbnail.height) == fit(size, THUMBNAIL_SIDE)
     sides = (PREVIEW_SIDE, ANIMATION_SIDE) if image.frames > 1 else (PREVIEW_SIDE,)
     assert (preview.width, preview.height) in [fit(size, side) for side in sides]
     for rendition in (thumbnail, preview):
