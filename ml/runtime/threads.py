@@ -19,10 +19,10 @@ R = TypeVar("R")
 
 def count() -> int:
     """How many threads compute in this process: OMP_NUM_THREADS, or one for each core that it may use."""
-    try:
-        return max(1, int(os.environ["OMP_NUM_THREADS"]))
-    except (KeyError, ValueError):
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spread(work: Callable[[Sequence[T]], R], items: Sequence[T], most: int) -> list[R]:

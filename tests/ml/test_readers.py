@@ -122,15 +122,6 @@ def test_files_are_checked_before_anything_is_loaded(
         rapidocr.RapidOCRReader.load()
 
 
-@pytest.mark.parametrize(("asked", "threads"), [("3", 3), ("0", None), ("", None), ("4,2", None)])
-def test_it_takes_as_many_threads_as_other_models(
-    monkeypatch: pytest.MonkeyPatch, asked: str, threads: int | None
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    monkeypatch.setattr(rapidocr.os, "cpu_count", lambda: 7)
-    assert rapidocr._threads() == (threads or 7)
-
-
 def test_other_models_are_no_readers(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(ModelUnsupported, match="no text reader"):
