@@ -48,13 +48,13 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(folder: Path, busy: Exception) -> Iterator[None]:
-    """Keep other processes that ask likewise out of a folder meanwhile. Raises `busy` where one is in it."""
-    lock = os.open(folder, os.O_RDONLY)
+def alone(folder: Path, busy: Exception | None = None) -> Iterator[None]:
+    """Keep others that ask likewise out of a folder meanwhile. Where one is in it, raises `busy`, or waits without."""
+    lock = os.open(folder, os.O_RDONLY)  # the system gives it back for whoever dies
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         yield
     except BlockingIOError as error:
-        raise busy from error
+        raise (busy or error) from error
     finally:
         os.close(lock)

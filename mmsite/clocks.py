@@ -20,6 +20,7 @@ from api.deliveries import WAITS
 from api.models import IdempotencyKey
 from api.models_webhooks import Webhook, WebhookDelivery
 from gallery.models import SeenFile, Stage, Tries
+from ml.files import whole
 from search.cursors import LEASE_SECONDS
 from search.models import IndexCursor
 
@@ -66,10 +67,9 @@ def holds() -> bool:
         logger.warning("The clock jumped by %s; for %d hours nothing in the trash is deleted for good", by, hours)
     else:
         until = before.waits_until
-    part = _path().with_suffix(".part")
     try:
-        part.write_text(json.dumps(asdict(Reading(boot, clock, uptime, until))), encoding="ascii")
-        part.replace(_path())
+        with whole(_path()) as part:
+            part.write_text(json.dumps(asdict(Reading(boot, clock, uptime, until))), encoding="ascii")
     except OSError:  # a full disk: the next sweep can't tell whether it jumped
         logger.warning("What the clock says could not be noted", exc_info=True)
         return False

@@ -1,13 +1,12 @@
 """Compiled networks on the disk: each made once for all processes, made again where it is damaged, and few of them."""
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from ml.files import sha256, whole
+from ml.files import alone, sha256, whole
 
 MOST_BYTES = 3_000_000_000  #: of a folder; beyond that, what was used longest ago goes
 _SUFFIX = ".onnx"
@@ -42,7 +41,7 @@ class Cache:
             return path
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(parts)
-        with self._alone():
+        with alone(self._folder):
             if self.get(*parts) is None:
                 with whole(path) as partial:
                     make(partial)
@@ -58,15 +57,6 @@ class Cache:
 
     def _path(self, parts: tuple[str, ...]) -> Path:
         return self._folder / (hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32] + _SUFFIX)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        lock = os.open(self._folder, os.O_RDONLY)  # the system gives it back for whoever dies
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _forget(self, besides: Path) -> None:
         """Make room. Who has one of these files open goes on using it."""
