@@ -101,12 +101,12 @@ class EfficientNetLite2:
         At another `side`, a multiple of 32 pixels, there are (side / 32)^2 cells. On a GPU, `half` lets it compute in
         float16; on a CPU, the runtime of choice decides.
         """
-        if self._session is not None:
-            session = self._session
-            maps = spread(lambda part: session(preprocess(part, side)), images, CHUNK)
-        else:
-            batches = (images[start : start + devices.GPU_BATCH] for start in range(0, len(images), devices.GPU_BATCH))
-            maps = [self._on_gpu(batch, side, half=half) for batch in batches]
+        session = self._session
+
+        def encode(part: Sequence[PILImage.Image]) -> torch.Tensor:
+            return session(preprocess(part, side)) if session else self._on_gpu(part, side, half=half)
+
+        maps = spread(encode, images, CHUNK, where=self._where)
         return torch.cat([torch.empty(0, (side // STRIDE) ** 2, CHANNELS), *maps])
 
     def _on_gpu(self, images: Sequence[PILImage.Image], side: int, *, half: bool) -> torch.Tensor:

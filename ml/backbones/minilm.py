@@ -105,11 +105,7 @@ class MiniLM:
         def embed(rows: Sequence[int]) -> None:
             vectors[rows] = self._encode_batch([encodings[row] for row in rows])
 
-        if self._where.type == "cpu":
-            spread(embed, order, BATCH)
-        else:
-            for start in range(0, len(order), BATCH):
-                embed(order[start : start + BATCH])
+        spread(embed, order, BATCH, where=self._where)
         return vectors
 
     def _encode_batch(self, encodings: Sequence[Encoding]) -> torch.Tensor:

@@ -48,12 +48,6 @@ class Int8Linear(nn.Module):
         return outputs.view(*inputs.shape[:-1], -1)  # type: ignore[no-any-return]
 
 
-def has_int8() -> bool:
-    """Whether this processor multiplies bytes and sums them in 32 bits by itself; others sum in 16, and lose some."""
-    known = torch.cpu.get_capabilities()
-    return any(known.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
-
-
 @torch.inference_mode()
 def narrow(network: Any) -> None:
     """Make a VisionEncoderDecoderModel on the CPU faster, in place: the encoder in bfloat16, the decoder by bytes.
@@ -64,7 +58,7 @@ def narrow(network: Any) -> None:
         return
     if choice.has_bfloat16() and network.encoder.config.model_type != FEATURE_MAPS:
         network.encoder.bfloat16()
-    if has_int8():
+    if choice.has_int8():
         _replace(network.decoder)
 
 

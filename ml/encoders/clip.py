@@ -110,11 +110,7 @@ class ClipEncoder:
             array: Embeddings = functional.normalize(features(batch), dim=-1).cpu().numpy()
             return array
 
-        if self._where.type == "cpu":
-            batches = spread(embed, items, BATCH)
-        else:
-            size = devices.GPU_BATCH
-            batches = [embed(items[start : start + size]) for start in range(0, len(items), size)]
+        batches = spread(embed, items, BATCH, where=self._where)
         return np.concatenate(batches) if batches else np.zeros((0, self.dimension), dtype=np.float32)
 
     def _image_session(self) -> Session:

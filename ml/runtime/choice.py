@@ -97,3 +97,11 @@ def has_bfloat16() -> bool:
 
     known = torch.cpu.get_capabilities()
     return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+
+
+def has_int8() -> bool:
+    """Whether this processor multiplies bytes and sums them in 32 bits by itself; others sum in 16, and lose some."""
+    import torch
+
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))

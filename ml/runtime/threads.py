@@ -9,9 +9,12 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ml import devices
+
+if TYPE_CHECKING:  # a server may fork after it imported this
+    import torch
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,12 +28,20 @@ def count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def spread(work: Callable[[Sequence[T]], R], items: Sequence[T], most: int) -> list[R]:
-    """What `work` makes of all items, `most` at a time, in their order; on one thread each, all cores at once."""
+def spread(
+    work: Callable[[Sequence[T]], R], items: Sequence[T], most: int, *, where: "torch.device | None" = None
+) -> list[R]:
+    """What `work` makes of all items, `most` at a time, in their order; on one thread each, all cores at once.
+
+    Where that is a GPU, the thread that calls gives it GPU_BATCH at a time.
+    """
     import torch
 
-    size = max(1, min(most, math.ceil(len(items) / count())))
+    on_gpu = where is not None and where.type != "cpu"
+    size = devices.GPU_BATCH if on_gpu else max(1, min(most, math.ceil(len(items) / count())))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
+    if on_gpu:
+        return list(map(work, parts))
 
     def alone(part: Sequence[T]) -> R:
         with devices.one_thread():

@@ -11,12 +11,12 @@ from transformers import VisionEncoderDecoderModel
 
 import ml
 from ml.__main__ import main
-from ml.captioners import narrow
-from ml.captioners.narrow import Int8Linear
+from ml.captioners.narrow import Int8Linear, narrow
 from ml.datasets.examples import read
+from ml.runtime import choice
 from tests.ml.pairs import patterns
 
-pytestmark = pytest.mark.skipif(not narrow.has_int8(), reason="this processor doesn't multiply bytes by itself")
+pytestmark = pytest.mark.skipif(not choice.has_int8(), reason="this processor doesn't multiply bytes by itself")
 
 CAPTIONS = ["a red dog runs on snow", "the blue bird sits in water", "a green cat", "the photo of a dog on grass"]
 
@@ -67,7 +67,7 @@ def test_the_next_token_is_the_same(family: str, written_checkpoint: Any) -> Non
             return scores.log_softmax(dim=-1)
 
     exact = expected()
-    narrow.narrow(network)
+    narrow(network)
     close = expected()
 
     assert not torch.equal(close, exact)

@@ -3,7 +3,9 @@
 import os
 
 import pytest
+import torch
 
+from ml import devices
 from ml.runtime import threads
 
 
@@ -20,3 +22,8 @@ def test_all_is_done_in_order_and_no_more_at_a_time_than_asked(monkeypatch: pyte
     parts = threads.spread(list, range(11), most)
     assert [item for part in parts for item in part] == list(range(11))
     assert max(map(len, parts)) <= most
+
+
+def test_a_gpu_gets_its_own_number_at_a_time() -> None:
+    parts = threads.spread(list, range(2 * devices.GPU_BATCH + 1), 5, where=torch.device("cuda", 0))
+    assert [len(part) for part in parts] == [devices.GPU_BATCH, devices.GPU_BATCH, 1]
