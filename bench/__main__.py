@@ -43,7 +43,7 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
         query.fill(vector_count)
         client.search("the first query after the change")
         page = query.page_seconds(client)
-        processes = memory.descendants(site.supervisor.pid)
+        processes = memory.of_site(site.supervisor.pid)
     print("Measuring the baselines…", flush=True)
     bare = query.bare_seconds()
     baseline_pictures = pictures[:BASELINE_PHOTOS]
@@ -93,7 +93,7 @@ def query_lines(page: "np.ndarray", bare: "np.ndarray", count: int) -> list[str]
     ]
 
 
-def memory_lines(processes: list[memory.Process]) -> list[str]:
+def memory_lines(processes: dict[str, list[memory.Process]]) -> list[str]:
     lines = [
         "",
         "## Resident memory",
@@ -103,8 +103,8 @@ def memory_lines(processes: list[memory.Process]) -> list[str]:
         "| | largest process, MB | all together, MB |",
         "|---|---|---|",
     ]
-    for label, word in (("web (gunicorn)", "gunicorn"), ("worker (qcluster)", "qcluster")):
-        group = [process for process in processes if word in process.command]
+    for label, kind in (("web (gunicorn)", "web"), ("worker (qcluster)", "worker")):
+        group = processes[kind]
         largest, together = max(process.rss for process in group), sum(process.pss for process in group)
         lines.append(f"| {label} | {largest:.0f} | {together:.0f} |")
     return lines

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ml.interfaces import Captioner
 
 PHOTOS = 32
-LARGE_PHOTOS = 8  #: of these, for the large captioner
+LARGE_PHOTOS = 8  #: of these, for the large captioner; as many as the worker gives one together
 ROUNDS = 5
 TOKENS = 20  #: of a caption of the large one, whose random weights never end one by themselves
 VOCABULARY = 50_257  #: GPT-2's
@@ -49,8 +49,9 @@ def main() -> None:
     lines = [
         "## Captions",
         "",
-        f"{report.machine()}, {torch.get_num_threads()} threads, by `python -m bench.captioning`: real JPEGs of",
-        f"{width} x {height}, decoding included, the median of {options.rounds} rounds in which all paths take turns.",
+        f"{report.machine()}, {torch.get_num_threads()} threads, by `python -m bench.captioning --rounds "
+        f"{options.rounds}`: real JPEGs of {width} x {height}, decoding included, the median of the rounds, in which "
+        "all paths take turns.",
         "",
         *_builtin(contents, options.rounds),
         "",
@@ -75,11 +76,13 @@ def ratios() -> dict[str, float]:
 
 
 def _builtin(contents: Sequence[bytes], rounds: int) -> list[str]:
+    from mmsite import batch
+
     before, now = _captioners("builtin")
     paths = {
         f"{BASELINE}: float32 by torch, one picture a call": _by(before, 1),
         "one picture a call": _by(now, 1),
-        "four a call, as the worker gives them": _by(now, 4),
+        f"{batch.TOGETHER} a call, as the worker gives them": _by(now, batch.TOGETHER),
         f"{PHOTOS} a call": _by(now, PHOTOS),
     }
     return [
@@ -100,8 +103,7 @@ def _large(contents: Sequence[bytes], rounds: int) -> list[str]:
         f"transformers, float32, 4 beams, {together} a call": _in(beams, together),
         f"float32, 4 beams, {together} a call": _by(exact, together),
         "4 beams, one picture a call": _by(now, 1),
-        "4 beams, four a call, as the worker gives them": _by(now, 4),
-        f"4 beams, {together} a call": _by(now, together),
+        f"4 beams, {together} a call, as the worker gives them": _by(now, together),
     }
     said = [captioner.caption(_decoded(contents)) for captioner in (exact, now)]
     same = sum(a == b for x, y in zip(*said, strict=True) for a, b in zip(x.text.split(), y.text.split(), strict=True))

@@ -79,7 +79,7 @@ def measure(folder: Path, runtimes: Sequence[str], rounds: int, flickr8k: Path |
     peaks["int8"] = peaks["bf16"]  # torch multiplies no int8
     copied = peak.memory()
     models = {"builtin": "builtin", "CLIP ViT-B/32": str(checkpoint.vit_b_32(folder / "vit-b-32"))}
-    lines = heading(peaks, copied)
+    lines = heading(peaks, copied, runtimes, rounds)
     for label, name in models.items():
         encoders = opened(name, runtimes, folder / "compiled", pictures)
         lines += pictures_lines(label, encoders, pictures, rounds, peaks)
@@ -255,10 +255,10 @@ def recall_lines(cache: Path, data: Path) -> list[str]:
     return ["", f"R@1 of the built-in encoder on the test split of Flickr8k, in per cent: {', '.join(rows)}."]
 
 
-def heading(peaks: dict[str, float], copied: float) -> list[str]:
+def heading(peaks: dict[str, float], copied: float, runtimes: Sequence[str], rounds: int) -> list[str]:
     width, height = SIZE
     return [
-        f"{report.machine()}, by `python -m bench.encoding`.",
+        f"{report.machine()}, by `python -m bench.encoding --rounds {rounds} --runtimes {' '.join(runtimes)}`.",
         "",
         f"{PICTURES} decoded photos of {width} x {height} a round, all ways in turn in each of them; scaling them down",
         "is counted. Ratios are medians of the rounds. CLIP has the architecture and random weights. The peak is",

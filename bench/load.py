@@ -187,10 +187,9 @@ def look(site: installation.Installation, ledger: Ledger) -> None:
     from gallery import stages
 
     ledger.longest_queue = max(ledger.longest_queue, stages.counts().open)
-    processes = memory.descendants(site.supervisor.pid)
-    for name, command in (("web", "gunicorn"), ("worker", "qcluster")):
-        size = max((one.rss for one in processes if command in one.command), default=0.0)
-        ledger.resident[name].append((time.monotonic(), size))
+    kinds = memory.of_site(site.supervisor.pid)
+    for kind, looks in ledger.resident.items():
+        looks.append((time.monotonic(), max((one.rss for one in kinds[kind]), default=0.0)))
 
 
 def drain(site: installation.Installation, ledger: Ledger) -> None:

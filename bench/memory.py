@@ -1,6 +1,7 @@
 """Memory and processor time of processes, as Linux counts them."""
 
 import os
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,19 @@ def descendants(pid: int) -> list[Process]:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
             found.append(_process(child))
     return found
+
+
+def of_site(supervisor: int) -> dict[str, list[Process]]:
+    """A site's processes by what they do: web, worker, and the decoders of either."""
+    found = descendants(supervisor)
+    commands = {process.pid: process.command for process in found}
+    kinds: dict[str, list[Process]] = defaultdict(list)
+    for process in found:
+        is_decoder = "gallery.decoder" in process.command
+        command = commands.get(process.parent, "") if is_decoder else process.command
+        owner = "web" if "gunicorn" in command else "worker"
+        kinds[f"{owner}'s decoders" if is_decoder else owner].append(process)
+    return kinds
 
 
 def _process(pid: int) -> Process:

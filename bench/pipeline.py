@@ -8,7 +8,6 @@ import argparse
 import os
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,29 +85,16 @@ def measure(folder: Path, count: int) -> list[str]:
     ]
 
 
-def kinds_of(site: installation.Installation) -> dict[str, list[memory.Process]]:
-    """The site's processes by what they do; decoders by whom they answer."""
-    found = memory.descendants(site.supervisor.pid)
-    commands = {process.pid: process.command for process in found}
-    kinds: dict[str, list[memory.Process]] = defaultdict(list)
-    for process in found:
-        is_decoder = "gallery.decoder" in process.command
-        command = commands.get(process.parent, "") if is_decoder else process.command
-        owner = "web" if "gunicorn" in command else "worker"
-        kinds[f"{owner}'s decoders" if is_decoder else owner].append(process)
-    return kinds
-
-
 def cpu_by_kind(site: installation.Installation) -> dict[str, float]:
     """Seconds of processor time so far. Of a decoder that was replaced, whoever asked it counts them."""
-    return {kind: sum(process.cpu for process in group) for kind, group in kinds_of(site).items()}
+    return {kind: sum(process.cpu for process in group) for kind, group in memory.of_site(site.supervisor.pid).items()}
 
 
 def peaks_by_kind(site: installation.Installation) -> dict[str, tuple[int, float, float]]:
     """The number of processes, the peak of the largest, and the sum of peaks, in MB."""
     return {
         kind: (len(group), max(process.peak for process in group), sum(process.peak for process in group))
-        for kind, group in kinds_of(site).items()
+        for kind, group in memory.of_site(site.supervisor.pid).items()
     }
 
 

@@ -34,7 +34,7 @@ STARTS, FIRST = 5, 10
 PHOTOS = 24
 LONGEST_SECONDS = 600.0
 COMMAND_S, READY_S, RESIDENT_MB = 1.0, 5.0, 700  # at most
-KINDS = {"web": "gunicorn", "worker": "qcluster"}
+KINDS = ("web", "worker")
 
 Sizes = dict[str, memory.Process]
 """The largest process of web and of worker."""
@@ -109,11 +109,8 @@ def work_on(site: installation.Installation, count: int, starts: Starts) -> None
 
 
 def sizes(site: installation.Installation) -> Sizes:
-    processes = memory.descendants(site.supervisor.pid)
-    return {
-        name: max((each for each in processes if word in each.command), key=lambda each: each.rss)
-        for name, word in KINDS.items()
-    }
+    kinds = memory.of_site(site.supervisor.pid)
+    return {kind: max(kinds[kind], key=lambda each: each.rss) for kind in KINDS}
 
 
 def report_lines(commands: dict[str, list[tuple[float, float]]], starts: Starts, count: int) -> list[str]:
@@ -124,9 +121,9 @@ def report_lines(commands: dict[str, list[tuple[float, float]]], starts: Starts,
     return [
         "## Memory and start",
         "",
-        f"{report.machine()}, by `python -m bench.start`, with the built-in models, SQLite and FAISS. Medians of "
-        f"{ROUNDS} runs; the baseline is Python by itself. None of these commands loads a model; each is to take at "
-        f"most {COMMAND_S:g} s.",
+        f"{report.machine()}, by `python -m bench.start --starts {len(starts.ready)} --photos {count}`, with the "
+        f"built-in models, SQLite and FAISS. Medians of {ROUNDS} runs; the baseline is Python by itself. None of these "
+        f"commands loads a model; each is to take at most {COMMAND_S:g} s.",
         "",
         "| | seconds | of processor time | ratio |",
         "|---|---|---|---|",
