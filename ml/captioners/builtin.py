@@ -74,7 +74,7 @@ class BuiltinCaptioner:
         self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
         self._where = network.mean.device
-        narrow = self._where.type == "cpu" and choice.has_bfloat16() and not choice.chosen().endswith("fp32")
+        narrow = self._where.type == "cpu" and choice.has_bfloat16() and not choice.keeps_float32()
         self._network = (rounded(network) if narrow else network).eval()
         self._namer = Namer(tower, self._where) if isinstance(tower, EfficientNetLite2) else None
         self._vocabulary = vocabulary

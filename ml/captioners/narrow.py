@@ -54,7 +54,7 @@ def narrow(network: Any) -> None:
 
     Not where float32 was asked for, nor where the processor is no faster so.
     """
-    if choice.chosen().endswith("fp32"):
+    if choice.keeps_float32():
         return
     if choice.has_bfloat16() and network.encoder.config.model_type != FEATURE_MAPS:
         network.encoder.bfloat16()

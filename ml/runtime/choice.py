@@ -86,6 +86,11 @@ def runtime(*, convolutions: bool) -> Runtime:
     return Runtime("onnxruntime" if is_installed("onnxruntime") else "torch", "fp32")
 
 
+def keeps_float32() -> bool:
+    """Whether somebody asked for float32: then nothing computes in narrower numbers by itself."""
+    return _chosen.endswith("fp32")
+
+
 def is_installed(engine: str) -> bool:
     """Whether a runtime is here, and with it what writes networks down for it."""
     return engine == "torch" or (find_spec(engine) is not None and find_spec("onnx") is not None)
