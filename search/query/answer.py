@@ -222,7 +222,7 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
     found = images_found(images[offset : offset + limit + 1])
     page, is_last = found[:limit], len(found) <= limit
-    is_known = is_last and (page or not offset)
+    is_known = is_last and bool(page or not offset)
     total = offset + len(page) if is_known else images.order_by()[: MOST_COUNTED + 1].count()
     words = _to_read(asked)
     hits = [
@@ -237,7 +237,7 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
         hits,
         query=asked,
         total=total if is_known else min(total, MOST_COUNTED),
-        is_total_exact=bool(is_known) or total <= MOST_COUNTED,
+        is_total_exact=is_known or total <= MOST_COUNTED,
         is_last=is_last,
     )
 
