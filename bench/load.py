@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +121,7 @@ def warm_up(people: Sequence[Person]) -> None:
     from gallery.models import Stage
 
     ledger = Ledger()
-    upload(people[0], len(people), WARM_UP, time.monotonic(), ledger)
+    upload(people[0], len(people), photos_of(len(people), WARM_UP), time.monotonic(), ledger)
     if len(ledger.kept) < WARM_UP:
         sys.exit(f"The site took only {len(ledger.kept)} of {WARM_UP} photos: {dict(ledger.statuses)}")
     for person, (_, text) in zip(people, questions(QUERIES), strict=False):
@@ -137,10 +137,10 @@ def bear(
     searchers: Sequence[Person],
     options: argparse.Namespace,
 ) -> Ledger:
+    photos = [photos_of(n, options.each) for n in range(len(uploaders))]
     ledger, end = Ledger(), time.monotonic() + options.minutes * 60
     threads = [
-        threading.Thread(target=upload, args=(person, n, options.each, end, ledger))
-        for n, person in enumerate(uploaders)
+        threading.Thread(target=upload, args=(person, n, photos[n], end, ledger)) for n, person in enumerate(uploaders)
     ]
     threads += [threading.Thread(target=search, args=(person, n, end, ledger)) for n, person in enumerate(searchers)]
     for thread in threads:
@@ -153,11 +153,13 @@ def bear(
     return ledger
 
 
-def upload(person: Person, number: int, each: int, end: float, ledger: Ledger) -> None:
+def upload(person: Person, number: int, photos: Sequence[bytes], end: float, ledger: Ledger) -> None:
+    """Send the photos by `end`, at moments that each person's own dice choose."""
     started = time.monotonic()
-    pause = (end - started) * SHARE_OF_TIME / each
-    for n, photo in enumerate(photos_of(number, each)):
-        time.sleep(max(0.0, started + n * pause - time.monotonic()))
+    pause = (end - started) * SHARE_OF_TIME / len(photos)
+    dice = random.Random(number)
+    for n, photo in enumerate(photos):
+        time.sleep(max(0.0, started + (n + dice.random()) * pause - time.monotonic()))
         begun = time.perf_counter()
         status, said = person.ask("POST", "/images/", fields={"file": (f"{number}-{n}.jpg", photo, "image/jpeg")})
         ledger.note("upload", time.perf_counter() - begun, status)
@@ -166,10 +168,10 @@ def upload(person: Person, number: int, each: int, end: float, ledger: Ledger) -
                 ledger.kept[said["uuid"]] = hashlib.sha256(photo).hexdigest()
 
 
-def photos_of(number: int, each: int) -> Iterator[bytes]:
+def photos_of(number: int, each: int) -> list[bytes]:
     from bench.photos import photos
 
-    return photos(each, seed=1_000 + number)
+    return list(photos(each, seed=1_000 + number))
 
 
 def search(person: Person, number: int, end: float, ledger: Ledger) -> None:
