@@ -1,13 +1,16 @@
 """A library that grows to a million pictures: their rows, full text, vectors and files' names, without the files.
 
-Every row is one of the site's own tables. The first pictures are real ones that the site has worked on; what is added
-repeats their renditions and work under new keys, has a caption, camera and date of its own, greys at random, and a
-vector near theirs.
+Every row is one of the site's own tables, on SQLite or PostgreSQL. The first pictures are real ones that the site has
+worked on; what is added repeats their renditions and work under new keys, has a caption, camera and date of its own,
+greys at random, and a vector near theirs.
 """
 
 import itertools
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench import vectors
 from bench.search_library import Library
@@ -18,14 +21,18 @@ if TYPE_CHECKING:
     from gallery.models import Image
 
 PIECE = 10_000
+# Of these greys each picture has a piece that begins elsewhere.
+GREYS = np.random.default_rng(0).bytes(1_000_000)
+GREYS_OF_IMAGE = "substr(%s, CAST(1 + image.id * 997 %% 990000 AS integer), length(model.greys))"
 
 
 class Growing:
-    """The library of a site whose first pictures, so many, are real and have vectors by the active version."""
+    """The library of a site whose first pictures, so many, are real and have vectors by the active version.
 
-    def __init__(self, real: int) -> None:
-        import numpy as np
+    `dress` changes each copy, given its number from 0 on, before it is saved.
+    """
 
+    def __init__(self, real: int, dress: "Callable[[Image, int], None] | None" = None) -> None:
         from gallery.models import Image
         from search.models import Embedding, ModelVersion
         from search.vectors import unpack
@@ -35,14 +42,14 @@ class Growing:
         stored = Embedding.objects.filter(model_version=self._version, image__in=self._sources)
         halves = [unpack(each.vector, dimension=self._version.dimension) for each in stored]
         self._clusters = vectors.Clusters(np.stack(halves).astype(np.float32))
-        self._words = Library()
+        self._dress = dress or Library().dress
         self._numbers = itertools.count()
 
     def grow(self, total: int) -> None:
         """Add pictures until there are `total`."""
         from gallery.models import Image
 
-        missing = total - Image.objects.count()
+        missing = total - Image.with_trash.count()
         for start in range(0, missing, PIECE):
             self._add(min(PIECE, missing - start))
 
@@ -55,10 +62,10 @@ class Growing:
         with transaction.atomic():
             copies = [self._copy(source) for source in itertools.islice(itertools.cycle(self._sources), number)]
             Image.objects.bulk_create(copies, batch_size=1_000)
-            keys = list(Image.objects.order_by("-pk").values_list("pk", flat=True)[:number])
-            self._repeat(min(keys))
+            keys = [copy.pk for copy in copies]
+            self._repeat(keys[0])
         new = self._clusters.more(number)
-        services.embeddings_record(version=self._version, vectors=dict(zip(sorted(keys), new, strict=True)))
+        services.embeddings_record(version=self._version, vectors=dict(zip(keys, new, strict=True)))
 
     def _copy(self, source: "Image") -> "Image":
         from gallery.models import Image
@@ -66,7 +73,7 @@ class Growing:
         fields = {field.attname: getattr(source, field.attname) for field in Image._meta.concrete_fields}
         del fields["id"]
         copy = Image(**fields | {"uuid": uuid.uuid4(), "sha256": uuid.uuid4().hex * 2})
-        self._words.dress(copy, next(self._numbers))
+        self._dress(copy, next(self._numbers))
         return copy
 
     def _repeat(self, first: int) -> None:
@@ -75,22 +82,23 @@ class Growing:
         from gallery.models import Rendition, Stage
         from search.models import Look
 
-        source, done = self._sources[0].pk, {"state": "'done'", "finished_at": "model.created_at"}
+        source = self._sources[0].pk
         _copy_rows(Rendition, source, first)
-        _copy_rows(Stage, source, first, done)
-        _copy_rows(Caption, source, first, {"text": "image.description", "unsure": "image.description_unsure"})
-        _copy_rows(Look, source, first, {"greys": "randomblob(length(model.greys))", "is_compared": "TRUE"})
+        _copy_rows(Stage, source, first, state="'done'", finished_at="model.created_at")
+        _copy_rows(Caption, source, first, text="image.description", unsure="image.description_unsure")
+        _copy_rows(Look, source, first, GREYS, greys=GREYS_OF_IMAGE, is_compared="TRUE")
 
 
-def _copy_rows(table: "type[Model]", source: int, first: int, changed: "dict[str, str] | None" = None) -> None:
-    """For each picture from `first` on, the rows that picture `source` has, with some columns (SQL) changed."""
+def _copy_rows(table: "type[Model]", source: int, first: int, *values: bytes, **changed: str) -> None:
+    """For each picture from `first` on, the rows that picture `source` has, with some columns changed: to SQL, whose
+    placeholders `values` fill."""
     from django.db import connection
 
     columns = [field.column for field in table._meta.concrete_fields if field.column != "id"]
-    values = {column: f"model.{column}" for column in columns} | {"image_id": "image.id"} | (changed or {})
+    sources = {column: f"model.{column}" for column in columns} | {"image_id": "image.id", **changed}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(values.values())}"
+            f"INSERT INTO {table._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(sources.values())}"
             f" FROM gallery_image image, {table._meta.db_table} model WHERE image.id >= %s AND model.image_id = %s",
-            [first, source],
+            [*values, first, source],
         )

@@ -20,9 +20,9 @@ PHOTOS = 12
 UPLOADS, TURNS = 6, 5  # photos of a turn
 
 
-def set_up(folder: Path) -> "User":
-    """The administrator of a new site in `folder`, whose models are loaded."""
-    os.environ.update(installation.environment(folder))
+def set_up(folder: Path, **more: str) -> "User":
+    """The administrator of a new site in `folder`, whose models are loaded. `more`: of its environment."""
+    os.environ.update(installation.environment(folder) | more)
     django.setup()
     from django.core.management import call_command
 
