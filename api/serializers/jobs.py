@@ -17,6 +17,7 @@ class StepJobsSerializer(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
     running = serializers.IntegerField()
     done = serializers.IntegerField()
+    is_done_exact = serializers.BooleanField(help_text="False: there are more than could be counted.")
     failed = serializers.IntegerField()
     rate = serializers.FloatField(allow_null=True, help_text="Pictures a minute of late; null: nothing moves.")
     seconds_left = serializers.FloatField(allow_null=True, help_text="null: nobody knows.")

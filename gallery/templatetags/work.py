@@ -17,11 +17,11 @@ register.filter(step_name)
 
 @register.filter
 def step_numbers(step: StepJobs) -> str:
-    """ "3 waiting, 1 running, 5 done, 0 failed"."""
+    """ "3 waiting, 1 running, 5 done, 0 failed"; "10,000+ done" where nobody counted further."""
     return _("%(waiting)s waiting, %(running)s running, %(done)s done, %(failed)s failed") % {
         "waiting": grouped(step.waiting),
         "running": grouped(step.running),
-        "done": grouped(step.done),
+        "done": grouped(step.done) if step.is_done_exact else f"{grouped(step.done)}+",
         "failed": grouped(step.failed),
     }
 

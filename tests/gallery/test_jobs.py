@@ -11,6 +11,7 @@ from gallery import jobs, pauses, stages
 from gallery.failures import failures, reason_of, work_retry
 from gallery.jobs import Scope
 from gallery.models import AuditEntry, Image, Stage, User
+from gallery.templatetags.work import step_numbers
 from tests.gallery import queueing
 from tests.gallery.queueing import add_work, claim
 
@@ -50,6 +51,34 @@ def test_a_persons_work_is_that_on_their_pictures_outside_the_trash(user: User, 
     assert numbers(Scope(user))["caption"] == (2, 0, 0, 0)
     assert failures(Scope(user), viewer=user) == []
     assert numbers(Scope(other_user))["caption"] == (0, 0, 0, 1)
+
+
+def test_of_very_many_done_thousands_are_told(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, number in {"MOST_DONE": 4, "COUNTED_FOR_EACH": 2, "THOUSAND": 3}.items():
+        monkeypatch.setattr(jobs, name, number)
+    images = add_work(user, pictures=10)
+    assert numbers(Scope(user))["caption"] == (10, 0, 0, 0)
+    Stage.objects.update(state=Stage.State.DONE)
+    (found, *_) = jobs.jobs(Scope(user)).steps
+    assert (found.done, found.is_done_exact, step_numbers(found)) == (
+        3,
+        False,
+        "0 waiting, 0 running, 3+ done, 0 failed",
+    )
+    fail(images[0], "caption", "No.")
+    assert numbers(Scope(user)) == {"renditions": (0, 0, 6, 0), "caption": (0, 0, 6, 1), "embedding": (0, 0, 6, 0)}
+    fail(images[1], "caption", "No.")
+    fail(images[2], "caption", "No.")
+    assert numbers(Scope(user))["caption"] == (0, 0, 7, 3), "all are counted for the sake of these"
+
+
+def test_what_no_picture_needs_any_more_is_told_while_it_is_not_done(user: User) -> None:
+    images = add_work(user, pictures=2)
+    queueing.todays_steps[:] = [step for step in queueing.STEPS if step.name != "caption"]
+    fail(images[0], "caption", "No.")
+    assert numbers(Scope(user))["caption"] == (1, 0, 0, 1)
+    Stage.objects.update(state=Stage.State.DONE)
+    assert list(numbers(Scope(user))) == ["renditions", "embedding"]
 
 
 def test_the_rate_is_that_of_the_last_minutes_and_none_where_nothing_moves(user: User) -> None:
