@@ -134,7 +134,7 @@ bench-index: install-dev ## Measure the vector index alone, to a million vectors
 bench-search: install-dev ## Measure the results page at 100,000 pictures, and the share of each step; some minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.search
 
-bench-pages: install-dev ## Measure every page at 1,000, 20,000 and 200,000 pictures, on SQLite and PostgreSQL; half an hour
+bench-pages: install-dev ## Measure every page at 1,000, 20,000 and 200,000 pictures, on SQLite and PostgreSQL; a quarter of an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pages
 
 test-load: install-dev ## Have 20 upload and 20 search for 10 minutes, over 10,000 pictures; writes docs/reliability.md

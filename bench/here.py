@@ -31,6 +31,7 @@ def set_up(folder: Path, **more: str) -> "User":
     from search import versions
 
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     versions.model_version_ensure()
     worker.warm_models()
     return User.objects.create_superuser(installation.ADMIN, password=installation.PASSWORD)

@@ -2,27 +2,29 @@
 1,000 to 20,000 to 200,000 of them, on SQLite and, where it answers, on PostgreSQL.
 
 Part "pages" of docs/performance.md. One site for each database and size, filled and asked by a process of its own
-(bench.pages_site); they are asked for the same page one after the other, so that what else the machine does meanwhile
-is in all of their times alike.
+(bench.pages_site). What was measured of one is kept in the folder; called again with the same `--folder`, what is
+missing alone is measured.
 """
 
 import argparse
 import json
 import math
-import subprocess
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import LiteralString, TypedDict
 
 import numpy as np
 import psycopg
 from psycopg import sql
 
 from bench import report
+from bench.apart import apart
+from bench.pages_site import FURNISHED
 
 SIZES = (1_000, 20_000, 200_000)
 TIMES = 15
@@ -32,29 +34,19 @@ POSTGRES_URL = "postgres://postgres@127.0.0.1:5432"
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
-@dataclass
-class Site:
-    """One process: the site of a database and size, and what was measured of its pages, by their names: seconds of
-    each time, and the most statements."""
+class Took(TypedDict):
+    """CPU seconds of a page each time, those of the sign-in page just before, and its most SQL statements."""
 
-    process: "subprocess.Popen[str]"
-    pages: list[str] = field(default_factory=list)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    statements: dict[str, int] = field(default_factory=dict)
+    seconds: list[float]
+    baseline: list[float]
+    statements: int
 
-    def told(self) -> Any:
-        """What it says next. Raises RuntimeError where it ended."""
-        assert self.process.stdout is not None
-        if line := self.process.stdout.readline():
-            return json.loads(line)
-        raise RuntimeError("A site of the measurement ended; its last words are above.")
 
-    def ask(self, page: str) -> None:
-        assert self.process.stdin is not None
-        print(self.pages.index(page), file=self.process.stdin, flush=True)
-        said = self.told()
-        self.seconds.setdefault(page, []).append(said["seconds"])
-        self.statements[page] = max(self.statements.get(page, 0), said["statements"])
+class Site(TypedDict):
+    """What bench.pages_site says: the machine's load, and pages by their names."""
+
+    load: float
+    pages: dict[str, Took]
 
 
 Sites = dict[str, dict[int, Site]]
@@ -66,97 +58,105 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of pictures, from few to many")
     parser.add_argument("--times", type=int, default=TIMES)
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES))
+    parser.add_argument("--postgresql", default=POSTGRES_URL, help="whose user may make databases (%(default)s)")
     parser.add_argument("--pages", nargs="+", default=[], help="parts of the names of those to ask for; no report then")
-    parser.add_argument("--folder", type=Path, help="where the sites are kept, and found again, instead of new ones")
+    parser.add_argument("--folder", type=Path, help="where sites, databases too, and what was measured are kept")
     parser.add_argument("--report", type=Path, default=report.REPORT)
     options = parser.parse_args()
     temporary = tempfile.TemporaryDirectory(prefix="mmsite-bench-")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(nullcontext(options.folder) if options.folder else temporary))
-        databases = [name for name in options.databases if name != "postgresql" or _postgresql_answers()]
-        sites: Sites = {name: {} for name in databases}
-        for name in databases:
-            for size in options.sizes:
-                print(f"{DATABASES[name]}: {size:,} pictures…", file=sys.stderr, flush=True)
-                site = _site(name, size, folder, is_kept=bool(options.folder))
-                sites[name][size] = stack.enter_context(site)
-        measure(sites, options.times, options.pages)
+    with nullcontext(options.folder) if options.folder else temporary as place:
+        run = Run(Path(place), options.postgresql, options.times, options.pages, is_kept=bool(options.folder))
+        databases = [name for name in options.databases if name != "postgresql" or run.has_postgresql()]
+        sites: Sites = {name: {size: run.site(name, size) for size in options.sizes} for name in databases}
     lines = report_lines(sites)
     if not options.pages:
         report.write(options.report, "pages", lines)
     print("\n".join(lines))
 
 
-@contextmanager
-def _site(database: str, size: int, folder: Path, *, is_kept: bool) -> Iterator[Site]:
-    """A site that is ready to be asked; its database on PostgreSQL is gone afterwards unless it `is_kept`."""
-    place = folder / f"{database}-{size}"
-    command = [sys.executable, "-m", "bench.pages_site", str(place), str(size)]
-    with ExitStack() as stack:
+class Run:
+    """Measures sites in a folder, and keeps what it measured, unless only some pages are `wanted`. Sites and their
+    databases are gone afterwards unless they are kept."""
+
+    def __init__(self, folder: Path, postgresql: str, times: int, wanted: list[str], *, is_kept: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder.resolve()
+        self._server = postgresql
+        self._arguments = ["--times", str(times), "--pages", *wanted]
+        self._is_whole = not wanted
+        self._is_kept = is_kept
+
+    def site(self, database: str, size: int) -> Site:
+        """What was measured of this one, now or before."""
+        kept = self._folder / f"{database}-{size}.json"
+        if self._is_whole and kept.exists():
+            return self._read(kept)
+        print(f"{DATABASES[database]}: {size:,} pictures…", file=sys.stderr, flush=True)
+        place = self._folder / f"{database}-{size}"
+        is_new = not (place / FURNISHED).exists()
+        if is_new:
+            shutil.rmtree(place, ignore_errors=True)  # what an interrupted run began
+        arguments = [str(place), str(size), *self._arguments]
         if database == "postgresql":
-            name = f"bench_pages_{size}"
-            _create_database(name, anew=not place.exists())
-            if not is_kept:
-                stack.callback(_drop_database, name)
-            command += ["--database", f"{POSTGRES_URL}/{name}"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        site = Site(stack.enter_context(process))  # which closes its input, and so ends it
-        site.pages = site.told()
-        yield site
+            name = f"bench_pages_{zlib.crc32(bytes(place)):08x}_{size}"
+            if is_new:
+                self._drop(name)
+                self._execute("CREATE DATABASE {}", name)
+            arguments += ["--database", f"{self._server}/{name}"]
+        try:
+            found: Site = apart("bench.pages_site", *arguments)
+        finally:
+            if not self._is_kept:
+                shutil.rmtree(place, ignore_errors=True)
+                if database == "postgresql":
+                    self._drop(name)
+        if self._is_whole:
+            kept.write_text(json.dumps(found), encoding="utf-8")
+        return found
 
+    def has_postgresql(self) -> bool:
+        """Whether a server answers, on this machine: the time of its process is counted."""
+        try:
+            with psycopg.connect(f"{self._server}/postgres", connect_timeout=2) as connection:
+                is_here = Path(f"/proc/{connection.info.backend_pid}/schedstat").exists()
+        except psycopg.OperationalError:
+            print(f"No PostgreSQL answers at {self._server}: it is left out.", file=sys.stderr)
+            return False
+        if not is_here:
+            print(f"The PostgreSQL at {self._server} runs elsewhere: it is left out.", file=sys.stderr)
+        return is_here
 
-def _postgresql_answers() -> bool:
-    try:
-        psycopg.connect(f"{POSTGRES_URL}/postgres", connect_timeout=2).close()
-    except psycopg.OperationalError:
-        print(f"No PostgreSQL answers at {POSTGRES_URL}: it is left out.", file=sys.stderr)
-        return False
-    return True
+    def _drop(self, name: str) -> None:
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
-
-def _create_database(name: str, *, anew: bool) -> None:
-    if anew:
-        _drop_database(name)
-    with psycopg.connect(f"{POSTGRES_URL}/postgres", autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def _drop_database(name: str) -> None:
-    with psycopg.connect(f"{POSTGRES_URL}/postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def measure(sites: Sites, times: int, wanted: Sequence[str]) -> None:
-    """Each page `times` times, of all sites in turn; `wanted`: parts of the names of those to ask for, else all."""
-    everything = [site for by_size in sites.values() for site in by_size.values()]
-    names = [name for name in everything[0].pages if not wanted or any(part in name for part in wanted)]
-    for name in names:
-        for _ in range(times):
-            for site in everything:
-                site.ask(name)
+    def _execute(self, statement: LiteralString, name: str) -> None:
+        with psycopg.connect(f"{self._server}/postgres", autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def report_lines(sites: Sites) -> list[str]:
-    some = next(iter(sites.values()))
-    sizes = list(some)
-    few, before, many = sizes[0], sizes[-2], sizes[-1]
+    everything = [site for by_size in sites.values() for site in by_size.values()]
+    sizes = list(next(iter(sites.values())))
+    few, before, many = sizes[0], sizes[-2:][0], sizes[-1]
     until, last = math.log(many) / math.log(few), math.log(many) / math.log(before)
+    baseline = 1_000 * np.median([took["baseline"] for site in everything for took in site["pages"].values()])
     lines = [
         f"## Every page at {', '.join(f'{size:,}' for size in sizes[:-1])} and {many:,} pictures",
         "",
         f"{report.machine()}, by `make bench-pages`: CPU time of",
         "a page in one process and thread, in ms, on PostgreSQL with that of the server's process for it, and its SQL",
         "statements, session and sign-in included, compressed as a browser gets it.",
-        "Real vectors, moved apart at random; albums, tags, what is public, in the trash or shared grow with the",
+        "Vectors lie in clouds around real ones; albums, tags, what is public, in the trash or shared grow with the",
         f"library. Searches ask for something else each time. The goal is {GOAL_MS} ms and, but for searches,",
-        f"{GOAL_STATEMENTS} statements.",
+        f"{GOAL_STATEMENTS} statements. Baseline: the sign-in page, before each page, {baseline:.1f} ms in the median.",
+        f"The machine's load was {_span(site['load'] for site in everything)}.",
         "",
-        f"Time that grows as the logarithm of the number of pictures, or slower, grows at most {until:.2f} times from",
-        f"{few:,} to {many:,} and {last:.2f} times from {before:,} on: log {many:,} / log {few:,} is what is left of",
-        "a + b log n where a is 0. ✓: it keeps to both; “levels off”: to the latter alone, as what is bounded does",
-        "once the bound is reached; **grows**: to neither. Searches by words and likeness scan every vector, on one",
-        "thread.",
+        "How a page grows is told in the baseline's time. Time that grows as the logarithm of the number of pictures,",
+        f"or slower, grows at most {until:.2f} times from {few:,} to {many:,} and {last:.2f} times from {before:,} on: "
+        f"log {many:,} / log {few:,}",
+        "is what is left of a + b log n where a is 0. ✓: it keeps to both; “levels off”: to the latter alone, as what",
+        "is bounded does once the bound is reached; **grows**: to neither. Searches by words and likeness scan every",
+        "vector, on one thread.",
     ]
     for name, by_size in sites.items():
         lines += ["", f"On {DATABASES[name]}:", "", *_table(by_size, until, last)]
@@ -166,20 +166,25 @@ def report_lines(sites: Sites) -> list[str]:
 def _table(by_size: dict[int, Site], until: float, last: float) -> list[str]:
     sizes = list(by_size)
     columns = " | ".join(f"{size:,}: p50 | p95" for size in sizes)
-    ratios = f"{sizes[-1]:,} : {sizes[0]:,} | : {sizes[-2]:,}"
-    lines = [f"| page | {columns} | {ratios} | | statements |", "|---|" + "---|" * (2 * len(sizes) + 4)]
-    for page in by_size[sizes[0]].seconds:
-        medians = {size: float(np.median(site.seconds[page])) for size, site in by_size.items()}
-        cells = [
-            f"{1_000 * medians[size]:.0f} | {1_000 * np.percentile(site.seconds[page], 95):.0f}"
-            for size, site in by_size.items()
-        ]
-        whole, step = (medians[sizes[-1]] / medians[size] for size in (sizes[0], sizes[-2]))
+    before = sizes[-2:][0]
+    lines = [
+        f"| page | {columns} | {sizes[-1]:,} : {sizes[0]:,} | : {before:,} | | statements |",
+        "|---|" + "---|" * (2 * len(sizes) + 4),
+    ]
+    for page in by_size[sizes[0]]["pages"]:
+        took = {size: site["pages"][page] for size, site in by_size.items()}
+        cells = ["{:.0f} | {:.0f}".format(*np.percentile(each["seconds"], [50, 95]) * 1_000) for each in took.values()]
+        shares = {size: np.median(each["seconds"]) / np.median(each["baseline"]) for size, each in took.items()}
+        whole, step = (shares[sizes[-1]] / shares[size] for size in (sizes[0], before))
         verdict = "✓" if whole <= until and step <= last else "levels off" if step <= last else "**grows**"
-        counts = sorted({site.statements[page] for site in by_size.values()})
-        statements = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        statements = _span((each["statements"] for each in took.values()), "d")
         lines.append(f"| {page} | {' | '.join(cells)} | {whole:.2f} | {step:.2f} | {verdict} | {statements} |")
     return lines
+
+
+def _span(numbers: Iterable[float], spec: str = ".1f") -> str:
+    low, *_, high = sorted({format(each, spec) for each in numbers}, key=float) * 2
+    return low if low == high else f"{low} to {high}"
 
 
 if __name__ == "__main__":

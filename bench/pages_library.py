@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import numpy as np
-
-from bench import installation
+from bench import installation, vectors
 from bench.pages_site import Page, once_each
-from bench.query import NOISE
 from bench.search_library import KINDS, Library
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ LIKED = 500  # pictures that searches ask for the like of
 
 
 class Dress:
-    """Dresses the copies of `bench.query.fill`, and gives some to the guest."""
+    """Dresses the copies that fill the library, and gives some to the guest."""
 
     def __init__(self) -> None:
         self._library = Library()
@@ -60,15 +57,12 @@ class Dress:
             image.text_in_picture = f"Beach road {number % 100}\nOpen daily"
         if number % TRASHED == 3:
             image.trashed_at = image.uploaded_at
-        if image.owner is not self._guest:
+        if image.owner_id != self._guest.pk:
             image.tag_words = f"tag {number % TAGS}"
 
 
-DRESS = Dress()
-
-
 def furnish() -> None:
-    """Puts the pictures that `fill` made in albums and under tags, and all that goes with them. Once."""
+    """Puts the pictures in albums and under tags, and all that goes with them. Once."""
     from django.db import connection, transaction
 
     from gallery.models import Image, User
@@ -80,9 +74,9 @@ def furnish() -> None:
         _tag(owner)
         _fill_albums(owner, guest, keys)
         _fill_albums(guest, owner, theirs, number=1)
+        _say()
         _leave_work(keys)
         _find_doubles(keys)
-        _look(keys + theirs)
         _embed_captions()
     if connection.vendor == "postgresql":  # what the server does by itself a minute later
         with connection.cursor() as cursor:
@@ -120,6 +114,14 @@ def _fill_albums(owner: "User", other: "User", keys: list[int], number: int = AL
     link_create(album=albums[0], by=owner, label="For the family")
 
 
+def _say() -> None:
+    from captioning.models import Caption
+    from gallery.models import Image
+
+    said = Image.with_trash.described_by_person().values("pk")
+    Caption.objects.filter(image__in=said).update(source=Caption.Source.PERSON, model="")
+
+
 def _leave_work(keys: list[int]) -> None:
     from django.utils import timezone
 
@@ -141,17 +143,6 @@ def _find_doubles(keys: list[int]) -> None:
     )
 
 
-def _look(keys: list[int]) -> None:
-    """What the worker has compared while nothing else was due."""
-    from search.likeness import SIDE
-    from search.models import Look
-
-    greys = np.random.default_rng(0).bytes(SIDE * SIDE)
-    Look.objects.bulk_create(
-        [Look(image_id=pk, greys=greys, is_compared=True) for pk in keys], batch_size=2_000, ignore_conflicts=True
-    )
-
-
 def _embed_captions() -> None:
     """What people said, near to the vectors of some of it: encoding all would take as long as the rest together."""
     import ml
@@ -164,14 +155,10 @@ def _embed_captions() -> None:
     version = ModelVersion.objects.get(state=ModelVersion.State.ACTIVE)
     said = list(Image.objects.described_by_person().order_by("pk").values_list("pk", "description"))
     words = dict(said)
-    real = ml.load_encoder().encode_texts([text for _, text in said[:SAID]])
-    dice = np.random.default_rng(0)
+    clusters = vectors.Clusters(ml.load_encoder().encode_texts([text for _, text in said[:SAID]]))
     for chunk in in_chunks([pk for pk, _ in said], CHUNK):
-        captions = {}
-        for pk in chunk:
-            step = dice.standard_normal(version.dimension).astype(np.float32)
-            vector = real[pk % len(real)] + NOISE * step / np.linalg.norm(step)
-            captions[pk] = EmbeddedCaption(words[pk], pack(vector, dimension=version.dimension))
+        packed = [pack(vector, dimension=version.dimension) for vector in clusters.more(len(chunk))]
+        captions = {pk: EmbeddedCaption(words[pk], each) for pk, each in zip(chunk, packed, strict=True)}
         captions_record(version=version, captions=captions)
 
 

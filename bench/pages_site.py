@@ -1,11 +1,12 @@
-"""`python -m bench.pages_site`: one site of `bench.pages`, with so many pictures, and its pages, asked for one by one.
+"""`python -m bench.pages_site`: one site of `bench.pages`, with so many pictures, and what each of its pages takes.
 
-Furnishes the site, writes the names of its pages as a line of JSON, and for each line with the number of one asks for
-that page, at its next address, and answers with a line of JSON: `{"seconds": CPU time, "statements": SQL}`.
+Fills and furnishes the site where that wasn't done yet, asks for its pages, and prints what it measured as a line of
+JSON: `{"load": the machine's over the last 5 minutes, "pages": {name: …}}`, of each page `{"seconds": [CPU time of each
+time], "baseline": [likewise, of the sign-in page asked for just before], "statements": most SQL statements}`.
 
 A page goes through the middleware, view and templates as over HTTP, in one thread. The CPU time is that thread's and,
 on PostgreSQL, also that of the server's process for this connection, which Linux counts; what other processes wait for
-or take makes no difference to either.
+or take makes little difference to either.
 """
 
 import argparse
@@ -15,24 +16,28 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import django
 
-from bench import installation, query, upload
-from bench.client import Client as HttpClient
+from bench import here, installation
+from bench.growth_library import Growing
 from bench.photos import photos
-from bench.search import PHOTOS, Counter
+from bench.search import Counter
 
 if TYPE_CHECKING:
     from django.test import Client
 
-NO_LIMITS = "burst=off,anon=off,user=off,search=off"  # of the API, which is asked more often than by people
-# Parallel workers would be processes beside the one whose time is counted.
-ONE_PROCESS = "-c max_parallel_workers_per_gather=0"
+BASELINE = "/sign-in/"  # which asks for nothing that grows
+ENVIRONMENT = {
+    "MMSITE_API_RATES": "burst=off,anon=off,user=off,search=off",  # it is asked more often than by people
+    # Parallel workers would be processes beside the one whose time is counted.
+    "PGOPTIONS": "-c max_parallel_workers_per_gather=0",
+}
+FURNISHED = "furnished"  # the file that says so
 
 
 @dataclass(frozen=True)
@@ -48,49 +53,59 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pages_site", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("pictures", type=int)
+    parser.add_argument("--times", type=int, required=True)
+    parser.add_argument("--pages", nargs="*", default=[], help="parts of the names of those to ask for, instead of all")
     parser.add_argument("--database", default="", help="the URL of an empty database; SQLite in the folder without")
     options = parser.parse_args()
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed stands in nobody's way
     prepare(options.folder, options.pictures, options.database)
-    serve(sys.stdin, answers)
+    found = measured(options.times, options.pages)
+    print(json.dumps({"load": os.getloadavg()[1], "pages": found}))
 
 
 def prepare(folder: Path, pictures: int, database: str) -> None:
-    """A furnished site in `folder`, stopped, and Django set up for it; as it is where there is one."""
-    from bench.pages_library import DRESS, furnish
+    """A furnished site in `folder`, and Django set up for it; as it is where there is one."""
+    from bench.pages_library import Dress, furnish
 
+    more = ENVIRONMENT | ({"MMSITE_DATABASE_URL": database} if database else {})
+    if (folder / FURNISHED).exists():
+        os.environ.update(installation.environment(folder) | more)
+        django.setup()
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    more = {"MMSITE_DATABASE_URL": database} if database else {}
-    variables = installation.environment(folder) | more | {"MMSITE_API_RATES": NO_LIMITS, "PGOPTIONS": ONE_PROCESS}
-    os.environ.update(variables)
-    django.setup()
-    furnished = folder / f"{pictures}-pictures"
-    if not furnished.exists():
-        with installation.running(variables) as site:
-            upload.through_the_site(HttpClient(site.url), list(photos(PHOTOS)))
-        query.fill(pictures, DRESS)
-        furnish()
-        furnished.touch()
+    started = time.perf_counter()
+    owner = here.set_up(folder, **more)
+    here.take_in(owner, list(photos(here.PHOTOS)))
+    Growing(here.PHOTOS, Dress()).grow(pictures)
+    furnish()
+    (folder / FURNISHED).touch()
+    print(f"filled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
-def serve(asked: TextIO, answers: TextIO) -> None:
-    """Answers until nobody asks any more."""
+def measured(times: int, wanted: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Each page `times` times, the baseline before each; `wanted`: parts of the names of those to ask for, else all."""
     from bench.pages_library import pages
     from search import engine, index
 
     engine.warm()
     index.get_indexes()
-    listed = pages()
-    clients = {viewer: _client(viewer) for viewer in {page.viewer for page in listed}}
+    listed = [page for page in pages() if not wanted or any(part in page.name for part in wanted)]
+    clients = {viewer: _client(viewer) for viewer in {"", *(page.viewer for page in listed)}}
     for page in listed:
         _ask(clients[page.viewer], next(page.addresses))  # what is loaded once
     gc.collect()
     gc.freeze()  # as the web's processes do
-    print(json.dumps([page.name for page in listed]), file=answers, flush=True)
-    for line in asked:
-        page = listed[int(line)]
-        seconds, statements = _ask(clients[page.viewer], next(page.addresses))
-        print(json.dumps({"seconds": seconds, "statements": statements}), file=answers, flush=True)
+    found: dict[str, dict[str, object]] = {}
+    for page in listed:
+        baseline, took = [], []
+        for _ in range(times):
+            baseline.append(_ask(clients[""], BASELINE))
+            took.append(_ask(clients[page.viewer], next(page.addresses)))
+        found[page.name] = {
+            "seconds": [seconds for seconds, _ in took],
+            "baseline": [seconds for seconds, _ in baseline],
+            "statements": max(statements for _, statements in took),
+        }
+    return found
 
 
 def once_each(*addresses: str) -> Iterator[str]:
