@@ -50,17 +50,20 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In the worker, before its first request: the first query must not wait for the model."""
-    from django.db import DatabaseError
+    """In the worker, before its first request: whoever searches first waits no longer than others."""
+    from django.db import DatabaseError, connections
 
     from ml.errors import ModelError
-    from search import engine, index
+    from mmsite import warming
 
+    log = logging.getLogger(__name__)
     try:
-        engine.warm()
-        index.get_indexes()
+        warming.warm()
     except (ModelError, DatabaseError) as error:
-        logging.getLogger(__name__).warning("Search is not ready: %s", error)
+        log.warning("Search is not ready: %s", error)
+    except Exception:  # the site is more than its search, and what is wrong with that shows when somebody searches
+        log.exception("Search is not ready")
+    connections.close_all()  # requests have other threads, each with its own
     # What is loaded by now stays for good. Else each full collection walks through all of torch: 130 ms in some search.
     gc.collect()
     gc.freeze()
