@@ -65,8 +65,12 @@ class LiveIndex:
 
     def follow(self, last_seq: int) -> None:
         """Take in the changes up to `last_seq`, which was just read from the table, at least."""
-        if last_seq == self.seq:
-            return
+        if last_seq != self.seq:
+            self._take_in(last_seq)
+        if self.points.wants_maintenance and self._maintaining.acquire(blocking=False):
+            threading.Thread(target=self._maintain, name="index maintenance", daemon=True).start()
+
+    def _take_in(self, last_seq: int) -> None:
         with self._following:
             if last_seq < self.seq and self._last_seq() < self.seq:
                 # Not just another thread that was faster: the table went back, as after restoring a backup.
@@ -77,8 +81,6 @@ class LiveIndex:
                 self.points.delete(change.gone)
                 self.points.upsert(change.points)
                 self.seq = change.seq
-        if self.points.wants_maintenance and self._maintaining.acquire(blocking=False):
-            threading.Thread(target=self._maintain, name="index maintenance", daemon=True).start()
 
     def save_snapshot_if_due(self) -> bool:
         """Write the snapshot if there are changes since the last one and that one is not fresh; says whether it did."""

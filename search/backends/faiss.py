@@ -120,9 +120,7 @@ class FaissIndex(VectorIndex):
 
     def _best(self, query: Floats, limit: int, candidates: int, mask: Mask | None) -> tuple[Floats, Rows]:
         """The scores and rows of the best, with all that tie with the last of them: FAISS breaks ties as it likes."""
-        lists = None if self.is_exact else self._lists
-        probes = lists and lists.probes_for(candidates / len(self._keys))
-        found = self._nearby(query, min(limit, candidates), probes, mask) if probes else None
+        found = self._nearby(query, min(limit, candidates), candidates, mask)
         if found is not None:
             return found
         wanted = limit + 1
@@ -133,18 +131,21 @@ class FaissIndex(VectorIndex):
                 return scores, rows
             wanted *= 2
 
-    def _nearby(self, query: Floats, limit: int, probes: int, mask: Mask | None) -> tuple[Floats, Rows] | None:
-        """As `_best`, from the nearest lists alone; None where they hold too few, as for a page far down."""
-        assert self._lists is not None  # noqa: S101  the caller has asked it for the probes
-        wanted = 2 * limit + ivf.SPARE
-        while True:
-            rows = self._lists.nearest(query, wanted, probes=probes, mask=mask)
-            if len(rows) < limit:
-                return None
-            scores, rows = self._rows.score(query, rows)
-            if len(rows) < wanted or scores[-1] < scores[limit - 1]:
+    def _nearby(self, query: Floats, limit: int, candidates: int, mask: Mask | None) -> tuple[Floats, Rows] | None:
+        """As `_best`, from the nearest lists alone, of more of them where they hold too few, as under a filter that
+        passes what is far from the query; None where there are no lists, or that takes too many."""
+        lists = None if self.is_exact else self._lists
+        probes = lists and lists.probes_for(limit, candidates / len(self._keys))
+        wanted = min(ivf.spared(limit), candidates)
+        while lists and probes and probes <= lists.most_probes:
+            scores, rows = lists.best(self._rows, query, wanted, probes=probes, mask=mask)
+            if len(rows) < wanted:
+                probes *= 2
+            elif wanted == candidates or scores[-1] < scores[limit - 1]:
                 return scores, rows
-            wanted *= 2
+            else:
+                wanted = min(2 * wanted, candidates)
+        return None
 
     def count(self, where: Filter | None = None) -> int:
         with self._lock.reading():
@@ -171,7 +172,16 @@ class FaissIndex(VectorIndex):
 
     @property
     def wants_maintenance(self) -> bool:
-        return len(self._keys) >= self._ivf_threshold and self._changes >= self._due
+        if len(self._keys) < self._ivf_threshold:
+            return False
+        return self._changes >= self._due or self._has_news
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether people have asked enough to measure by, and nobody has yet: texts are far from all pictures, and need
+        more lists than pictures do."""
+        lists = self._lists
+        return lists is not None and not lists.is_asked and len(self._asked) == QUERIES
 
     def maintain(self) -> None:
         if not self._maintaining.acquire(blocking=False):
@@ -264,7 +274,8 @@ class FaissIndex(VectorIndex):
             stored = self._rows.halves[places].astype(np.float32)
         asked = list(self._asked)
         neighbours = [self._ranks(lists, query)[1:] for query in stored]  # the first is itself
-        answers = [self._ranks(lists, query) for query in asked] if len(asked) >= ENOUGH_QUERIES else []
+        lists.is_asked = len(asked) >= ENOUGH_QUERIES
+        answers = [self._ranks(lists, query) for query in asked] if lists.is_asked else []
         return lists.measured([neighbours, answers])
 
     def _ranks(self, lists: InvertedLists, query: Floats) -> ivf.Ranks:

@@ -2,7 +2,8 @@
 
 The rows are kept as 8-bit codes, which find candidates; their scores come from the exact vectors. How many lists must
 be looked into is measured, for several ranks: a filter that passes one row in sixteen turns the best ten into what
-would be the best 160 without it, and those lie in more lists than the best ten.
+would be the best 160 without it, and those lie in more lists than the best ten. Who wants more than ten gets them from
+more lists: from so many that hold a multiple of them, however many rows there are.
 """
 
 import math
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.backends.exceptions import IndexCorrupt
-from search.backends.rows import Floats, Halves, Mask, Rows, selector
+from search.backends.rows import Floats, Halves, Mask, Rows, VectorRows, selector
 
 TOP = 10
 # Ranks for which the probes are measured, and so the fractions that a filter may pass: all, 1/2, 1/4, ... 1/64. Below,
@@ -29,6 +30,8 @@ ITERATIONS = 10
 SEED = 1234
 # Candidates beyond twice as many as are wanted, so that the rounding of codes loses none of the best.
 SPARE = 32
+# Rows that are looked at for each one that is wanted: their codes take about the time of the candidates' vectors.
+EFFORT = 32
 # Of the rows that a wide filter lets through, about so many are looked at to tell which lists hold any.
 ENOUGH_ROWS = 65_536
 # Rows changed since training, as a fraction of those trained on, from which the lists are made anew.
@@ -43,6 +46,7 @@ class InvertedLists:
     """Safe between threads while none writes.
 
     `probes`: how many lists to look into for each of DEPTHS that this serves; empty as long as nobody measured it.
+    `is_asked`: whether it was measured by what people asked, too.
     `trained_on`: how many rows there were in training; `changes`: how many were put since.
     """
 
@@ -52,6 +56,7 @@ class InvertedLists:
         self.trained_on = trained_on
         self.changes = 0
         self.probes: dict[int, int] = {}
+        self.is_asked = False
 
     @classmethod
     def trained(cls, sample: Halves, *, rows: int) -> "InvertedLists":
@@ -104,12 +109,24 @@ class InvertedLists:
             gone[present] = True
             self._index.remove_ids(selector(gone))
 
-    def probes_for(self, fraction: float) -> int | None:
-        """How many lists to look into when a filter passes this fraction of the rows; None: scan exactly."""
-        return next((probes for depth, probes in sorted(self.probes.items()) if depth * fraction >= TOP), None)
+    @property
+    def most_probes(self) -> int:
+        """Past so many, a scan of all rows takes no longer."""
+        return int(self.count * MOST_LISTS)
 
-    def nearest(self, query: Floats, wanted: int, *, probes: int, mask: Mask | None) -> Rows:
-        """At most `wanted` rows that look best by their codes, in no order that counts.
+    def probes_for(self, limit: int, fraction: float) -> int | None:
+        """How many lists to look into for the best so many, when a filter passes this fraction of the rows; None: scan
+        exactly."""
+        measured = next((probes for depth, probes in sorted(self.probes.items()) if depth * fraction >= TOP), None)
+        if measured is None:
+            return None
+        rows = max(EFFORT * limit, spared(limit) / fraction)
+        return max(measured, min(self.count, math.ceil(rows * self.count / len(self._lists))))
+
+    def best(
+        self, vectors: VectorRows, query: Floats, wanted: int, *, probes: int, mask: Mask | None
+    ) -> tuple[Floats, Rows]:
+        """Scores by their vectors, and rows, best first, of at most `wanted` that look best by their codes.
 
         Only lists that hold something the filter lets through are counted as looked into: an album far from the query
         is found in the nearest of its own lists.
@@ -121,9 +138,7 @@ class InvertedLists:
             lists[self._lists[::step][np.flatnonzero(mask[::step])]] = True
             parameters["sel"] = selector(mask)
             parameters["quantizer_params"] = faiss.SearchParameters(sel=selector(lists))
-        _, (rows,) = self._index.search(query[None], wanted, params=faiss.SearchParametersIVF(**parameters))
-        found: Rows = rows[rows >= 0]
-        return found
+        return vectors.refined(self._index, query, wanted, faiss.SearchParametersIVF(**parameters))
 
     def ranks(self, query: Floats, rows: Rows) -> Ranks:
         """How many lists must be looked into to reach each of the rows."""
@@ -143,7 +158,7 @@ class InvertedLists:
                 best = np.concatenate([np.empty(0, np.int64), *(each[:depth] for each in ranks)])
                 if len(best):
                     needed = max(needed, int(np.quantile(best, TARGET_RECALL, method="higher")))
-            if not 0 < needed <= self.count * MOST_LISTS:
+            if not 0 < needed <= self.most_probes:
                 break
             probes[depth] = needed
         return probes
@@ -163,6 +178,11 @@ class InvertedLists:
         lists = cls(index, arrays["ivf lists"], trained_on=about["trained_on"])
         lists.changes, lists.probes = about["changes"], dict(about["probes"])
         return lists
+
+
+def spared(limit: int) -> int:
+    """How many to look for by their codes, so that the best so many are among them."""
+    return 2 * limit + SPARE
 
 
 def list_count(rows: int) -> int:

@@ -49,11 +49,14 @@ class VectorRows:
         (scores,), (rows,) = self._index.search(query[None], wanted, params=parameters)
         return scores, rows
 
-    def score(self, query: Floats, rows: Rows) -> tuple[Floats, Rows]:
-        """These rows with their scores, best first. The same code as in `search` makes the scores the same to the last
-        bit; numpy's product would not."""
-        scores, order = self._made(self.halves[rows]).search(query[None], len(rows))
-        return scores[0], rows[order[0]]
+    def refined(self, index: Any, query: Floats, wanted: int, parameters: Any) -> tuple[Floats, Rows]:
+        """Scores and rows, best first, of at most `wanted` that look best to another index of the same rows. The scores
+        are those of `search` to the last bit, since FAISS makes both by the same code; numpy's product would not."""
+        both = faiss.IndexRefine(index, self._index)
+        parameters = faiss.IndexRefineSearchParameters(k_factor=1.0, base_index_params=parameters)
+        (scores,), (rows,) = both.search(query[None], wanted, params=parameters)
+        found = rows >= 0
+        return scores[found], rows[found]
 
     def _made(self, halves: Halves | tuple[()]) -> Any:
         index = faiss.IndexScalarQuantizer(self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from search.backends import faiss
+from search.backends import faiss, ivf
 from search.backends.base import Filter, HasKey, Match, Not, Point, Range
 from search.backends.exceptions import IndexCorrupt
 from search.backends.faiss import FaissIndex
@@ -96,6 +96,15 @@ class TestLists:
     def test_long_answers_are_as_long_as_the_exact_ones(self, both: tuple[FaissIndex, FaissIndex], limit: int) -> None:
         assert recall(*both, limit=limit) >= 0.5
 
+    @pytest.mark.parametrize("where", [None, Match("owner", (0, 1, 2)), HasKey(tuple(range(0, N, 3)))])
+    def test_long_answers_come_from_lists_too(self, monkeypatch: pytest.MonkeyPatch, where: Filter | None) -> None:
+        """Of more lists, where the nearest hold too few."""
+        monkeypatch.setattr(ivf, "EFFORT", 1)
+        monkeypatch.setattr(ivf, "MOST_LISTS", 3 / 4)
+        quick, exact = pair()
+        monkeypatch.setattr(quick._rows, "search", None)  # nothing is left to scan
+        assert recall(quick, exact, where, limit=60) >= 0.9
+
     def test_random_filters_let_nothing_else_through(self, both: tuple[FaissIndex, FaissIndex]) -> None:
         payloads = {point.key: point.payload for point in photos(N)}
         dice = np.random.default_rng(4)
@@ -125,11 +134,12 @@ class TestLists:
         """Texts lie far from pictures: their neighbours are spread over more lists than those of pictures."""
         quick, exact = pair()
         asked = np.random.default_rng(0).standard_normal((60, D), dtype=np.float32)
-        for query in asked:
+        for query in np.tile(asked, (3, 1))[: faiss.QUERIES]:
+            assert not quick.wants_maintenance
             quick.search(query, limit=10)
-        quick.upsert(photos(N // 5, seed=1, first=N))
-        exact.upsert(photos(N // 5, seed=1, first=N))
+        assert quick.wants_maintenance
         quick.maintain()
+        assert not quick.wants_maintenance
         shares = [
             len(set(keys(quick.search(query, limit=10))) & set(keys(exact.search(query, limit=10)))) for query in asked
         ]

@@ -65,7 +65,7 @@ def test_threads_are_limited_inside_and_left_to_others_outside(monkeypatch: pyte
 
         return run
 
-    for name in ("put", "truncate", "nearest", "ranks"):
+    for name in ("put", "truncate", "best", "ranks"):
         monkeypatch.setattr(InvertedLists, name, watched(getattr(InvertedLists, name)))
     before = rows.faiss.omp_get_max_threads()
     rows.faiss.omp_set_num_threads(3)
