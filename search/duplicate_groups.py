@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
 
 from gallery.models import Image, User, Visibility
 from search.models import NearDuplicate
@@ -16,8 +16,8 @@ from search.query.ids import one_of
 GROUPS_A_PAGE = 10
 # Of more pictures that resemble one, the others follow once these are seen to.
 MOST_IN_GROUP = 24
-# Pairs that are put in groups, the newest first: a bound on the time that a page takes.
-MOST_PAIRS = 20_000
+# Pairs that are put in groups, the newest first: a bound on the time that a page takes. Others follow likewise.
+MOST_PAIRS = 1_000
 # The best first: the most pixels; what a person described; what the most people see; the largest file; the earliest.
 BEST_FIRST = (
     (F("width") * F("height")).desc(),
@@ -43,20 +43,28 @@ class Group:
 
 @dataclass(frozen=True)
 class GroupPage:
-    """Some of the groups, those with the newest pictures first. `number` counts pages from 1."""
+    """Some of the groups, those with the newest pictures first. `number` counts pages from 1; `is_total_exact`: False
+    where there are more."""
 
     groups: list[Group]
     total: int
     number: int
     pages: int
+    is_total_exact: bool
 
 
 def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPage:
     """A page of the groups of somebody's pictures, by pairs of these kinds; the last one where there are fewer pages.
     Six SQL statements."""
-    own = NearDuplicate.objects.filter(first__owner=owner, second__owner=owner, kind__in=kinds, is_dismissed=False)
-    pairs = own.filter(first__trashed_at=None, second__trashed_at=None)
-    near = _near(pairs)
+    own = Image.objects.filter(owner=owner)
+    # No joins, for which SQLite would begin with the pictures: all of them, of which few are in a pair.
+    pairs = NearDuplicate.objects.filter(
+        Exists(own.filter(pk=OuterRef("first"))),
+        Exists(own.filter(pk=OuterRef("second"))),
+        kind__in=kinds,
+        is_dismissed=False,
+    )
+    near, are_all = _near(pairs)
     groups = sorted(_groups(_best_first(near), near), key=max, reverse=True)
     pages = max(1, -(-len(groups) // GROUPS_A_PAGE))
     number = min(number, pages)
@@ -67,15 +75,16 @@ def groups_page(*, owner: User, kinds: Collection[Kind], number: int) -> GroupPa
         .in_bulk([pk for group in shown for pk in group])
     )
     whole = [ids for ids in shown if images.keys() >= set(ids)]  # but for those deleted between the statements
-    return GroupPage([_group(ids, near, images) for ids in whole], len(groups), number, pages)
+    return GroupPage([_group(ids, near, images) for ids in whole], len(groups), number, pages, are_all)
 
 
-def _near(pairs: QuerySet[NearDuplicate]) -> Near:
+def _near(pairs: QuerySet[NearDuplicate]) -> tuple[Near, bool]:
+    """By the newest MOST_PAIRS; whether those are all."""
     near: dict[int, dict[int, Kind]] = defaultdict(dict)
-    newest = pairs.order_by("-pk").values_list("first_id", "second_id", "kind")[:MOST_PAIRS]
-    for first, second, kind in newest:
+    newest = list(pairs.order_by("-pk").values_list("first_id", "second_id", "kind")[: MOST_PAIRS + 1])
+    for first, second, kind in newest[:MOST_PAIRS]:
         near[first][second] = near[second][first] = Kind(kind)
-    return near
+    return near, len(newest) <= MOST_PAIRS
 
 
 def _best_first(near: Near) -> list[int]:

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from gallery.chunks import AT_ONCE as IDS_AT_ONCE
 from gallery.chunks import in_chunks
@@ -64,14 +65,19 @@ def is_behind() -> bool:
     return _unseen().exists() or (version is not None and _uncompared(version).exists())
 
 
-def progress_of(owner: User) -> Progress:
-    """How far the comparing of somebody's pictures is. Three SQL statements."""
+def progress_of(owner: User) -> Progress | None:
+    """How far the comparing of somebody's pictures is; None where none of them waits. Two SQL statements, or three.
+
+    Pictures are looked at in the order of their keys: those past the last one that was, still wait for that. To ask of
+    each would take the longer, the more there are; one whose thumbnail comes late is passed over until it is looked at.
+    """
     images = Image.objects.filter(owner=owner)
     failed = Stage.objects.filter(image=OuterRef("pk"), state=Stage.State.FAILED).exclude(priority=Stage.Priority.LATER)
-    # Two questions, since an index answers each: whether a picture has a look, and which looks are to be compared.
-    unseen = images.filter(~Exists(Look.objects.filter(image=OuterRef("pk"))), ~Exists(failed))
-    to_compare = images.filter(~Exists(failed), pk__in=Look.objects.filter(is_compared=False).values("image"))
-    return Progress(waiting=unseen.count() + to_compare.count(), pictures=images.count())
+    last = Look.objects.order_by("-pk").values("pk")[:1]
+    unseen = images.filter(~Exists(failed), pk__gt=Coalesce(Subquery(last), 0))
+    own = Exists(images.filter(pk=OuterRef("pk")))
+    waiting = unseen.count() + Look.objects.filter(own, ~Exists(failed), is_compared=False).count()
+    return Progress(waiting=waiting, pictures=images.count()) if waiting else None
 
 
 def look_again(*, image_ids: Iterable[int]) -> None:

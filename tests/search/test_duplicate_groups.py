@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image, User
+from gallery.trash import images_trash
 from search import duplicate_groups
 from search.duplicate_groups import GroupPage, groups_page
 from search.models import NearDuplicate
@@ -116,6 +117,21 @@ def test_large_groups_are_cut(user: User, images: list[Image], monkeypatch: pyte
     assert groups(user) == [[d, e, f], [a, b, c]]
 
 
+def test_of_very_many_pairs_the_newest_come_first(
+    user: User, images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c, d, e, f = images
+    for one, other in ((a, b), (e, f), (c, d)):
+        pair(one, other)
+    assert page(user).is_total_exact
+    monkeypatch.setattr(duplicate_groups, "MOST_PAIRS", 2)
+    shown = page(user)
+    assert ([group.best for group in shown.groups], shown.total, shown.is_total_exact) == ([e, c], 2, False)
+    images_trash(images=[c])
+    shown = page(user)
+    assert ([group.best for group in shown.groups], shown.total, shown.is_total_exact) == ([e, a], 2, True)
+
+
 def test_pages_newest_first_in_few_statements(user: User, images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_groups, "GROUPS_A_PAGE", 2)
     a, b, c, d, e, f = images
@@ -149,4 +165,4 @@ def test_a_picture_deleted_meanwhile_takes_its_group_along(
 
 
 def test_no_pairs_no_groups(user: User) -> None:
-    assert page(user) == GroupPage(groups=[], total=0, number=1, pages=1)
+    assert page(user) == GroupPage(groups=[], total=0, number=1, pages=1, is_total_exact=True)

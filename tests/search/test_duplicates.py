@@ -10,6 +10,7 @@ from PIL import Image as PILImage
 
 from gallery import services
 from gallery.models import Image, Stage, User
+from gallery.trash import images_trash
 from mmsite import pipeline, worker
 from search import duplicates, pushing
 from search import services as search_services
@@ -135,21 +136,30 @@ def test_a_picture_without_a_vector_is_compared_once_it_has_one(version: ModelVe
     search_services.embeddings_write(version=version, image_ids=[copy.pk], pictures=[picture])
     compare()
     assert pairs() == {(original.pk, copy.pk): Kind.COPY}
-    assert progress_of(user).compared == 2
+    assert progress_of(user) is None
 
 
 def test_a_picture_that_failed_is_not_waited_for(add: Add, user: User) -> None:
     add(photograph(0))
     compare()
     failed = take_in(photograph(1), user)
+    assert progress_of(user) == duplicates.Progress(waiting=1, pictures=2)
     Stage.objects.filter(image=failed, step="embedding").update(state=Stage.State.FAILED)
-    assert progress_of(user).waiting == 0
+    assert progress_of(user) is None
 
 
 def test_a_picture_whose_text_failed_is_waited_for(user: User) -> None:
     image = take_in(photograph(0), user)
     Stage.objects.create(image=image, step="text", state=Stage.State.FAILED, priority=Stage.Priority.LATER)
-    assert progress_of(user).waiting == 1
+    assert progress_of(user) == duplicates.Progress(waiting=1, pictures=1)
+
+
+def test_the_progress_is_that_of_ones_own_pictures_outside_the_trash(add: Add, user: User, other_user: User) -> None:
+    add(photograph(0), owner=other_user)
+    trashed = add(photograph(1))
+    assert progress_of(user) == duplicates.Progress(waiting=1, pictures=1)
+    images_trash(images=[trashed])
+    assert progress_of(user) is None
 
 
 def test_a_thumbnail_that_is_lost_holds_nobody_up(add: Add, user: User) -> None:

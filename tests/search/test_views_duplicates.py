@@ -14,6 +14,7 @@ from django.urls import reverse
 from gallery.albums import album_add, album_create
 from gallery.models import Image, User
 from gallery.tags import images_tag
+from search import duplicate_groups
 from search.models import Look, NearDuplicate
 from tests.search.photographs import photograph, take_in
 
@@ -96,6 +97,14 @@ def test_the_page_takes_as_many_statements_for_many_groups(signed_in: Client, gr
         pair = [take_in(photograph(seed), user), take_in(photograph(seed), user, quality=50)]
         NearDuplicate.objects.create(first=pair[0], second=pair[1], kind=Kind.COPY)
     assert statements() == before <= 11
+
+
+def test_of_very_many_it_says_that_others_follow(
+    signed_in: Client, group: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Others follow" not in text_of(signed_in.get(PAGE))
+    monkeypatch.setattr(duplicate_groups, "MOST_PAIRS", 1)
+    assert "Others follow once these are seen to." in text_of(signed_in.get(PAGE))
 
 
 def test_nothing_found(signed_in: Client) -> None:
