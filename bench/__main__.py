@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import installation, memory, query, report, upload
 from bench.client import Client
+from bench.growth_library import Growing
 from bench.photos import SIZE, photos
 
 BASELINE_PHOTOS = 40
@@ -40,7 +41,7 @@ def measure(folder: Path, *, photo_count: int, vector_count: int) -> list[str]:
         print(f"Uploading {photo_count} photos…", flush=True)
         uploaded = upload.through_the_site(client, pictures)
         print(f"Filling up to {vector_count} vectors and searching…", flush=True)
-        query.fill(vector_count)
+        Growing(photo_count).grow(vector_count)
         client.search("the first query after the change")
         page = query.page_seconds(client)
         processes = memory.of_site(site.supervisor.pid)

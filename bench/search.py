@@ -21,6 +21,7 @@ import numpy as np
 
 from bench import installation, query, report, steps, upload
 from bench.client import Client
+from bench.growth_library import Growing
 from bench.photos import photos
 from bench.search_library import KINDS, Library
 
@@ -86,7 +87,7 @@ def prepare(folder: Path, pictures: int) -> dict[str, str]:
         with installation.running(variables) as site:
             upload.through_the_site(Client(site.url), list(photos(PHOTOS)))
         print(f"Filling up to {pictures:,} pictures…", flush=True)
-        query.fill(pictures, Library().dress)
+        Growing(PHOTOS).grow(pictures)
         full.touch()
     return variables
 
