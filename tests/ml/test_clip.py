@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 import ml
-from ml.encoders.clip import BATCH, ClipEncoder
+from ml.encoders.clip import BATCH, LENGTHS, ClipEncoder
 from ml.errors import ModelCorrupt, ModelUnsupported
 from tests.ml import checkpoints
 
@@ -104,6 +104,21 @@ def test_a_text_beyond_the_models_length_is_cut(family: str, written_checkpoint:
     whole, cut = encoder.encode_texts([" ".join(words), " ".join(kept)])
 
     np.testing.assert_allclose(whole, cut, atol=1e-6)
+
+
+def test_texts_have_few_lengths(written_checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder: Any = ml.load_encoder(str(written_checkpoint("clip")))
+    read, lengths = encoder._read, []
+
+    def note(*inputs: torch.Tensor) -> torch.Tensor:
+        lengths.append(inputs[0].shape[1])
+        vectors: torch.Tensor = read(*inputs)
+        return vectors
+
+    monkeypatch.setattr(encoder, "_read", note)
+    for count in range(checkpoints.LENGTH + 3):
+        encoder.encode_texts(["dog " * count])
+    assert set(lengths) == {LENGTHS, checkpoints.LENGTH}
 
 
 def test_a_checkpoint_in_the_form_of_openais_release_is_read_the_same(checkpoint: Any, pictures: Any) -> None:
