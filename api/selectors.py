@@ -6,9 +6,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from gallery.cameras import taken_with
 from gallery.counted import pictures_of_album
 from gallery.models import Album, AlbumImage, AlbumQuerySet, Favourite, Image, ImageQuerySet, ImageTag, Stage, Viewer
 from gallery.names import folded
+from gallery.narrowing import narrowed
 
 
 def images_filtered(*, images: ImageQuerySet, viewer: Viewer, wanted: dict[str, Any]) -> ImageQuerySet:
@@ -42,7 +44,8 @@ def album_places(*, album: Album) -> QuerySet[AlbumImage]:
 
 
 def _has_tag(name: str, viewer: Viewer) -> Q:
-    return Q(Exists(ImageTag.objects.filter(image=OuterRef("pk"), tag__key=folded(name))))
+    tagged = ImageTag.objects.filter(tag__key=folded(name))
+    return narrowed(Q(Exists(tagged.filter(image=OuterRef("pk")))), tagged.values_list("image_id", flat=True))
 
 
 def _in_album(uuid: Any, viewer: Viewer) -> Q:
@@ -66,11 +69,13 @@ def _state(state: str, viewer: Viewer) -> Q:
     same = Stage.objects.filter(image=OuterRef("image"), step=OuterRef("step"))
     of_image = Stage.objects.filter(image=OuterRef("pk")).exclude(priority=Stage.Priority.LATER)
     undone = of_image.exclude(Exists(same.filter(state__in=[Stage.State.DONE, Stage.State.SKIPPED])))
-    working = Q(Exists(undone.filter(state__in=Stage.OPEN)))
-    # The latter alone would be asked of one picture after the other; those that failed are few, and an index has them.
-    failed = Q(pk__in=Stage.objects.filter(state=Stage.State.FAILED).values("image"))
-    failed &= Q(Exists(undone.filter(state=Stage.State.FAILED)))
-    return {"working": working, "failed": failed & ~working, "ready": ~working & ~failed}[state]
+    states = {"working": Stage.OPEN, "failed": (Stage.State.FAILED,)}
+    working, failed = (Q(Exists(undone.filter(state__in=some))) for some in states.values())
+    if state == "ready":
+        return ~working & ~failed
+    those = Stage.objects.filter(state__in=states[state], priority__lt=Stage.Priority.LATER)
+    condition = working if state == "working" else failed & ~working
+    return narrowed(condition, those.values_list("image_id", flat=True))
 
 
 _CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {
@@ -80,7 +85,7 @@ _CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {
     "taken_before": lambda moment, viewer: Q(sort_date__lt=moment),
     "tag": _has_tag,
     "album": _in_album,
-    "camera": lambda text, viewer: Q(camera_make__icontains=text) | Q(camera_model__icontains=text),
+    "camera": lambda text, viewer: taken_with(text),
     "format": lambda name, viewer: Q(format=name),
     "described_by": _described,
     "state": _state,

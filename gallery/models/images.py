@@ -182,6 +182,9 @@ class Image(models.Model):
             ),
             # what a person's originals take, trash included, without reading the table (gallery.quotas)
             models.Index(fields=["owner", "byte_size"], name="image_owner_bytes"),
+            # which cameras there are, and what was taken with one (gallery.cameras)
+            models.Index(fields=["camera_make"], condition=KEPT, name="image_make_kept"),
+            models.Index(fields=["camera_model"], condition=KEPT, name="image_model_kept"),
             # of the few whose description is a person's, which search looks through every minute
             models.Index(fields=["id"], condition=Q(description_by_person=True), name="image_by_person"),
         ]

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image as PILImage
 
-from gallery import purge, services, stages
+from gallery import narrowing, purge, services, stages
 from gallery.albums import album_add, album_create
 from gallery.models import Image, Stage, User, Visibility
 from gallery.tags import images_tag
@@ -157,7 +157,11 @@ def test_what_an_address_may_not_say(api: Api, query: str) -> None:
     assert list(answer.json()["errors"]) == [query.partition("=")[0]]
 
 
-def test_filters(api: Api, user: User, other_user: User, make_image: MakeImage) -> None:
+@pytest.mark.parametrize("few", [500, 0])
+def test_filters(
+    api: Api, user: User, other_user: User, make_image: MakeImage, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(narrowing, "FEW", few)
     red = make_image("red", name="red.jpg", visibility="public")
     blue = make_image("blue", name="blue.jpg")
     make_image("green", owner=other_user, name="green.jpg", visibility="public")

@@ -1,0 +1,40 @@
+"""Cameras, by their makes and models, of which there are few, however many pictures were taken with them."""
+
+from django.db import connection
+from django.db.models import Q
+
+from gallery.models import Image
+from gallery.narrowing import narrowed
+
+# Each name leads to the next one by a look into the index of its column, instead of all pictures to their names.
+_NAMES = """
+    WITH RECURSIVE {column}(name) AS (
+        SELECT min({column}) FROM {table} WHERE trashed_at IS NULL AND {column} > ''
+        UNION ALL
+        SELECT (SELECT min({column}) FROM {table} WHERE trashed_at IS NULL AND {column} > {column}s.name)
+        FROM {column} AS {column}s WHERE {column}s.name IS NOT NULL
+    )
+    SELECT '{column}' AS kind, name FROM {column} WHERE name IS NOT NULL
+"""
+
+
+def taken_with(text: str) -> Q:
+    """A condition on pictures that aren't in the trash: make or model of the camera hold this text, in capitals or not.
+    Two SQL statements."""
+    wanted = text.casefold()
+    names = [(kind, name) for kind, name in _names() if wanted in name.casefold()]
+    makes, models = ([name for kind, name in names if kind == column] for column in ("camera_make", "camera_model"))
+    if not names:
+        return Q(pk__in=[])
+    named = Image.objects.filter(Q(camera_make__in=makes) | Q(camera_model__in=models)).values_list("pk", flat=True)
+    # Not the names themselves, by which SQLite would find all of these and sort them.
+    return narrowed(Q(camera_make__icontains=text) | Q(camera_model__icontains=text), named)
+
+
+def _names() -> list[tuple[str, str]]:
+    """(column, name) of each make and each model."""
+    table = Image._meta.db_table
+    one, other = (_NAMES.format(table=table, column=column) for column in ("camera_make", "camera_model"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({one}) AS makes UNION ALL SELECT * FROM ({other}) AS models")  # noqa: S608
+        return [(kind, name) for kind, name in cursor.fetchall()]
