@@ -157,11 +157,14 @@ def test_what_an_address_may_not_say(api: Api, query: str) -> None:
     assert list(answer.json()["errors"]) == [query.partition("=")[0]]
 
 
-@pytest.mark.parametrize("few", [500, 0])
-def test_filters(
-    api: Api, user: User, other_user: User, make_image: MakeImage, few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(narrowing, "FEW", few)
+@pytest.fixture(params=[narrowing.FEW, 0], ids=["few", "many"])
+def however_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter lets few pictures through, or many."""
+    monkeypatch.setattr(narrowing, "FEW", request.param)
+
+
+@pytest.mark.usefixtures("however_many")
+def test_filters(api: Api, user: User, other_user: User, make_image: MakeImage) -> None:
     red = make_image("red", name="red.jpg", visibility="public")
     blue = make_image("blue", name="blue.jpg")
     make_image("green", owner=other_user, name="green.jpg", visibility="public")
