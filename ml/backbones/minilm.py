@@ -61,10 +61,13 @@ class Bert(nn.Module):
     def forward(self, ids: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
         """Token ids, (n, t) int64, and where they are padding, (n, t) bool: states, (n, t, 384) float32."""
         places = torch.arange(ids.shape[1], device=ids.device)
-        states: torch.Tensor = self.layers(
-            self.norm(self.words(ids) + self.places(places)), src_key_padding_mask=padding
-        )
-        return states
+        words = self.norm(self.words(ids) + self.places(places))
+        states: torch.Tensor = self.layers(words.to(self._computes_in), src_key_padding_mask=padding)
+        return states.float()
+
+    @property
+    def _computes_in(self) -> torch.dtype:
+        return next(self.layers.parameters()).dtype
 
 
 class MiniLM:
@@ -78,8 +81,8 @@ class MiniLM:
         self._tokenizer.enable_truncation(MAX_TOKENS)
 
     @classmethod
-    def load(cls) -> "MiniLM":
-        """Load the packaged weights to the device of choice.
+    def load(cls, *, narrow: bool = False) -> "MiniLM":
+        """Load the packaged weights to the device of choice. `narrow`: its layers compute in bfloat16.
 
         Raises ModelNotFound where the package is not installed, ModelCorrupt where a file's hash differs, or
         DeviceUnavailable.
@@ -88,6 +91,8 @@ class MiniLM:
         for name, digest in SHA256.items():
             verify_sha256(folder / name, digest)
         network = devices.place(Bert(load_file(folder / "model.safetensors")))
+        if narrow:
+            network.layers.bfloat16()
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
     @devices.inference

@@ -30,6 +30,7 @@ from ml.errors import ModelCorrupt
 from ml.files import verify_sha256
 from ml.hub import Checkpoint
 from ml.interfaces import Embeddings, ModelInfo
+from ml.runtime import choice
 from ml.serving import read_tensors
 
 MODEL_TYPE = "mmsite-dual-encoder"
@@ -214,7 +215,9 @@ class BuiltinEncoder:
         ensemble = Ensemble([Heads() for _ in range(basis.shape[0] // (SCENE + KIND))], basis)
         ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         verify_sha256(efficientnet_lite.weights_path(), efficientnet_lite.WEIGHTS_SHA256)
-        return cls(info, float(config["match_floor"]), minilm.MiniLM.load(), devices.place(ensemble))
+        ensemble = devices.place(ensemble)
+        narrow = ensemble.basis.device.type == "cpu" and choice.has_bfloat16() and not choice.keeps_float32()
+        return cls(info, float(config["match_floor"]), minilm.MiniLM.load(narrow=narrow), ensemble)
 
     @property
     def info(self) -> ModelInfo:

@@ -51,10 +51,14 @@ def least_cosine(one: Embeddings, other: Embeddings) -> float:
 def test_the_built_in_encoder_says_the_same(
     by: Callable[[str], None], name: str, photos: Sequence[PILImage.Image]
 ) -> None:
+    texts = [*TEXTS, "", "2 huskies!", "ein Hund im Schnee", "dog " * 300]
     by("torch-fp32")
-    expected = ml.load_encoder().encode_images(photos)
+    expected = ml.load_encoder().encode_images(photos), ml.load_encoder().encode_texts(texts)
     by(name)
-    assert least_cosine(ml.load_encoder().encode_images(photos), expected) >= ALIKE
+    encoder = ml.load_encoder()
+    assert least_cosine(encoder.encode_images(photos), expected[0]) >= ALIKE
+    assert least_cosine(encoder.encode_texts(texts), expected[1]) >= ALIKE
+    assert least_cosine(np.concatenate([encoder.encode_texts([text]) for text in texts]), expected[1]) >= ALIKE
 
 
 @pytest.mark.parametrize(
