@@ -45,7 +45,7 @@ def _answer(request: Request) -> Response:
 
 def _me(request: Request) -> dict[str, Any]:
     person = User.objects.get(pk=person_of(request).pk)  # as it is now, whatever another request did meanwhile
-    used = Image.with_trash.filter(owner=person).aggregate(pictures=Count("pk"), bytes=Sum("byte_size", default=0))
+    used = Image.with_trash.filter(owner=person).aggregate(pictures=Count("*"), bytes=Sum("byte_size", default=0))
     said = {
         "username": person.username,
         "display_name": person.display_name,
