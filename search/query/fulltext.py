@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, groupby, pairwise, takewhile
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, FloatField, Q, Value
-from django.db.models.expressions import Combinable, RawSQL
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
-from gallery.models import Image, ImageQuerySet, Viewer
+from gallery.models import Image, Viewer
 from search.query.fulltext_schema import OWN, PARTS, TEXT, WORDS, Part
 from search.query.ids import columns_selected
 from search.query.stemming import stem
@@ -73,10 +73,15 @@ class _Kind:
     weights: tuple[str, ...]
 
 
+class _Sql(NamedTuple):
+    text: str
+    params: Sequence[Any]
+
+
 _KINDS = (
     # A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
-    _Kind("caption", WORDS, ("CASE WHEN gallery_image.description_by_person THEN 1 ELSE 0 END", "0.2")),
-    _Kind("captioner", WORDS, ("CASE WHEN gallery_image.description_by_person THEN 0 ELSE 1 END", "0")),
+    _Kind("caption", WORDS, ("CASE WHEN listed.description_by_person THEN 1 ELSE 0 END", "0.2")),
+    _Kind("captioner", WORDS, ("CASE WHEN listed.description_by_person THEN 0 ELSE 1 END", "0")),
     _Kind("text", TEXT, ("1",)),
     _Kind("own", OWN, ("1", "0.5", "1")),
 )
@@ -119,25 +124,25 @@ def find(
     if not (optional or some) or limit <= 0:
         return []
     images = Image.objects.listed_for(viewer).filter(where, holding(required=some, excluded=excluded))
-    terms = [*some, *optional]
-    counts = _counts(terms)
+    columns = ["pk", "description_by_person"]
+    if _is_postgresql():
+        images = images.annotate(**{part.column: RawSQL(f"gallery_image.{part.column}", []) for part in PARTS})  # noqa: S611
+        columns += [part.column for part in PARTS]
+    try:
+        listed = _Sql(*images.values(*columns).query.sql_with_params())
+    except EmptyResultSet:
+        return []
+    counts = _counts([*some, *optional])
     tables, best, params = list[str](), list[str](), list[Any]()
     for part in PARTS:
-        sources = {kind.source: _score(kind, terms) for kind in _KINDS if kind.part is part}
-        found = list[str]()
-        for number, tier in enumerate(_tiers(images, part, terms, counts[part.table])):
-            # what holds frequent words alone lacks others
-            whole = _is_whole(part, some, optional) if number == 0 or some else Value(False)
-            rows = tier.annotate(**sources, whole=whole).values("pk", *sources, "whole")
-            try:
-                sql, more = rows.query.sql_with_params()
-            except EmptyResultSet:
-                return []
-            found.append(f"SELECT * FROM ({sql}) AS tier_{len(found)}")  # noqa: S608  values are parameters
-            params += more
-        tables.append(f"in_{part.table} (id, {', '.join(sources)}, whole) AS ({' UNION ALL '.join(found)})")
+        sources = [kind.source for kind in _KINDS if kind.part is part]
+        tiers = _tiers(listed, part, some, optional, counts=counts[part.table], limit=limit)
+        for name, tier in tiers.items():
+            tables.append(f"{name} (id, {', '.join(sources)}, whole) AS ({tier.text})")
+            params += tier.params
+        found = " UNION ALL ".join(f"SELECT * FROM {name}" for name in tiers)  # noqa: S608  constants
         best += [
-            f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM in_{part.table} WHERE {source} > 0"  # noqa: S608
+            f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM ({found}) AS found WHERE {source} > 0"  # noqa: S608
             f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
             for source in sources
         ]
@@ -212,25 +217,43 @@ def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit
             yield TextHit(image_id, source, rank, score, bool(is_whole))
 
 
-def _tiers(images: ImageQuerySet, part: Part, terms: list[str], counts: Sequence[int]) -> list[ImageQuerySet]:
-    """Those that are worth ranking of the pictures that hold any of the terms there; no picture twice."""
+def _tiers(
+    listed: _Sql, part: Part, required: list[str], optional: list[str], *, counts: Sequence[int], limit: int
+) -> dict[str, _Sql]:
+    """By name, those that are worth ranking of the pictures `listed` that hold any of the terms there; no picture
+    twice. Each has its id, a score for each of the part's kinds, and whether it is whole."""
+    terms = [*required, *optional]
+    scores = [_score(kind, terms) for kind in _KINDS if kind.part is part]
+    first, whole = f"{part.table}_first", _is_whole(part, required, optional)
     if _is_postgresql():
-        match, params = _match(part, terms, "OR")
-        return [images.filter(RawSQL(match, params, output_field=BooleanField()))]  # noqa: S611  values are parameters
+        match, params = _match(part, terms, "OR", table="listed")
+        return {first: _selected([*scores, whole], listed, "listed", _Sql(match, params))}
     # "+": else SQLite may ask the index once for each picture, rather than once
-    where = [f"{part.table} MATCH %s", f"+{part.table}.rowid = gallery_image.id"]
-    newest = RawSQL(f"{part.table}.rowid", []).desc()  # noqa: S611  a constant
-    return [
-        cast(ImageQuerySet, images.extra(tables=[part.table], where=where, params=[tier])).order_by(newest)[  # noqa: S610
-            :MOST_RANKED
-        ]
-        for tier in _tier_expressions(terms, counts)
-    ]
+    match = f"{part.table} MATCH %s AND +{part.table}.rowid = listed.pk"
+    order = f"ORDER BY {part.table}.rowid DESC LIMIT"
+    one, *more = _tier_expressions(terms, counts)
+    is_whole = _Sql("TRUE", []) if one == _expression(terms, "AND") else whole
+    tiers = {first: _selected([*scores, is_whole], listed, part.table, _Sql(f"{match} {order} {MOST_RANKED}", [one]))}
+    for two in more:
+        most = f"{MOST_RANKED}"
+        if not required:  # then these lack others, and count for nothing where enough lack none
+            whole = _Sql("FALSE", [])
+            most = f"CASE WHEN (SELECT count(*) FROM {first} WHERE whole) < {limit:d} THEN {MOST_RANKED} ELSE 0 END"  # noqa: S608
+        rest = _Sql(f"{match} AND listed.pk NOT IN (SELECT id FROM {first}) {order} {most}", [two])  # noqa: S608
+        tiers[f"{part.table}_second"] = _selected([*scores, whole], listed, part.table, rest)
+    return tiers
+
+
+def _selected(columns: list[_Sql], listed: _Sql, table: str, condition: _Sql) -> _Sql:
+    source = f"({listed.text}) AS listed" + ("" if table == "listed" else f", {table}")
+    text = f"SELECT pk, {', '.join(column.text for column in columns)} FROM {source} WHERE {condition.text}"  # noqa: S608
+    return _Sql(text, [*(each for column in columns for each in column.params), *listed.params, *condition.params])
 
 
 def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
-    """In the language of FTS5: what holds a rare word or else all of the words, and what holds frequent ones alone, two
-    at least if there are more. BM25 counts a word as often as it stands here, which does no harm: see docs/why.md."""
+    """In the language of FTS5: what holds a rare word or else all of the words, and what holds frequent ones, two at
+    least if there are more. BM25 counts a word as often as it stands here, which does no harm (see docs/why.md) but
+    takes its time: for each, all pictures that hold it are counted."""
     ordered = sorted(zip(counts, terms, strict=True))
     rare = [term for (_, term), total in zip(ordered, accumulate(sorted(counts)), strict=True) if total <= MOST_RANKED]
     anything = _expression(terms, "OR")
@@ -239,19 +262,28 @@ def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
     others = [term for _, term in ordered[len(rare) :]]
     # "AND anything": frequent words count, too, for what holds a rare one
     first = f"({_expression(rare, 'OR')} AND {anything})" if rare else _expression(terms, "AND")
-    two = [
-        f"({_expression([term], 'OR')} AND {_expression(others[at:], 'OR')})" for at, term in enumerate(others[:-1], 1)
-    ]
-    second = f"({' OR '.join(two)})" if len(others) > (1 if rare else 2) else _expression(others, "OR")
-    return [first, f"{second} NOT {_expression(rare, 'OR') if rare else first}"]
+    return [first, _two_of(others) if len(others) > (1 if rare else 2) else _expression(others, "OR")]
+
+
+def _two_of(terms: list[str]) -> str:
+    """What holds two of them at least: one of each half, or else two of one half. Each stands there about as often as
+    the logarithm of their number says."""
+    half = len(terms) // 2
+    sides = terms[:half], terms[half:]
+    both = f"({_expression(sides[0], 'OR')} AND {_expression(sides[1], 'OR')})"
+    return "(" + " OR ".join([both, *(_two_of(side) for side in sides if len(side) > 1)]) + ")"
 
 
 def _counts(terms: list[str]) -> dict[str, Sequence[int]]:
-    """By the name of a part, how many pictures hold each of the terms there. One statement; none where it says nothing
-    that `find` would use."""
+    """By the name of a part, how many pictures hold each of the terms there, or that they are too many to rank. One
+    statement; none where it says nothing that `find` would use."""
     if _is_postgresql() or len(terms) == 1:
         return {part.table: [0] * len(terms) for part in PARTS}
-    counts = [f"(SELECT count(*) FROM {part.table} WHERE {part.table} MATCH %s)" for part in PARTS for _ in terms]  # noqa: S608
+    counts = [
+        f"(SELECT count(*) FROM (SELECT 1 FROM {part.table} WHERE {part.table} MATCH %s LIMIT {MOST_RANKED + 1}))"  # noqa: S608
+        for part in PARTS
+        for _ in terms
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(counts)}", [_expression([term], "OR") for term in terms] * len(PARTS))
         found = cursor.fetchone()
@@ -269,9 +301,9 @@ def _ids(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PA
     return RawSQL(" UNION ALL ".join(selects), params)  # noqa: S611  values are parameters
 
 
-def _match(part: Part, terms: list[str], operator: Operator) -> tuple[str, list[str]]:
+def _match(part: Part, terms: list[str], operator: Operator, table: str = "gallery_image") -> tuple[str, list[str]]:
     if _is_postgresql():
-        return f"gallery_image.{part.column} @@ {_tsquery(terms, operator)}", terms
+        return f"{table}.{part.column} @@ {_tsquery(terms, operator)}", terms
     return f"{part.table} MATCH %s", [_expression(terms, operator)]
 
 
@@ -286,22 +318,23 @@ def _tsquery(terms: list[str], operator: Operator) -> str:
     return "(" + sign.join(["phraseto_tsquery('search_english', search_fold(%s))"] * len(terms)) + ")"
 
 
-def _score(kind: _Kind, terms: list[str]) -> RawSQL:
-    score, params = f"-bm25({', '.join([kind.part.table, *kind.weights])})", list[str]()
-    if _is_postgresql():
-        first, second, third, *_ = (*kind.weights, "0", "0")
-        # the weights of D and of a part's second, third and first column; 1: divided by 1 + log(number of words)
-        weights = f"ARRAY[0, {second}, {third}, {first}]::real[]"
-        score = f"ts_rank({weights}, gallery_image.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)"
-        params = terms
-    return RawSQL(score, params, output_field=FloatField())  # noqa: S611  values are parameters
+def _score(kind: _Kind, terms: list[str]) -> _Sql:
+    if not _is_postgresql():
+        return _Sql(f"-bm25({', '.join([kind.part.table, *kind.weights])})", [])
+    first, second, third, *_ = (*kind.weights, "0", "0")
+    # the weights of D and of a part's second, third and first column; 1: divided by 1 + log(number of words)
+    weights = f"ARRAY[0, {second}, {third}, {first}]::real[]"
+    return _Sql(f"ts_rank({weights}, listed.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)", terms)
 
 
-def _is_whole(part: Part, required: list[str], optional: list[str]) -> Combinable:
+def _is_whole(part: Part, required: list[str], optional: list[str]) -> _Sql:
     """Whether all of the words are there, beside those that have to be anyway."""
     if not optional or len(optional) + len(required) == 1:
-        return Value(True, output_field=BooleanField())
-    return ExpressionWrapper(Q(pk__in=_ids(optional, "AND", (part,))), output_field=BooleanField())
+        return _Sql("TRUE", [])
+    if _is_postgresql():
+        return _Sql(*_match(part, optional, "AND", table="listed"))
+    ids = _ids(optional, "AND", (part,))
+    return _Sql(f"listed.pk IN ({ids.sql})", ids.params)
 
 
 def _is_postgresql() -> bool:
