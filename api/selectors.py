@@ -45,7 +45,8 @@ def album_places(*, album: Album) -> QuerySet[AlbumImage]:
 
 def _has_tag(name: str, viewer: Viewer) -> Q:
     tagged = ImageTag.objects.filter(tag__key=folded(name))
-    return narrowed(Q(Exists(tagged.filter(image=OuterRef("pk")))), tagged.values_list("image_id", flat=True))
+    condition = Q(Exists(tagged.filter(image=OuterRef("pk"))))
+    return narrowed(condition, among=Q(pk__in=tagged.values("image")), viewer=viewer)
 
 
 def _in_album(uuid: Any, viewer: Viewer) -> Q:
@@ -75,7 +76,7 @@ def _state(state: str, viewer: Viewer) -> Q:
         return ~working & ~failed
     those = Stage.objects.filter(state__in=states[state], priority__lt=Stage.Priority.LATER)
     condition = working if state == "working" else failed & ~working
-    return narrowed(condition, those.values_list("image_id", flat=True))
+    return narrowed(condition, among=Q(pk__in=those.values("image")), viewer=viewer)
 
 
 _CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {
@@ -85,7 +86,7 @@ _CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {
     "taken_before": lambda moment, viewer: Q(sort_date__lt=moment),
     "tag": _has_tag,
     "album": _in_album,
-    "camera": lambda text, viewer: taken_with(text),
+    "camera": lambda text, viewer: taken_with(text, viewer=viewer),
     "format": lambda name, viewer: Q(format=name),
     "described_by": _described,
     "state": _state,

@@ -3,8 +3,8 @@
 from django.db import connection
 from django.db.models import Q
 
-from gallery.models import Image
-from gallery.narrowing import narrowed
+from gallery.models import Image, Viewer
+from gallery.narrowing import NONE, narrowed
 
 # Each name leads to the next one by a look into the index of its column, instead of all pictures to their names.
 _NAMES = """
@@ -18,17 +18,18 @@ _NAMES = """
 """
 
 
-def taken_with(text: str) -> Q:
-    """A condition on pictures that aren't in the trash: make or model of the camera hold this text, in capitals or not.
-    Two SQL statements."""
+def taken_with(text: str, *, viewer: Viewer) -> Q:
+    """A condition on what is listed for the viewer: make or model of the camera hold this text, in capitals or not. Two
+    SQL statements."""
     wanted = text.casefold()
     names = [(kind, name) for kind, name in _names() if wanted in name.casefold()]
     makes, models = ([name for kind, name in names if kind == column] for column in ("camera_make", "camera_model"))
-    if not names:
-        return Q(pk__in=[])
-    named = Image.objects.filter(Q(camera_make__in=makes) | Q(camera_model__in=models)).values_list("pk", flat=True)
-    # Not the names themselves, by which SQLite would find all of these and sort them.
-    return narrowed(Q(camera_make__icontains=text) | Q(camera_model__icontains=text), named)
+    # Not by the names alone, or SQLite would find all of a frequent one, and sort them.
+    return narrowed(
+        Q(camera_make__icontains=text) | Q(camera_model__icontains=text),
+        among=Q(camera_make__in=makes) | Q(camera_model__in=models) if names else NONE,
+        viewer=viewer,
+    )
 
 
 def _names() -> list[tuple[str, str]]:
