@@ -117,7 +117,7 @@ bench: install-dev ## Compare parts with their baselines, in minutes; fails wher
 	$(BIN)/python -m bench.guard
 
 # Two of them want Flickr8k.
-BENCHES = bench bench.start bench.index bench.encoding bench.pipeline bench.captioning bench.fallback $(if $(wildcard $(FLICKR8K)),bench.fusion bench.duplicates)
+BENCHES = bench bench.start bench.index bench.encoding bench.pipeline bench.captioning bench.fallback bench.paint $(if $(wildcard $(FLICKR8K)),bench.fusion bench.duplicates)
 BENCHES_ON_ONE_THREAD = bench.search bench.pages bench.growth
 
 bench-full: install-dev ## Measure everything, in hours; writes docs/performance.md and what `make bench` compares with

@@ -3,14 +3,13 @@ the machine, and what is counted here makes them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from bench.browser import is_rendition, observe
 from tests.e2e.viewing import library_of
-from tests.e2e.waiting import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -21,26 +20,9 @@ BLOCKING = 5  # stylesheets, which are loaded at once; nothing else holds a page
 # The sum of layout shifts that Lighthouse and Core Web Vitals call good (https://web.dev/articles/cls); we have none
 # but what rounding makes.
 SHIFT = 0.1
-# What was loaded, what moved since, and what the largest thing painted is.
-MEASURE = """
-const done = arguments[arguments.length - 1];
-const seen = (type) => new Promise((resolve) => {
-    new PerformanceObserver((list) => resolve(list.getEntries())).observe({ type, buffered: true });
-    setTimeout(() => resolve([]), 1000);
-});
-(async () => {
-    const [paints, shifts] = await Promise.all([seen("largest-contentful-paint"), seen("layout-shift")]);
-    const largest = paints.at(-1);
-    const loaded = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-    done({
-        largest: largest && (largest.element?.outerHTML ?? "gone"),
-        shift: shifts.filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0),
-        loaded: loaded.map(({ name, encodedBodySize, renderBlockingStatus }) =>
-            ({ name, bytes: encodedBodySize, isBlocking: renderBlockingStatus === "blocking" })),
-        unsized: [...document.images].filter((one) => one.checkVisibility() && !one.hasAttribute("width"))
-            .map((one) => one.outerHTML),
-    });
-})();
+UNSIZED = """
+return [...document.images].filter((one) => one.checkVisibility() && !one.hasAttribute("width"))
+    .map((one) => one.outerHTML);
 """
 SCROLL = """
 const done = arguments[arguments.length - 1];
@@ -49,31 +31,27 @@ requestAnimationFrame(() => requestAnimationFrame(done));
 """
 
 
-def is_picture(address: str) -> bool:
-    return address.endswith(("/thumbnail.webp", "/preview.webp"))
-
-
 def faults(browser: Chrome, address: str) -> list[str]:
     """What is over the budget of the page, opened by a browser that has seen nothing of the site."""
     browser.execute_cdp_cmd("Network.clearBrowserCache", {})
     browser.get(address)
-    patiently(browser).until(lambda page: page.execute_script("return document.readyState") == "complete")
-    found: dict[str, Any] = browser.execute_async_script(MEASURE)
-    loaded = [each for each in found["loaded"] if not is_picture(each["name"])]
-    size = sum(each["bytes"] for each in loaded)
-    blocking = [each["name"] for each in loaded if each["isBlocking"]]
+    found = observe(browser)
+    unsized = browser.execute_script(UNSIZED)
+    loaded = [each for each in found["loaded"] if not is_rendition(each["name"])]
+    size = sum(each["size"] for each in loaded)
+    blocking = [each["name"] for each in loaded if each["is_blocking"]]
     wrong = {
-        "nothing is the largest": not found["largest"],
+        "nothing is the largest": not found["element"],
         f"bytes: {size:,}": not 0 < size < BYTES,
         f"requests: {len(loaded)}": len(loaded) > REQUESTS,
         f"blocking: {blocking}": len(blocking) > BLOCKING or not all(".css" in name for name in blocking),
-        f"without a size: {found['unsized']}": found["unsized"],
+        f"without a size: {unsized}": unsized,
         # which would wait until the page is laid out
-        f"the largest is lazy: {found['largest']}": 'loading="lazy"' in (found["largest"] or ""),
+        f"the largest is lazy: {found['element']}": 'loading="lazy"' in found["element"],
         f"shift: {found['shift']}": found["shift"] >= SHIFT,
     }
     browser.execute_async_script(SCROLL)
-    later = browser.execute_async_script(MEASURE)["shift"]
+    later = observe(browser)["shift"]
     wrong[f"shift after scrolling: {later}"] = later >= SHIFT
     return [f"{address}: {fault}" for fault, holds in wrong.items() if holds]
 
