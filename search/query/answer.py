@@ -1,6 +1,6 @@
 """Searches: from the text of the one box to the pictures that fit it, and why they do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -117,7 +117,8 @@ class _Aim:
 @dataclass(frozen=True)
 class _Found:
     """What the legs found: pictures by leg, best first; cosines; which match, whether these are all, and whether any
-    might not; whether filters let all of them through, or are still to be asked; and what people should know."""
+    might not; whether filters let all of them through, or are still to be asked; which pictures they let through, where
+    that is known; and what people should know."""
 
     ids: dict[str, list[int]]
     scores: dict[int, float] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class _Found:
     is_all: bool = True
     is_judged: bool = True
     is_filtered: bool = True
+    only: Sequence[int] | None = None
     problem: str = ""
     notice: str = ""
 
@@ -201,6 +203,7 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         required=words.required,
         excluded=words.excluded,
         where=condition(asked.filters, viewer=viewer),
+        only=found.only,
         limit=DEPTH,
     )
     by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT, OWN)}
@@ -271,6 +274,7 @@ def _nearest(viewer: Viewer, aim: Callable[[index.Indexes], _Aim], asked: Query,
         is_all=max(len(alike), len(meant)) < limit,
         is_judged=least is not None,
         is_filtered=among.is_exact,
+        only=among.keys,
         notice=answer.notice,
     )
 

@@ -10,28 +10,35 @@ both, more of the words and shorter captions come first, and the caption weighs 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, count, groupby, pairwise, takewhile
+from itertools import groupby, pairwise, takewhile
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q
-from django.db.models.expressions import RawSQL
 
 from gallery.models import Image, Viewer
-from search.query.fulltext_schema import OWN, PARTS, TEXT, WORDS, Part
-from search.query.ids import columns_selected
+from search.query.fulltext_schema import PARTS, TEXT
+from search.query.fulltext_sql import (
+    KINDS,
+    Listed,
+    Source,
+    columns_to_rank,
+    count_holders,
+    ids_holding,
+    is_postgresql,
+    tiers_of,
+)
+from search.query.ids import columns_selected, one_of
 from search.query.stemming import stem
 
 # Of each list, what comes after these counts no more. Nobody types as much; who pastes a page, means its beginning.
 MOST_TERMS = 64
 MOST_WORDS_OF_A_TERM = 64
 LONGEST_WORD = 200
-# SQLite ranks about a thousand pictures in a millisecond. Words in more than these are frequent, and of the pictures
-# that hold frequent words alone, so many are ranked, the newest.
-MOST_RANKED = 3_000
+# Where no more pictures are let through, they are told by their ids: else each that holds the words is looked up.
+MOST_TOLD = 10_000
 # Of a line that can be read in a picture, in characters: how much is shown, and how much of it before the first word.
 LONGEST_LINE = 80
 LEAD = 24
@@ -60,31 +67,6 @@ _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-
 
 
 EVERYTHING = Q()
-Operator = Literal["AND", "OR"]
-Source = Literal["caption", "captioner", "text", "own"]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """Where a source's words are kept, and what they count (SQL) in each column of that part, in their order."""
-
-    source: Source
-    part: Part
-    weights: tuple[str, ...]
-
-
-class _Sql(NamedTuple):
-    text: str
-    params: Sequence[Any]
-
-
-_KINDS = (
-    # A camera's file names say nothing, but nobody looks for their words either; all other names are a person's words.
-    _Kind("caption", WORDS, ("CASE WHEN listed.description_by_person THEN 1 ELSE 0 END", "0.2")),
-    _Kind("captioner", WORDS, ("CASE WHEN listed.description_by_person THEN 0 ELSE 1 END", "0")),
-    _Kind("text", TEXT, ("1",)),
-    _Kind("own", OWN, ("1", "0.5", "1")),
-)
 
 
 class TextHit(NamedTuple):
@@ -111,6 +93,7 @@ def find(
     required: Iterable[str] = (),
     limit: int,
     where: Q = EVERYTHING,
+    only: Sequence[int] | None = None,
 ) -> list[TextHit]:
     """The pictures listed for the viewer (and among `where`, a condition on Image that repeats none) that hold the
     words: `limit` of each source; first those that hold all of them, then best first, then newest.
@@ -118,25 +101,26 @@ def find(
     One of `words` is enough, and more are better. What is `required` has to be said somewhere, in caption, file name or
     text, and `excluded` nowhere. Whatever of these two has several words means them side by side, and so does a word
     like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. On SQLite, only the newest are
-    found of what holds frequent words alone. At most two statements.
+    found of what holds frequent words alone. At most two statements. `only`: the ids of the pictures that are listed
+    and let through by all this but `words`, where they are known: few are quicker found among.
     """
     optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
         return []
-    images = Image.objects.listed_for(viewer).filter(where, holding(required=some, excluded=excluded))
-    columns = ["pk", "description_by_person"]
-    if _is_postgresql():
-        images = images.annotate(**{part.column: RawSQL(f"gallery_image.{part.column}", []) for part in PARTS})  # noqa: S611
-        columns += [part.column for part in PARTS]
+    if only is None or len(only) > MOST_TOLD:
+        images, only = Image.objects.listed_for(viewer), None
+        images = images.filter(where, holding(required=some, excluded=excluded))
+    else:
+        images = Image.objects.filter(one_of(only) if is_postgresql() else EVERYTHING)
     try:
-        listed = _Sql(*images.values(*columns).query.sql_with_params())
+        listed = Listed(*columns_to_rank(images).query.sql_with_params(), only)
     except EmptyResultSet:
         return []
-    counts = _counts([*some, *optional])
+    counts = count_holders([*some, *optional])
     tables, best, params = list[str](), list[str](), list[Any]()
     for part in PARTS:
-        sources = [kind.source for kind in _KINDS if kind.part is part]
-        tiers = _tiers(listed, part, some, optional, counts=counts[part.table], limit=limit)
+        sources = [kind.source for kind in KINDS if kind.part is part]
+        tiers = tiers_of(listed, part, some, optional, counts=counts[part.table], limit=limit)
         for name, tier in tiers.items():
             tables.append(f"{name} (id, {', '.join(sources)}, whole) AS ({tier.text})")
             params += tier.params
@@ -156,9 +140,9 @@ def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
     Image; empty where neither has more than stop words."""
     where = Q()
     for term in _cleaned(required):
-        where &= Q(pk__in=_ids([term]))
+        where &= Q(pk__in=ids_holding([term]))
     if terms := _cleaned(excluded):
-        where &= ~Q(pk__in=_ids(terms))
+        where &= ~Q(pk__in=ids_holding(terms))
     return where
 
 
@@ -168,7 +152,7 @@ def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
     terms = _cleaned(words)
     if not terms:
         return None
-    ids = _ids(terms)
+    ids = ids_holding(terms)
     (found,) = columns_selected(f"{ids.sql} LIMIT {limit:d}", ids.params)
     return found
 
@@ -176,7 +160,7 @@ def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
 def readable(words: str) -> Q:
     """The pictures in which the words can be read, side by side, stop words too; as a condition on Image."""
     term = _side_by_side(words)
-    return Q(pk__in=_ids([term], parts=(TEXT,)) if _WORD.search(term) else [])
+    return Q(pk__in=ids_holding([term], parts=(TEXT,)) if _WORD.search(term) else [])
 
 
 def best_line(text: str, words: str) -> list[tuple[str, bool]]:
@@ -215,130 +199,6 @@ def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit
     for source, hits in groupby(ordered, key=itemgetter(0)):
         for rank, (_, image_id, score, is_whole) in enumerate(hits, start=1):
             yield TextHit(image_id, source, rank, score, bool(is_whole))
-
-
-def _tiers(
-    listed: _Sql, part: Part, required: list[str], optional: list[str], *, counts: Sequence[int], limit: int
-) -> dict[str, _Sql]:
-    """By name, those that are worth ranking of the pictures `listed` that hold any of the terms there; no picture
-    twice. Each has its id, a score for each of the part's kinds, and whether it is whole."""
-    terms = [*required, *optional]
-    scores = [_score(kind, terms) for kind in _KINDS if kind.part is part]
-    first, whole = f"{part.table}_first", _is_whole(part, required, optional)
-    if _is_postgresql():
-        match, params = _match(part, terms, "OR", table="listed")
-        return {first: _selected([*scores, whole], listed, "listed", _Sql(match, params))}
-    # "+": else SQLite may ask the index once for each picture, rather than once
-    match = f"{part.table} MATCH %s AND +{part.table}.rowid = listed.pk"
-    order = f"ORDER BY {part.table}.rowid DESC LIMIT"
-    one, *more = _tier_expressions(terms, counts)
-    is_whole = _Sql("TRUE", []) if one == _expression(terms, "AND") else whole
-    tiers = {first: _selected([*scores, is_whole], listed, part.table, _Sql(f"{match} {order} {MOST_RANKED}", [one]))}
-    for two in more:
-        most = f"{MOST_RANKED}"
-        if not required:  # then these lack others, and count for nothing where enough lack none
-            whole = _Sql("FALSE", [])
-            most = f"CASE WHEN (SELECT count(*) FROM {first} WHERE whole) < {limit:d} THEN {MOST_RANKED} ELSE 0 END"  # noqa: S608
-        rest = _Sql(f"{match} AND listed.pk NOT IN (SELECT id FROM {first}) {order} {most}", [two])  # noqa: S608
-        tiers[f"{part.table}_second"] = _selected([*scores, whole], listed, part.table, rest)
-    return tiers
-
-
-def _selected(columns: list[_Sql], listed: _Sql, table: str, condition: _Sql) -> _Sql:
-    source = f"({listed.text}) AS listed" + ("" if table == "listed" else f", {table}")
-    text = f"SELECT pk, {', '.join(column.text for column in columns)} FROM {source} WHERE {condition.text}"  # noqa: S608
-    return _Sql(text, [*(each for column in columns for each in column.params), *listed.params, *condition.params])
-
-
-def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
-    """In the language of FTS5: what holds a rare word or else all of the words, and what holds frequent ones, two at
-    least if there are more. BM25 counts a word as often as it stands here, which does no harm (see docs/why.md) but
-    takes its time: for each, all pictures that hold it are counted."""
-    ordered = sorted(zip(counts, terms, strict=True))
-    rare = [term for (_, term), total in zip(ordered, accumulate(sorted(counts)), strict=True) if total <= MOST_RANKED]
-    anything = _expression(terms, "OR")
-    if len(terms) == 1 or len(rare) == len(terms):
-        return [anything]
-    others = [term for _, term in ordered[len(rare) :]]
-    # "AND anything": frequent words count, too, for what holds a rare one
-    first = f"({_expression(rare, 'OR')} AND {anything})" if rare else _expression(terms, "AND")
-    return [first, _two_of(others) if len(others) > (1 if rare else 2) else _expression(others, "OR")]
-
-
-def _two_of(terms: list[str]) -> str:
-    """What holds two of them at least: one of each half, or else two of one half. Each stands there about as often as
-    the logarithm of their number says."""
-    half = len(terms) // 2
-    sides = terms[:half], terms[half:]
-    both = f"({_expression(sides[0], 'OR')} AND {_expression(sides[1], 'OR')})"
-    return "(" + " OR ".join([both, *(_two_of(side) for side in sides if len(side) > 1)]) + ")"
-
-
-def _counts(terms: list[str]) -> dict[str, Sequence[int]]:
-    """By the name of a part, how many pictures hold each of the terms there, or that they are too many to rank. One
-    statement; none where it says nothing that `find` would use."""
-    if _is_postgresql() or len(terms) == 1:
-        return {part.table: [0] * len(terms) for part in PARTS}
-    counts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {part.table} WHERE {part.table} MATCH %s LIMIT {MOST_RANKED + 1}))"  # noqa: S608
-        for part in PARTS
-        for _ in terms
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(counts)}", [_expression([term], "OR") for term in terms] * len(PARTS))
-        found = cursor.fetchone()
-    return {part.table: found[start : start + len(terms)] for part, start in zip(PARTS, count(step=len(terms)))}
-
-
-def _ids(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PARTS) -> RawSQL:
-    """The pictures that hold any or all of the terms in one of the parts."""
-    selects, params = list[str](), list[str]()
-    for part in parts:
-        match, more = _match(part, terms, operator)
-        source = "id FROM gallery_image" if _is_postgresql() else f"rowid FROM {part.table}"
-        selects.append(f"SELECT {source} WHERE {match}")
-        params += more
-    return RawSQL(" UNION ALL ".join(selects), params)  # noqa: S611  values are parameters
-
-
-def _match(part: Part, terms: list[str], operator: Operator, table: str = "gallery_image") -> tuple[str, list[str]]:
-    if _is_postgresql():
-        return f"{table}.{part.column} @@ {_tsquery(terms, operator)}", terms
-    return f"{part.table} MATCH %s", [_expression(terms, operator)]
-
-
-def _expression(terms: list[str], operator: Operator) -> str:
-    """In the language of FTS5. Terms have no quotes left in them, so that in quotes they are only words."""
-    return "(" + f" {operator} ".join(f'"{term}"' for term in terms) + ")"
-
-
-def _tsquery(terms: list[str], operator: Operator) -> str:
-    """Constant to the planner, since both functions are immutable. The terms are its parameters."""
-    sign = " && " if operator == "AND" else " || "
-    return "(" + sign.join(["phraseto_tsquery('search_english', search_fold(%s))"] * len(terms)) + ")"
-
-
-def _score(kind: _Kind, terms: list[str]) -> _Sql:
-    if not _is_postgresql():
-        return _Sql(f"-bm25({', '.join([kind.part.table, *kind.weights])})", [])
-    first, second, third, *_ = (*kind.weights, "0", "0")
-    # the weights of D and of a part's second, third and first column; 1: divided by 1 + log(number of words)
-    weights = f"ARRAY[0, {second}, {third}, {first}]::real[]"
-    return _Sql(f"ts_rank({weights}, listed.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)", terms)
-
-
-def _is_whole(part: Part, required: list[str], optional: list[str]) -> _Sql:
-    """Whether all of the words are there, beside those that have to be anyway."""
-    if not optional or len(optional) + len(required) == 1:
-        return _Sql("TRUE", [])
-    if _is_postgresql():
-        return _Sql(*_match(part, optional, "AND", table="listed"))
-    ids = _ids(optional, "AND", (part,))
-    return _Sql(f"listed.pk IN ({ids.sql})", ids.params)
-
-
-def _is_postgresql() -> bool:
-    return connection.vendor == "postgresql"
 
 
 def _chunks(words: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The legs of a search: each finds pictures by a measure of its own, under the same filters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,10 +157,11 @@ def _vectors_of_pictures(pictures: tuple[Like, ...], version: ModelVersion, view
 @dataclass(frozen=True)
 class Among:
     """What the index is asked to look among. `is_exact`: it knows all that filters, and words that must or must not be
-    there, let through."""
+    there, let through. `keys`: just these pictures, where they are told one by one."""
 
     filter: Filter
     is_exact: bool
+    keys: Sequence[int] | None = None
 
 
 def among(query: Query, *, viewer: Viewer) -> Among:
@@ -169,8 +171,9 @@ def among(query: Query, *, viewer: Viewer) -> Among:
     told, is_exact = list[Filter](), True
     if query.filters or words.required:
         images = Image.objects.listed_for(viewer).filter(allowed(query, viewer=viewer))
-        if _tell(told, *columns(images[: MOST_KEYS + 1], "pk")):
-            return Among(told[0], is_exact=True)
+        (keys,) = columns(images[: MOST_KEYS + 1], "pk")
+        if len(keys) <= MOST_KEYS:
+            return Among(HasKey(tuple(keys)), is_exact=True, keys=keys)
         is_exact = not query.filters
     told.append(listed_for(viewer))
     for term in words.required:

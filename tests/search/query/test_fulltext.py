@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image, User
-from search.query.fulltext import MOST_TERMS, TextHit, best_line, find
+from search.query.fulltext import MOST_TERMS, TextHit, best_line, find, holding
 from tests.search.query.rows import make_row
 
 LIBRARY = {
@@ -267,7 +267,7 @@ def test_of_what_holds_but_frequent_words_only_the_newest_are_ranked(
     zebra = make_row("A zebra and a dog", owner=user).pk
     dogs = [make_row(f"A dog number {number}", owner=user).pk for number in range(3)]
     cats = [make_row(f"A cat number {number}", owner=user).pk for number in range(3)]
-    monkeypatch.setattr("search.query.fulltext.MOST_RANKED", 2)
+    monkeypatch.setattr("search.query.fulltext_sql.MOST_RANKED", 2)
 
     def found(words: str) -> list[int]:
         return [hit.image_id for hit in find(viewer=user, words=words, limit=9)]
@@ -388,3 +388,23 @@ def test_in_the_same_transaction(user: User) -> None:
         _ = 1 / 0
 
     assert (found("cat"), found("dog")) == ([], [image.pk])
+
+
+@pytest.mark.parametrize("words", ["dog", "dog zebra", "dog cat beach", ""])
+def test_pictures_told_by_their_ids_are_found_as_by_what_lets_them_through(
+    user: User, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr("search.query.fulltext_sql.MOST_RANKED", 4)
+    for caption in ("A dog and a cat", "A zebra and a dog on a beach", "A dog", "A wet dog", "A cat", "A wet beach"):
+        for visibility in ("private", "public"):
+            make_row(caption, owner=user, visibility=visibility)
+    where = Q(visibility="public")
+    asked: Any = {"words": words, "required": ["a dog"], "excluded": ["wet"], "limit": 9}
+    through = holding(required=asked["required"], excluded=asked["excluded"])
+    ids = list(Image.objects.filter(where, through).values_list("pk", flat=True))
+
+    hits = find(viewer=user, where=where, **asked)
+
+    assert {hit.image_id for hit in hits} == set(ids)
+    assert find(viewer=user, only=ids, **asked) == hits
+    assert find(viewer=user, only=[], **asked) == []
