@@ -29,6 +29,12 @@ WEIGHTS = {
     "Cls": ("ch_ppocr_mobile_v2.0_cls_mobile.onnx", "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c"),
     "Rec": ("PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"),
 }
+# How each network sees a picture: the first by bands, the others, who get single lines, from left to right.
+PIECES: dict[str, dict[str, Any]] = {
+    "Det": {"pixels": 512_000, "margin": 32, "axes": (2, 2)},
+    "Cls": {"pixels": 48 * 192, "margin": 0, "axes": (3, 1)},  # never cut
+    "Rec": {"pixels": 48 * 1_600, "margin": 96, "axes": (3, 1), "shrinks": 8},
+}
 
 LONGEST = 1_600  #: pixels of the longer side; a larger picture is scaled down to it, a smaller one is read as it is
 SURE_FROM = 0.8  #: confidence of a line below which it is dropped: docs/models.md says what that costs and spares
@@ -55,6 +61,9 @@ class RapidOCRReader:
                 "run `pip install --constraint constraints.txt '.[text]'`."
             )
         import rapidocr
+        from omegaconf import flag_override
+
+        from ml.readers.pieces import Detector, PiecewiseSession
 
         folder = Path(rapidocr.__file__).parent / "models"
         options: dict[str, Any] = {
@@ -62,17 +71,17 @@ class RapidOCRReader:
             "Global.text_score": sure_from,
             "Global.return_word_box": True,  # tells words apart, of which the reader often forgets the space between
             "Global.use_preprocess_img": False,  # which would enlarge a picture of 1,600 x 1 to 48,000 x 32
-            "Det.limit_type": "max",
-            "Det.limit_side_len": longest,
             "Rec.rec_batch_num": 1,  # six long lines at once take 150 MB more for their scores, and no less time
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads.count(),
         }
-        for role, (name, digest) in WEIGHTS.items():
-            verify_sha256(folder / name, digest)
-            options[f"{role}.model_path"] = str(folder / name)
+        engine = rapidocr.RapidOCR(params=options)
+        with flag_override(engine.cfg, "allow_objects", True):
+            for role, (name, digest) in WEIGHTS.items():
+                verify_sha256(folder / name, digest)
+                engine.cfg[role].session = PiecewiseSession(folder / name, threads=threads.count(), **PIECES[role])
+        engine.text_det = Detector(engine.cfg.Det)
         weights = hashlib.sha256("".join(digest for _, digest in WEIGHTS.values()).encode()).hexdigest()
         info = ModelInfo("rapidocr", version("rapidocr"), weights, f"side-{longest}-sure-{sure_from}")
-        return cls(rapidocr.RapidOCR(params=options), longest, info)
+        return cls(engine, longest, info)
 
     def read(self, images: Sequence[Image]) -> list[list[TextLine]]:
         """Read RGB pictures of any size: the lines of each, in reading order."""

@@ -73,6 +73,23 @@ class TestRapidOCR:
         assert line.text == "OPEN UNTIL TEN"
         assert line.corners[0] == pytest.approx(first, abs=0.1)
 
+    def test_lines_across_the_cuts_of_a_large_picture(self, reader: TextReader) -> None:
+        picture = PILImage.new("RGB", (1_600, 1_200), "white")
+        for number, top in enumerate(range(10, 1_150, 60)):
+            picture.paste(sheet(f"LINE {number}", (40, 10)).crop((0, 0, 480, 60)), (0, top))
+        (lines,) = reader.read([picture])
+        assert [line.text for line in lines] == [f"LINE {number}" for number in range(19)]
+
+    def test_a_line_too_long_to_be_seen_at_once(self, reader: TextReader) -> None:
+        from matplotlib import get_data_path
+
+        said = "the quick brown fox jumps over the lazy dog while eleven small ships sail around a green harbour"
+        picture = PILImage.new("RGB", (1_600, 320), "white")
+        font = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 12)
+        ImageDraw.Draw(picture).text((10, 150), f"{said} and {said}", "black", font)
+        ((line,),) = reader.read([picture])
+        assert line.text == f"{said} and {said}"
+
     def test_a_single_letter_is_no_text(self, reader: TextReader) -> None:
         assert reader.read([sheet("A")]) == [[]]
 
@@ -84,6 +101,19 @@ class TestRapidOCR:
         reader.read([PILImage.new("RGB", SIZE, "white"), sheet("HELLO")])
         assert capfd.readouterr() == ("", "")
         assert not logging.getLogger("RapidOCR").isEnabledFor(logging.ERROR)
+
+
+@pytest.mark.parametrize("length", [31, 320, 352, 640, 1_216, 1_599, 7_681])
+def test_pieces_cover_an_axis_once_and_overlap(length: int) -> None:
+    pytest.importorskip("rapidocr")
+    from ml.readers.pieces import pieces
+
+    found = pieces(length, 320, 32)
+    counted = [number for piece in found for number in range(length)[piece.seen][piece.first : piece.last]]
+    assert counted == list(range(length))
+    assert all(piece.seen.stop - piece.seen.start <= 320 for piece in found)
+    assert all(piece.first == 32 and piece.seen.start % 32 == 0 for piece in found[1:])
+    assert all(piece.seen.stop - piece.seen.start - piece.last == 32 for piece in found[:-1])
 
 
 @pytest.mark.parametrize(
