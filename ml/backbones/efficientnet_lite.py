@@ -35,7 +35,7 @@ SIDE = 224  #: pixels; the whole picture is squashed to this square, as in train
 GRID = 7  #: cells a side of the feature map
 CHANNELS = 1280
 STRIDE = 32  #: pixels a side of a cell
-CHUNK = 4  #: pictures that go through the network together; larger activations cost page faults (docs/why.md)
+CHUNK = 2  #: pictures that go through the network together; more cost memory and are no faster (docs/why.md)
 
 
 def preprocess(images: Sequence[PILImage.Image], side: int = SIDE, *, threads: int = 1) -> torch.Tensor:
@@ -68,13 +68,14 @@ class EfficientNetLite2:
     channels = CHANNELS
 
     def __init__(self, network: Any) -> None:  # an nn.Module of a package without types
-        self._network = network.eval().to(memory_format=torch.channels_last)
         self._where: torch.device = network._conv_stem.weight.device
-        self._maps = _Maps(self._network)
         self._classifier = Classifier(
             network._fc.weight.detach().cpu().clone(), network._fc.bias.detach().cpu().clone()
         )
-        self._session = self._open_session() if self._where.type == "cpu" else None
+        maps = _Maps(network.eval().to(memory_format=torch.channels_last))
+        # either holds the network; on a CPU, unless torch itself computes it, the session doesn't
+        self._session = _open_session(maps) if self._where.type == "cpu" else None
+        self._maps = maps if self._session is None else None
 
     @classmethod
     def load(cls, where: torch.device) -> "EfficientNetLite2":
@@ -83,16 +84,7 @@ class EfficientNetLite2:
         Raises ModelNotFound where the package is not installed, ModelCorrupt where the file's hash differs, or
         DeviceUnavailable.
         """
-        path = weights_path()
-        try:
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise ModelNotFound(f"The package efficientnet_lite_pytorch is not installed; {REINSTALL}.") from error
-        verify_sha256(path, WEIGHTS_SHA256)
-        network = EfficientNet.from_name(NAME, image_size=SIDE)
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        _fold_norms(network.eval())
-        return cls(devices.place(network, where))
+        return cls(devices.place(open_network(), where))
 
     @devices.inference
     def feature_maps(self, images: Sequence[PILImage.Image], side: int = SIDE, *, half: bool = False) -> torch.Tensor:
@@ -113,7 +105,7 @@ class EfficientNetLite2:
         pixels = preprocess(images, side, threads=devices.preparing(self._where)).to(self._where)
 
         def extract() -> torch.Tensor:
-            maps: torch.Tensor = self._maps(pixels)
+            maps: torch.Tensor = self._maps(pixels)  # type: ignore[misc]  # it is there on a GPU
             return maps
 
         return (devices.half(self._where, extract) if half else extract()).cpu()
@@ -121,18 +113,6 @@ class EfficientNetLite2:
     def classifier(self) -> "Classifier":
         """The ImageNet classifier that the network was trained with, on the CPU."""
         return self._classifier
-
-    def _open_session(self) -> Session:
-        return open_session(
-            Network(
-                module=self._maps,
-                key=f"{NAME} {WEIGHTS_SHA256} 1",
-                example=[torch.zeros(2, 3, SIDE, SIDE)],
-                vary=[(0, 2, 3)],
-                sees="pictures",
-                convolutions=True,
-            )
-        )
 
 
 class _Maps(nn.Module):
@@ -146,6 +126,33 @@ class _Maps(nn.Module):
         there = pixels.contiguous(memory_format=torch.channels_last)
         maps: torch.Tensor = self.network.extract_features(there).flatten(2).transpose(1, 2)
         return maps
+
+
+def open_network() -> Any:
+    """The network itself, an nn.Module of the package, on the CPU. Raises ModelNotFound or ModelCorrupt."""
+    path = weights_path()
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise ModelNotFound(f"The package efficientnet_lite_pytorch is not installed; {REINSTALL}.") from error
+    verify_sha256(path, WEIGHTS_SHA256)
+    network = EfficientNet.from_name(NAME, image_size=SIDE)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    _fold_norms(network.eval())
+    return network
+
+
+def _open_session(maps: _Maps) -> Session:
+    return open_session(
+        Network(
+            module=maps,
+            key=f"{NAME} {WEIGHTS_SHA256} 1",
+            example=[torch.zeros(2, 3, SIDE, SIDE)],
+            vary=[(0, 2, 3)],
+            sees="pictures",
+            convolutions=True,
+        )
+    )
 
 
 def _fold_norms(network: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from ml.backbones.efficientnet_lite import CHANNELS, CHUNK, GRID, EfficientNetLite2, preprocess
+from ml.backbones.efficientnet_lite import CHANNELS, CHUNK, GRID, EfficientNetLite2, open_network, preprocess
 from ml.backbones.shared import shared_image_tower
 
 pytestmark = pytest.mark.models
@@ -26,7 +26,7 @@ def photos() -> list[PILImage.Image]:
 
 @torch.inference_mode()
 def test_chunks_give_what_one_run_over_all_gives(tower: EfficientNetLite2, photos: list[PILImage.Image]) -> None:
-    whole = tower._network.extract_features(preprocess(photos).contiguous(memory_format=torch.channels_last))
+    whole = open_network().extract_features(preprocess(photos))
     torch.testing.assert_close(tower.feature_maps(photos), whole.flatten(2).mT, atol=1e-3, rtol=1e-3)
 
 
