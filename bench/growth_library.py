@@ -41,9 +41,10 @@ class Growing:
         self._sources = list(Image.objects.order_by("pk")[:real])
         stored = Embedding.objects.filter(model_version=self._version, image__in=self._sources)
         halves = [unpack(each.vector, dimension=self._version.dimension) for each in stored]
-        self._clusters = vectors.Clusters(np.stack(halves).astype(np.float32))
-        self._dress = dress or Library().dress
-        self._numbers = itertools.count()
+        given = Image.with_trash.count() - real  # goes on from there
+        self._clusters = vectors.Clusters(np.stack(halves).astype(np.float32), given)
+        self._dress = dress or Library(given).dress
+        self._numbers = itertools.count(given)
 
     def grow(self, total: int) -> None:
         """Add pictures until there are `total`."""
@@ -64,8 +65,8 @@ class Growing:
             Image.objects.bulk_create(copies, batch_size=1_000)
             keys = [copy.pk for copy in copies]
             self._repeat(keys[0])
-        new = self._clusters.more(number)
-        services.embeddings_record(version=self._version, vectors=dict(zip(keys, new, strict=True)))
+            new = self._clusters.more(number)
+            services.embeddings_record(version=self._version, vectors=dict(zip(keys, new, strict=True)))
 
     def _copy(self, source: "Image") -> "Image":
         from gallery.models import Image

@@ -36,26 +36,31 @@ def stored(kind: Kind, number: int) -> Floats:
 
 class Clusters:
     """Vectors that come piece by piece, each in a cloud around a centre that lies near one of real ones: there are as
-    many clouds as stored vectors for CLUSTER each, so that the older ones are the larger. `real`: (m, d) float32."""
+    many clouds as stored vectors for CLUSTER each, so that the older ones are the larger. `real`: (m, d) float32;
+    `given`: how many there were already, which a library that grows on goes on from."""
 
-    def __init__(self, real: Floats) -> None:
+    def __init__(self, real: Floats, given: int = 0) -> None:
         self._real = _unit(real)
-        self._dice = np.random.default_rng(SEED)
         self._centres = np.empty((0, real.shape[1]), np.float32)
-        self._given = 0
+        self._given = given
 
     def more(self, number: int) -> Floats:
         """(number, d), the next of them."""
+        dice = np.random.default_rng([SEED, 0, self._given])
         self._given += number
-        missing = self._given // CLUSTER + 1 - len(self._centres)
-        near = self._real[self._dice.integers(len(self._real), size=missing)] + self._noise(missing, 1.0)
-        self._centres = np.concatenate([self._centres, _unit(near)])
-        centres = self._centres[self._dice.integers(len(self._centres), size=number)]
-        return _unit(centres + self._noise(number, NOISE))
+        more = [self._centre(place) for place in range(len(self._centres), self._given // CLUSTER + 1)]
+        self._centres = np.concatenate([self._centres, *more])
+        centres = self._centres[dice.integers(len(self._centres), size=number)]
+        return _unit(centres + self._noise(dice, number, NOISE))
 
-    def _noise(self, number: int, length: float) -> Floats:
+    def _centre(self, place: int) -> Floats:
+        """(1, d), the same whenever it is asked for."""
+        dice = np.random.default_rng([SEED, 1, place])
+        return _unit(self._real[dice.integers(len(self._real), size=1)] + self._noise(dice, 1, 1.0))
+
+    def _noise(self, dice: np.random.Generator, number: int, length: float) -> Floats:
         shape = (number, self._real.shape[1])
-        return self._dice.standard_normal(shape, dtype=np.float32) * np.float32(length / math.sqrt(shape[1]))
+        return dice.standard_normal(shape, dtype=np.float32) * np.float32(length / math.sqrt(shape[1]))
 
 
 def queries(vectors: Floats, number: int) -> Floats:
