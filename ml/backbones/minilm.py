@@ -30,6 +30,7 @@ DIMENSION = 384
 LAYERS = 6
 HEADS = 12
 HIDDEN = 1536
+WORDS = "embeddings.word_embeddings.weight"  #: the name of the largest weights
 EPSILON = 1e-12  #: of the layer norms
 MAX_TOKENS = 256  #: as published; what is longer is cut
 BATCH = 64
@@ -41,7 +42,7 @@ class Bert(nn.Module):
     def __init__(self, weights: Mapping[str, torch.Tensor]) -> None:
         """`weights` by their names in Hugging Face's BertModel. Raises KeyError or RuntimeError where they differ."""
         super().__init__()
-        words = weights["embeddings.word_embeddings.weight"]
+        words = weights[WORDS]
         self.words = nn.Embedding(len(words), DIMENSION, _weight=words)
         # every text is a first sentence: its type is part of the place
         places = (
@@ -90,9 +91,12 @@ class MiniLM:
         folder = model_folder()
         for name, digest in SHA256.items():
             verify_sha256(folder / name, digest)
-        network = devices.place(Bert(load_file(folder / "model.safetensors")))
+        weights = folder / "model.safetensors"
+        network = devices.place(Bert(load_file(weights)))
         if narrow:
             network.layers.bfloat16()
+            # mapped anew, the file has nothing in memory but the words that are asked for
+            network.words = nn.Embedding.from_pretrained(load_file(weights)[WORDS])
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
     @devices.inference
