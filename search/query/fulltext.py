@@ -101,17 +101,17 @@ def find(
     One of `words` is enough, and more are better. What is `required` has to be said somewhere, in caption, file name or
     text, and `excluded` nowhere. Whatever of these two has several words means them side by side, and so does a word
     like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. On SQLite, only the newest are
-    found of what holds frequent words alone. At most two statements. `only`: the ids of the pictures that are listed
-    and let through by all this but `words`, where they are known: few are quicker found among.
+    found of what holds frequent words alone. At most two statements. `only`: the ids of the pictures that all this
+    but `words` lets through, listed or not, where they are known: few are quicker found among.
     """
     optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
         return []
+    images = Image.objects.listed_for(viewer)
     if only is None or len(only) > MOST_TOLD:
-        images, only = Image.objects.listed_for(viewer), None
-        images = images.filter(where, holding(required=some, excluded=excluded))
-    else:
-        images = Image.objects.filter(one_of(only) if is_postgresql() else EVERYTHING)
+        images, only = images.filter(where, holding(required=some, excluded=excluded)), None
+    elif is_postgresql():
+        images = images.filter(one_of(only))
     try:
         listed = Listed(*columns_to_rank(images).query.sql_with_params(), only)
     except EmptyResultSet:

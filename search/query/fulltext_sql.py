@@ -37,7 +37,7 @@ class Sql(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A statement for the pictures to find among; on SQLite, these are just `only`, where that isn't None."""
+    """A statement for the pictures to find among; on SQLite, those of `only` alone, where that isn't None."""
 
     text: str
     params: Sequence[Any]

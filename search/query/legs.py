@@ -157,7 +157,8 @@ def _vectors_of_pictures(pictures: tuple[Like, ...], version: ModelVersion, view
 @dataclass(frozen=True)
 class Among:
     """What the index is asked to look among. `is_exact`: it knows all that filters, and words that must or must not be
-    there, let through. `keys`: just these pictures, where they are told one by one."""
+    there, let through. `keys`: these pictures, and maybe some that aren't listed for the viewer, where they are few
+    enough to be told one by one; None where nothing is asked for that tells."""
 
     filter: Filter
     is_exact: bool
@@ -166,22 +167,25 @@ class Among:
 
 def among(query: Query, *, viewer: Viewer) -> Among:
     """What may be listed for the viewer and, where they are few enough to be told, just the pictures that filters, and
-    words that must or must not be there, let through: then one SQL statement for these two."""
+    words that must or must not be there, let through: with filters by one SQL statement for these two."""
     words = Words.of(query)
-    told, is_exact = list[Filter](), True
-    if query.filters or words.required:
+    if query.filters:
         images = Image.objects.listed_for(viewer).filter(allowed(query, viewer=viewer))
         (keys,) = columns(images[: MOST_KEYS + 1], "pk")
         if len(keys) <= MOST_KEYS:
             return Among(HasKey(tuple(keys)), is_exact=True, keys=keys)
-        is_exact = not query.filters
-    told.append(listed_for(viewer))
-    for term in words.required:
-        if (holders := fulltext.holders([term], limit=MOST_KEYS + 1)) is not None:
-            is_exact &= _tell(told, holders)
-    if (holders := fulltext.holders(words.excluded, limit=MOST_KEYS + 1)) is not None:
-        is_exact &= _tell(told, holders, is_left_out=True)
-    return Among(All(tuple(told)), is_exact)
+    # Not with what is listed, whose rows would have to be read: the index knows owners and visibility itself.
+    told, is_exact = [listed_for(viewer)], not query.filters
+    held = [fulltext.holders([term], limit=MOST_KEYS + 1) for term in words.required]
+    left_out = fulltext.holders(words.excluded, limit=MOST_KEYS + 1)
+    required = [keys for keys in held if keys is not None]
+    for keys in required:
+        is_exact &= _tell(told, keys)
+    if left_out is not None:
+        is_exact &= _tell(told, left_out, is_left_out=True)
+    all_of_it = required and is_exact
+    through = set(required[0]).intersection(*required).difference(left_out or []) if all_of_it else None
+    return Among(All(tuple(told)), is_exact, None if through is None else sorted(through))
 
 
 def _tell(told: list[Filter], keys: list[int], *, is_left_out: bool = False) -> bool:
