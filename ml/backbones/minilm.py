@@ -96,7 +96,8 @@ class MiniLM:
         if narrow:
             network.layers.bfloat16()
             # mapped anew, the file has nothing in memory but the words that are asked for
-            network.words = nn.Embedding.from_pretrained(load_file(weights)[WORDS])
+            words = load_file(weights)[WORDS]
+            network.words = nn.Embedding(len(words), DIMENSION, _weight=words)
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
     @devices.inference
