@@ -90,7 +90,8 @@ class Run:
         """What was measured of this one, now or before."""
         kept = self._folder / f"{database}-{size}.json"
         if self._is_whole and kept.exists():
-            return self._read(kept)
+            found: Site = json.loads(kept.read_text(encoding="utf-8"))
+            return found
         print(f"{DATABASES[database]}: {size:,} pictures…", file=sys.stderr, flush=True)
         place = self._folder / f"{database}-{size}"
         is_new = not (place / FURNISHED).exists()
@@ -104,7 +105,7 @@ class Run:
                 self._execute("CREATE DATABASE {}", name)
             arguments += ["--database", f"{self._server}/{name}"]
         try:
-            found: Site = apart("bench.pages_site", *arguments)
+            found = apart("bench.pages_site", *arguments)
         finally:
             if not self._is_kept:
                 shutil.rmtree(place, ignore_errors=True)
