@@ -166,8 +166,8 @@ def _row(name: str, cache: str, visits: Sequence[Seen], baseline: Sequence[Seen]
 
 def _median(visits: Sequence[Seen], paint: Literal["first", "largest"]) -> float:
     """Raises RuntimeError where nothing was painted."""
-    times = [seen[paint] for seen in visits]
-    if None in times:
+    times = [time for seen in visits if (time := seen[paint]) is not None]
+    if len(times) < len(visits):
         raise RuntimeError("A page was not painted")
     return float(np.median(times))
 
