@@ -88,8 +88,10 @@ class RapidOCRReader:
         return [self._read(image) for image in images]
 
     def _read(self, image: Image) -> list[TextLine]:
-        small = image.copy()
-        small.thumbnail((self._longest, self._longest))
+        small = image
+        if max(image.size) > self._longest:
+            small = image.copy()
+            small.thumbnail((self._longest, self._longest))
         pixels = np.ascontiguousarray(np.asarray(small)[:, :, ::-1])  # OpenCV's order of colours
         with self._turn:
             found = self._engine(pixels)
