@@ -30,7 +30,8 @@ ITERATIONS = 10
 SEED = 1234
 # Candidates beyond twice as many as are wanted, so that the rounding of codes loses none of the best.
 SPARE = 32
-# Rows that are looked at for each one that is wanted: their codes take about the time of the candidates' vectors.
+# Rows that a filter passes and that are looked at, for each one that is wanted: their codes take about the time of the
+# candidates' vectors.
 EFFORT = 32
 # Of the rows that a wide filter lets through, about so many are looked at to tell which lists hold any.
 ENOUGH_ROWS = 65_536
@@ -120,7 +121,7 @@ class InvertedLists:
         measured = next((probes for depth, probes in sorted(self.probes.items()) if depth * fraction >= TOP), None)
         if measured is None:
             return None
-        rows = max(EFFORT * limit, spared(limit) / fraction)
+        rows = EFFORT * limit / fraction
         return max(measured, min(self.count, math.ceil(rows * self.count / len(self._lists))))
 
     def best(
