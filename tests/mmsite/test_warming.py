@@ -56,9 +56,7 @@ def test_the_first_search_compiles_no_template(
 def test_nothing_tells_of_it_afterwards(picture: Image, caplog: pytest.LogCaptureFixture) -> None:
     warming.warm()  # what encoders make of the background queries is kept, once
     before = counted()
-    with CaptureQueriesContext(
-        connection,
-    ) as statements:
+    with CaptureQueriesContext(connection) as statements:
         warming.warm()
     assert len(statements) > 0
     assert {each["sql"].split()[0] for each in statements} <= {"SELECT", "WITH"}
