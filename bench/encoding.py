@@ -108,14 +108,15 @@ def opened(
 def baselines(encoder: Any) -> list[Way]:
     """One picture a call by all cores: eager torch in float32, and ONNX Runtime likewise on two threads."""
     torch.set_num_threads(threads.count())
+    network = _session(encoder)._module
     if hasattr(encoder, "_look"):
-        network, prepare = encoder._look._module, lambda images: _unscaled(encoder._image_processor, images)
+        prepare = lambda images: _unscaled(encoder._image_processor, images)  # noqa: E731
         finish: Callable[[torch.Tensor], torch.Tensor] = lambda output: output  # noqa: E731
     else:
         from ml.backbones.efficientnet_lite import pool, preprocess
         from ml.encoders.builtin import SIDE
 
-        network, prepare = encoder._image_tower._maps, lambda images: preprocess(images, SIDE)
+        prepare = lambda images: preprocess(images, SIDE)  # noqa: E731
         finish = lambda maps: encoder._ensemble.image(pool(maps), encoder._classifier(pool(maps)))  # noqa: E731
     eager = _embedding(network, prepare, finish)
     example = prepare([PILImage.new("RGB", SIZE)] * 2)
@@ -193,10 +194,15 @@ def _computed(name: str, encoders: dict[str, ImageTextEncoder]) -> tuple[str, st
     if name not in encoders:
         return f"baseline: {name}, fp32, one picture a call", "fp32"
     encoder: Any = encoders[name]
-    session = encoder._look if hasattr(encoder, "_look") else encoder._image_tower._session
+    session = _session(encoder)
     took = str(session.runtime)
     label = f"**auto** ({took})" if name == choice.AUTO else name
     return label + ("" if name in (choice.AUTO, took) else f" (refused: {took})"), session.runtime.precision
+
+
+def _session(encoder: Any) -> Any:
+    """What computes its pictures; by torch, a TorchSession, which has the network itself."""
+    return encoder._look if hasattr(encoder, "_look") else encoder._image_tower._session
 
 
 def _gflop(encoder: Any, picture: PILImage.Image) -> float:
@@ -205,9 +211,9 @@ def _gflop(encoder: Any, picture: PILImage.Image) -> float:
     counter = FlopCounterMode(display=False)
     with counter:
         if hasattr(encoder, "_look"):
-            encoder._look._module(*pixels(encoder._image_processor, [picture]).values())
+            _session(encoder)._module(*pixels(encoder._image_processor, [picture]).values())
         else:
-            encoder._image_tower._maps(torch.zeros(1, 3, 256, 256))
+            _session(encoder)._module(torch.zeros(1, 3, 256, 256))
     return counter.get_total_flops() / 1e9
 
 
