@@ -103,9 +103,14 @@ class Small(nn.Module):
         return output
 
 
-def network(module: nn.Module | None = None, key: str = "small") -> Network:
+def network(module: nn.Module | None = None, key: str = "small", *, convolutions: bool = False) -> Network:
     return Network(
-        module=(module or Small()).eval(), key=key, example=[torch.rand(2, 3, SIDE, SIDE)], vary=[(0,)], sees="pictures"
+        module=(module or Small()).eval(),
+        key=key,
+        example=[torch.rand(2, 3, SIDE, SIDE)],
+        vary=[(0,)],
+        sees="pictures",
+        convolutions=convolutions,
     )
 
 
@@ -125,6 +130,12 @@ def test_int8_learns_its_scales_from_the_first_pictures(by: Callable[[str], None
     assert cosines.min() >= ALIKE
     assert str(open_session(network()).runtime) == name  # the next process has nothing to learn
     assert open_session(network(key="another")).runtime.precision != "int8"
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_convolutions_that_int8_has_not_learnt_are_computed_in_float32(by: Callable[[str], None], engine: str) -> None:
+    by(f"{engine}-int8")
+    assert str(open_session(network(convolutions=True)).runtime) == f"{engine}-fp32"
 
 
 def test_int8_is_not_used_where_it_says_something_else(
