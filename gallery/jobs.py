@@ -24,7 +24,6 @@ RATE_LEAST = timedelta(seconds=10)
 MOST_DONE = 10_000
 COUNTED_FOR_EACH = 10
 THOUSAND = 1_000
-UNDONE = (*Stage.OPEN, Stage.State.FAILED)
 # A worker shows each minute that it lives, unless it is at a piece of work, which takes no longer than another minute.
 WORKER_UNSEEN = timedelta(minutes=3)
 
@@ -143,7 +142,7 @@ def jobs(scope: Scope) -> Jobs:
     stages = scope.stages()
     counts: dict[str, dict[str, int]] = {}
     # What was begun anew is found by its date, of each state: an index has them in this order.
-    states = UNDONE if scope.since is None else Stage.State.values
+    states = Stage.UNDONE if scope.since is None else Stage.State.values
     for step, state, number in (
         stages.filter(state__in=states).order_by().values_list("step", "state").annotate(Count("pk"))
     ):

@@ -243,8 +243,7 @@ def oldest_due(*, now: datetime) -> dict[str, datetime]:
 
 def counts() -> Counts:
     """How much work waits, runs and has failed."""
-    states = [*Stage.OPEN, Stage.State.FAILED]
-    by_state = dict(Stage.objects.filter(state__in=states).values_list("state").annotate(Count("pk")))
+    by_state = dict(Stage.objects.filter(state__in=Stage.UNDONE).values_list("state").annotate(Count("pk")))
     return Counts(
         waiting=by_state.get(Stage.State.PENDING, 0),
         running=by_state.get(Stage.State.RUNNING, 0),

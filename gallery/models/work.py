@@ -30,6 +30,7 @@ class Stage(models.Model):
         LATER = 2
 
     OPEN = (State.PENDING, State.RUNNING)
+    UNDONE = (*OPEN, State.FAILED)
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="stages")
     step = models.CharField(max_length=20)
