@@ -75,7 +75,8 @@ def keep_captioners(*names: str) -> None:
 
 
 def load_reader(name: str = "rapidocr") -> "TextReader":
-    """The reader of text in pictures of that name, shared by all callers in this process; it runs on the CPU.
+    """The reader of text in pictures of that name, shared by all callers in this process; it runs on the CPU,
+    in a process of its own.
 
     `name` is `rapidocr`, which needs the extra `text`, or `fake` (reads a colour's name). Raises an error of ml.errors.
     """

@@ -174,9 +174,9 @@ def _attention_captioner(checkpoint: hub.Checkpoint) -> Captioner:
 
 
 def _rapidocr_reader() -> TextReader:
-    from ml.readers.rapidocr import RapidOCRReader
+    from ml.readers.process import ReaderProcess
 
-    return RapidOCRReader.load()
+    return ReaderProcess.load()
 
 
 def _fake_reader() -> TextReader:

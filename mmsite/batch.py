@@ -33,7 +33,7 @@ from gallery.places import image_find_place
 from gallery.renditions import Made, render_all
 from gallery.storage import StoreUnavailable
 from ml.errors import BadBeginning, ModelError
-from mmsite import allocator, instruments, pipeline, tracing
+from mmsite import instruments, pipeline, tracing
 from reading import engine as reading_engine
 from reading import services as reading_services
 from reading.exceptions import ReadingError
@@ -238,7 +238,6 @@ def _write_texts(pictures: Mapping[int, Picture], group: Sequence[Stage]) -> Non
     reading_services.texts_write(
         image_ids=[stage.image_id for stage in group], pictures=[flatten(pictures[stage.image_id]) for stage in group]
     )
-    allocator.trim()  # reading is what takes most memory: the next one finds no less than this one did
 
 
 def _load_encoder(model: str) -> None:

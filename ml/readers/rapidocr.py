@@ -88,10 +88,7 @@ class RapidOCRReader:
         return [self._read(image) for image in images]
 
     def _read(self, image: Image) -> list[TextLine]:
-        small = image
-        if max(image.size) > self._longest:
-            small = image.copy()
-            small.thumbnail((self._longest, self._longest))
+        small = scaled(image, self._longest)
         pixels = np.ascontiguousarray(np.asarray(small)[:, :, ::-1])  # OpenCV's order of colours
         with self._turn:
             found = self._engine(pixels)
@@ -104,6 +101,15 @@ class RapidOCRReader:
             if sum(character.isalnum() for character in text) >= FEWEST
         ]
         return in_reading_order(lines)
+
+
+def scaled(image: Image, longest: int) -> Image:
+    """The picture, or a smaller one whose longer side has `longest` pixels."""
+    if max(image.size) <= longest:
+        return image
+    small = image.copy()
+    small.thumbnail((longest, longest))
+    return small
 
 
 def _spaced(text: str, words: Sequence[str]) -> str:

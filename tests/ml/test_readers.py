@@ -47,7 +47,7 @@ class TestFake:
 @pytest.fixture(scope="module")
 def reader() -> TextReader:
     pytest.importorskip("rapidocr")
-    return ml.load_reader("rapidocr")
+    return rapidocr.RapidOCRReader.load()
 
 
 @pytest.mark.models
