@@ -104,13 +104,19 @@ def caption_coverages() -> list[CaptionCoverage]:
     ]
 
 
+MOST_LEFT = 10_000
+"""Of more captions that are left to check, nobody counts them all."""
+
+
 @dataclass(frozen=True)
 class ReviewStep:
-    """The caption that somebody checks next, the one after it, and how many are left with it."""
+    """The caption that somebody checks next, the one after it, and how many are left with it. `is_left_exact`: False
+    where there are more."""
 
     caption: Caption | None
     following: Caption | None
     left: int
+    is_left_exact: bool
 
 
 def review_step(*, owner: User, at: Caption | None = None, after: Caption | None = None) -> ReviewStep:
@@ -125,7 +131,8 @@ def review_step(*, owner: User, at: Caption | None = None, after: Caption | None
         captions = captions.filter(_behind(after))
     ordered = captions.order_by("-unsure", "-image_id").select_related("image").prefetch_related("image__renditions")
     caption, following = [*ordered[:2], None, None][:2]
-    return ReviewStep(caption, following, captions.count())
+    left = captions.order_by()[: MOST_LEFT + 1].count()
+    return ReviewStep(caption, following, min(left, MOST_LEFT), left <= MOST_LEFT)
 
 
 def _behind(caption: Caption) -> Q:

@@ -24,6 +24,7 @@ from gallery.forms import mistakes
 from gallery.models import User
 from gallery.undo import remember
 from gallery.views.access import SignedInRequest
+from gallery.wording import grouped
 
 
 @require_safe
@@ -37,10 +38,12 @@ def review(request: SignedInRequest) -> HttpResponse:
     after, done = place.get("after"), place.get("done") or 0
     step = review_step(owner=request.user, at=place.get("at"), after=after)
     is_judged = after is not None and _is_judged(after)
+    total = done + step.left
     context = {
         "step": step,
         "number": done + 1,
-        "total": done + step.left,
+        "total": grouped(total) if step.is_left_exact else f"{grouped(total)}+",
+        "most": total,
         "done": done,
         "before": after,
         "is_judged": is_judged,

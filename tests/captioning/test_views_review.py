@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from captioning import services
+from captioning import selectors, services
 from captioning.models import Caption
 from gallery import undo
 from gallery.models import Image, User
@@ -68,6 +68,12 @@ def test_unsure_ones_come_first_then_the_newest(client: Client, queue: list[Capt
     assert seen == queue
     assert "Those that you skipped" in page.content.decode()
     assert asked(client.get(page.context["back"])) == queue[-1]
+
+
+def test_of_very_many_nobody_counts_all(client: Client, queue: list[Caption], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "MOST_LEFT", 2)
+    assert "1 of 2+" in client.get("/review/").content.decode()
+    assert "2 of 3<" in judge(client, queue[0], "approve").content.decode()
 
 
 def test_approve_correct_and_reject(client: Client, queue: list[Caption], user: User) -> None:
