@@ -202,7 +202,7 @@ def _computed(name: str, encoders: dict[str, ImageTextEncoder]) -> tuple[str, st
 
 def _session(encoder: Any) -> Any:
     """What computes its pictures; by torch, a TorchSession, which has the network itself."""
-    return encoder._look if hasattr(encoder, "_look") else encoder._image_tower._session
+    return encoder._look if hasattr(encoder, "_look") else encoder._image_tower._computer
 
 
 def _gflop(encoder: Any, picture: PILImage.Image) -> float:

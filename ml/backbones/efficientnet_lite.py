@@ -73,9 +73,8 @@ class EfficientNetLite2:
             network._fc.weight.detach().cpu().clone(), network._fc.bias.detach().cpu().clone()
         )
         maps = _Maps(network.eval().to(memory_format=torch.channels_last))
-        # either holds the network; on a CPU, unless torch itself computes it, the session doesn't
-        self._session = _open_session(maps) if self._where.type == "cpu" else None
-        self._maps = maps if self._session is None else None
+        # either computes; on a CPU, unless that is torch, the network itself isn't kept
+        self._computer: Session | _Maps = _open_session(maps) if self._where.type == "cpu" else maps
 
     @classmethod
     def load(cls, where: torch.device) -> "EfficientNetLite2":
@@ -93,19 +92,21 @@ class EfficientNetLite2:
         At another `side`, a multiple of 32 pixels, there are (side / 32)^2 cells. On a GPU, `half` lets it compute in
         float16; on a CPU, the runtime of choice decides.
         """
-        session = self._session
+        computer = self._computer
 
         def encode(part: Sequence[PILImage.Image]) -> torch.Tensor:
-            return session(preprocess(part, side)) if session else self._on_gpu(part, side, half=half)
+            if isinstance(computer, _Maps):
+                return self._on_gpu(computer, part, side, half=half)
+            return computer(preprocess(part, side))
 
         maps = spread(encode, images, CHUNK, where=self._where)
         return torch.cat([torch.empty(0, (side // STRIDE) ** 2, CHANNELS), *maps])
 
-    def _on_gpu(self, images: Sequence[PILImage.Image], side: int, *, half: bool) -> torch.Tensor:
+    def _on_gpu(self, network: "_Maps", images: Sequence[PILImage.Image], side: int, *, half: bool) -> torch.Tensor:
         pixels = preprocess(images, side, threads=devices.preparing(self._where)).to(self._where)
 
         def extract() -> torch.Tensor:
-            maps: torch.Tensor = self._maps(pixels)  # type: ignore[misc]  # it is there on a GPU
+            maps: torch.Tensor = network(pixels)
             return maps
 
         return (devices.half(self._where, extract) if half else extract()).cpu()

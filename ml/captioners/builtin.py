@@ -74,8 +74,7 @@ class BuiltinCaptioner:
         self.info = replace(info, preprocessing=tower.info.preprocessing)
         self._tower = tower
         self._where = network.mean.device
-        narrow = self._where.type == "cpu" and choice.has_bfloat16() and not choice.keeps_float32()
-        self._network = (rounded(network) if narrow else network).eval()
+        self._network = (rounded(network) if choice.narrows(self._where) else network).eval()
         self._namer = Namer(tower, self._where) if isinstance(tower, EfficientNetLite2) else None
         self._vocabulary = vocabulary
         self._manner = manner

@@ -216,8 +216,8 @@ class BuiltinEncoder:
         ensemble.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         verify_sha256(efficientnet_lite.weights_path(), efficientnet_lite.WEIGHTS_SHA256)
         ensemble = devices.place(ensemble)
-        narrow = ensemble.basis.device.type == "cpu" and choice.has_bfloat16() and not choice.keeps_float32()
-        return cls(info, float(config["match_floor"]), minilm.MiniLM.load(narrow=narrow), ensemble)
+        texts = minilm.MiniLM.load(narrow=choice.narrows(ensemble.basis.device))
+        return cls(info, float(config["match_floor"]), texts, ensemble)
 
     @property
     def info(self) -> ModelInfo:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml.errors import RuntimeUnavailable
+
+if TYPE_CHECKING:  # a server may fork after it imported this
+    import torch
 
 AUTO = "auto"  #: the fastest that keeps a cosine of 0.999 to float32, of what is installed
 PRECISIONS = {"torch": ("fp32", "bf16"), "onnxruntime": ("fp32", "int8"), "openvino": ("fp32", "bf16", "int8")}
@@ -89,6 +93,11 @@ def runtime(*, convolutions: bool) -> Runtime:
 def keeps_float32() -> bool:
     """Whether somebody asked for float32: then nothing computes in narrower numbers by itself."""
     return _chosen.endswith("fp32")
+
+
+def narrows(where: "torch.device") -> bool:
+    """Whether a network that torch computes there may be in bfloat16: on a CPU that has it, but for float32 by name."""
+    return where.type == "cpu" and has_bfloat16() and not keeps_float32()
 
 
 def is_installed(engine: str) -> bool:
