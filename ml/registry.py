@@ -176,7 +176,7 @@ def _attention_captioner(checkpoint: hub.Checkpoint) -> Captioner:
 def _rapidocr_reader() -> TextReader:
     from ml.readers.process import ReaderProcess
 
-    return ReaderProcess.load()
+    return ReaderProcess()
 
 
 def _fake_reader() -> TextReader:

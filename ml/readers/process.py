@@ -40,15 +40,11 @@ class ReaderProcess:
     """Implements ml.interfaces.TextReader. Safe to call from several threads at once; they take turns."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        """Start the process. Raises what RapidOCRReader.load raises there, or ReaderEnded."""
         self._idle_seconds = idle_seconds
         self._turn = threading.Lock()
         self._end: Callable[[], object] = lambda: None
         self._begin()
-
-    @classmethod
-    def load(cls) -> "ReaderProcess":
-        """Start the process. Raises what RapidOCRReader.load raises there, or ReaderEnded."""
-        return cls()
 
     def read(self, images: Sequence[Image]) -> list[list[TextLine]]:
         """Read RGB pictures of any size: the lines of each, in reading order. Raises ReaderEnded."""

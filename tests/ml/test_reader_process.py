@@ -21,7 +21,7 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Any]:
-    started = ReaderProcess.load()
+    started = ReaderProcess()
     yield started
     started._end()
 
@@ -89,14 +89,14 @@ def test_what_fails_is_said_and_the_next_is_read(reader: Any) -> None:
 def test_what_keeps_it_from_beginning_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process.sys, "executable", "/bin/false")
     with pytest.raises(ReaderEnded):
-        ReaderProcess.load()
+        ReaderProcess()
 
 
 def test_an_error_of_the_model_keeps_its_class_and_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"error": "ModelNotFound", "sentence": "It is not installed."}
     monkeypatch.setattr(ReaderProcess, "_answer", lambda self: said)
     with pytest.raises(ModelNotFound, match="It is not installed"):
-        ReaderProcess.load()
+        ReaderProcess()
 
 
 def test_it_ends_while_there_is_nothing_to_read_and_begins_anew() -> None:
@@ -107,7 +107,7 @@ def test_it_ends_while_there_is_nothing_to_read_and_begins_anew() -> None:
 
 
 def test_it_ends_with_whoever_started_it() -> None:
-    started: Any = ReaderProcess.load()
+    started: Any = ReaderProcess()
     started._process.stdin.close()
     assert started._process.wait(timeout=30) == 0
     started._process.stdout.close()
