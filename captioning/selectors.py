@@ -12,6 +12,7 @@ from PIL.Image import Image as Picture
 from captioning import engine
 from captioning.exceptions import NoLooks
 from captioning.models import Caption, CaptionerVersion
+from gallery.counted import up_to
 from gallery.models import Image, User
 from gallery.renditions import rendition_pixels
 from ml.interfaces import Look, LookingCaptioner
@@ -131,8 +132,7 @@ def review_step(*, owner: User, at: Caption | None = None, after: Caption | None
         captions = captions.filter(_behind(after))
     ordered = captions.order_by("-unsure", "-image_id").select_related("image").prefetch_related("image__renditions")
     caption, following = [*ordered[:2], None, None][:2]
-    left = captions.order_by()[: MOST_LEFT + 1].count()
-    return ReviewStep(caption, following, min(left, MOST_LEFT), left <= MOST_LEFT)
+    return ReviewStep(caption, following, *up_to(captions, MOST_LEFT))
 
 
 def _behind(caption: Caption) -> Q:

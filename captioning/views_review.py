@@ -42,7 +42,7 @@ def review(request: SignedInRequest) -> HttpResponse:
     context = {
         "step": step,
         "number": done + 1,
-        "total": grouped(total) if step.is_left_exact else f"{grouped(total)}+",
+        "total": grouped(total, is_exact=step.is_left_exact),
         "most": total,
         "done": done,
         "before": after,

@@ -1,7 +1,7 @@
-"""How many pictures an album or a tag holds: told by indexes alone.
+"""How many pictures an album or a tag holds, told by indexes alone, and how many of anything, up to a bound.
 
-All less those in the trash. To count what is kept would be to read the row of each picture: of 20 albums with 9,000
-pictures each that takes 180 ms on SQLite, and this 5.
+The former are all less those in the trash. To count what is kept would be to read the row of each picture: of 20 albums
+with 9,000 pictures each that takes 180 ms on SQLite, and this 5.
 """
 
 from typing import Any
@@ -27,6 +27,12 @@ def pictures_in(of: Album | Tag) -> int:
     number = pictures_of_album() if isinstance(of, Album) else pictures_of_tag()
     rows: QuerySet[Any] = type(of)._default_manager.filter(pk=of.pk).annotate(pictures=number)
     return rows.values_list("pictures", flat=True).first() or 0
+
+
+def up_to(rows: QuerySet[Any], most: int) -> tuple[int, bool]:
+    """How many there are, or `most` of more; and whether those are all."""
+    number = rows.order_by()[: most + 1].count()
+    return min(number, most), number <= most
 
 
 def _kept(links: QuerySet[Any], of: str) -> CombinedExpression:

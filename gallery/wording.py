@@ -11,9 +11,9 @@ STEP_LABELS = {
 }
 
 
-def grouped(number: int) -> str:
-    """`1,234` in English, `1.234` in German."""
-    return number_format(number, force_grouping=True)
+def grouped(number: int, *, is_exact: bool = True) -> str:
+    """`1,234` in English, `1.234` in German; `1,234+` where there are more than were counted."""
+    return number_format(number, force_grouping=True) + ("" if is_exact else "+")
 
 
 def step_name(step: str) -> str:

@@ -21,7 +21,7 @@ def step_numbers(step: StepJobs) -> str:
     return _("%(waiting)s waiting, %(running)s running, %(done)s done, %(failed)s failed") % {
         "waiting": grouped(step.waiting),
         "running": grouped(step.running),
-        "done": grouped(step.done) if step.is_done_exact else f"{grouped(step.done)}+",
+        "done": grouped(step.done, is_exact=step.is_done_exact),
         "failed": grouped(step.failed),
     }
 

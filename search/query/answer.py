@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from PIL.Image import Image as Picture
 
+from gallery.counted import up_to
 from gallery.models import Image, Viewer
 from gallery.selectors import images_found
 from gallery.wording import grouped
@@ -226,7 +227,7 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     found = images_found(images[offset : offset + limit + 1])
     page, is_last = found[:limit], len(found) <= limit
     is_known = is_last and bool(page or not offset)
-    total = offset + len(page) if is_known else images.order_by()[: MOST_COUNTED + 1].count()
+    total, is_exact = (offset + len(page), True) if is_known else up_to(images, MOST_COUNTED)
     words = _to_read(asked)
     hits = [
         SearchHit(
@@ -239,8 +240,8 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
         state,
         hits,
         query=asked,
-        total=total if is_known else min(total, MOST_COUNTED),
-        is_total_exact=is_known or total <= MOST_COUNTED,
+        total=total,
+        is_total_exact=is_exact,
         is_last=is_last,
     )
 
