@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from django.db.models import Count, Q
@@ -204,10 +205,13 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
 
 
 def _tags(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:
-    """Tags that begin with what is typed: of the latest pictures, the most used first, and then the viewer's own."""
+    """Tags that begin with what is typed: of the latest pictures, the most used first, and then the viewer's own.
+
+    Spelt as most of those pictures have it.
+    """
     begins = folded(prefix)
     uses = ImageTag.objects.filter(one_of([seen.pk for seen in latest], "image"), tag__key__startswith=begins)
-    rows = list(uses.values_list("tag__key", "tag__name").annotate(Count("pk")))
+    rows = sorted(uses.values_list("tag__key", "tag__name").annotate(Count("pk")), key=itemgetter(2, 1))
     count: Counter[str] = Counter()
     for key, _name, number in rows:
         count[key] += number

@@ -123,6 +123,16 @@ def test_tags_by_how_they_begin(user: User) -> None:
     assert texts(user, "tag:%") == []
 
 
+@pytest.mark.parametrize("most", ["Beach", "beach"])
+def test_a_tag_is_spelt_as_most_do(user: User, other_user: User, most: str) -> None:
+    spellings = [(user, "Beach"), (other_user, "beach"), (user if most == "Beach" else other_user, most)]
+    for number, (owner, name) in enumerate(spellings):
+        image = make(owner, f"picture {number}", visibility="public")
+        images_tag(owner=owner, images=Image.objects.filter(pk=image.pk), names=[name])
+    for viewer in (user, other_user):
+        assert texts(viewer, "tag:") == [f"tag:{most} "]
+
+
 def test_own_albums_by_how_they_begin(user: User, other_user: User, nobody: AnonymousUser) -> None:
     for owner, title in ((user, "Iceland 2024"), (user, "ICELAND"), (user, "Rome"), (other_user, "Iceland secretly")):
         album_create(owner=owner, title=title)
