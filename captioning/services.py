@@ -176,7 +176,7 @@ def captions_put_back(
         was = current_state(before)
         unjudged = Caption.objects.filter(source=Caption.Source.MODEL, review=Caption.Review.OPEN)
         captions = Caption.objects.filter(pk=was["pk"]) if was else unjudged.filter(created_at__gt=since)
-        caption = captions.filter(image_id=image_id).order_by("-created_at").first()
+        caption = captions.filter(image_id=image_id).order_by("-created_at", "-pk").first()
         if caption is not None:
             _give_back(caption)
         else:

@@ -49,8 +49,8 @@ def failures(scope: Scope, *, viewer: Viewer) -> list[Failure]:
     """
     found: dict[str, Failure] = {}
     rows = _failed(scope).order_by().values_list("step", "error")
-    told = rows.annotate(number=Count("pk"), first=Min("image_id"), last=Max("image_id")).order_by("-number")
-    for step, error, number, first, last in told[:SENTENCES]:
+    told = rows.annotate(number=Count("pk"), first=Min("image_id"), last=Max("image_id"))
+    for step, error, number, first, last in told.order_by("-number", "step", "error")[:SENTENCES]:
         key = _key(step, error)
         if key in found:
             found[key].reason = reason_of(error)
