@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from gallery.cameras import taken_with
-from gallery.counted import pictures_of_album
 from gallery.models import Album, AlbumImage, AlbumQuerySet, Favourite, Image, ImageQuerySet, ImageTag, Stage, Viewer
 from gallery.names import folded
 from gallery.narrowing import narrowed
@@ -22,18 +21,14 @@ def images_filtered(*, images: ImageQuerySet, viewer: Viewer, wanted: dict[str, 
 
 
 def albums_counted(*, viewer: Viewer) -> AlbumQuerySet:
-    """The albums that the viewer may see, each with its number of `pictures` and the uuid of the one in `front`: the
-    cover, else the first."""
+    """The albums that the viewer may see, each with the uuid of the picture in `front`: the cover, else the first."""
     kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
     cover = Image.objects.filter(pk=OuterRef("cover")).values("uuid")[:1]
     first = kept.order_by("position").values("image__uuid")[:1]
     return (
         Album.objects.listed_for(viewer)
         .select_related("owner")
-        .annotate(
-            pictures=pictures_of_album(),
-            front=Coalesce(Subquery(cover), Subquery(first)),
-        )
+        .annotate(front=Coalesce(Subquery(cover), Subquery(first)))
     )
 
 

@@ -65,7 +65,8 @@ def furnish() -> None:
     """Puts the pictures in albums and under tags, and all that goes with them. Once."""
     from django.db import connection, transaction
 
-    from gallery.models import Image, User
+    from gallery.counted import recount
+    from gallery.models import Album, Image, Tag, User
 
     owner, guest = (User.objects.get(username=name) for name in (installation.ADMIN, GUEST))
     keys = list(Image.with_trash.filter(owner=owner).order_by("pk").values_list("pk", flat=True))
@@ -74,6 +75,8 @@ def furnish() -> None:
         _tag(owner)
         _fill_albums(owner, guest, keys)
         _fill_albums(guest, owner, theirs, number=1)
+        for kind in (Album, Tag):
+            recount(kind, kind._default_manager.values_list("pk", flat=True))
         _say()
         _leave_work(keys)
         _find_doubles(keys)

@@ -19,7 +19,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import pictures_of_album
+from gallery.counted import recount
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.permissions import MANAGE, album_role, is_at_least
@@ -28,10 +28,9 @@ from gallery.selectors import ImagePage
 
 @dataclass(frozen=True)
 class ListedAlbum:
-    """An album as lists show it: its number of `pictures`, and the one in `front`: the cover, else the first."""
+    """An album as lists show it, and the picture in `front`: the cover, else the first."""
 
     album: Album
-    pictures: int
     front: Image | None
 
 
@@ -73,10 +72,9 @@ def albums_listed(*, viewer: Viewer) -> list[ListedAlbum]:
 
 def albums_of(albums: AlbumQuerySet) -> list[ListedAlbum]:
     """Albums, in their order, as lists show them. Three SQL statements."""
-    counted = albums.annotate(pictures=pictures_of_album(), front_id=front_of())
-    rows: list[Any] = list(counted.with_sharing().select_related("owner"))
+    rows: list[Any] = list(albums.annotate(front_id=front_of()).with_sharing().select_related("owner"))
     fronts = Image.objects.with_renditions().in_bulk([row.front_id for row in rows])
-    return [ListedAlbum(row, row.pictures, fronts.get(row.front_id)) for row in rows]
+    return [ListedAlbum(row, fronts.get(row.front_id)) for row in rows]
 
 
 def front_of(album: str = "pk", cover: str = "cover") -> Coalesce:
@@ -140,6 +138,7 @@ def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) ->
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
         places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(new, start=1)]
         AlbumImage.objects.bulk_create(places)
+        recount(Album, [album.pk])
     return [image.pk for image in new]
 
 
@@ -156,6 +155,7 @@ def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = Non
         places = AlbumImage.objects.filter(album=album, image__in=images)
         positions = dict(places.values_list("image", "position"))
         places.delete()
+        recount(Album, [album.pk])
         return Removal(positions, cover_id)
 
 
@@ -183,6 +183,7 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
                 position = last = last + 1
             places.append(AlbumImage(album=album, image_id=pk, position=position))
         AlbumImage.objects.bulk_create(places, batch_size=AT_ONCE)
+        recount(Album, [album.pk])
         if removal.cover_id in missing:
             Album.objects.filter(pk=album.pk, cover=None).update(cover=removal.cover_id)
     return missing

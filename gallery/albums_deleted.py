@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from gallery import audit
 from gallery.chunks import AT_ONCE, in_chunks
+from gallery.counted import recount
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, DeletedAlbum, Image, User, Viewer
 from gallery.names import folded
 from gallery.permissions import MANAGE, OWNER, album_hold
@@ -106,6 +107,7 @@ def _places_restore(album: Album, places: Iterable[tuple[int, int]], owners: set
         for pk in Image.with_trash.filter(pk__in=chunk, owner__in=owners).values_list("pk", flat=True)
     ]
     AlbumImage.objects.bulk_create(found, batch_size=AT_ONCE)
+    recount(Album, [album.pk])
 
 
 def _people(owner_id: int, contents: dict[str, Any]) -> set[int]:

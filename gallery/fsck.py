@@ -1,4 +1,4 @@
-"""Whether what the gallery keeps is as it should be: files, the work on pictures, and files on their way in.
+"""Whether what the gallery keeps is as it should be: files, the work on pictures, numbers, and files on their way in.
 
 Nothing is deleted here but files that no row names. An original that is missing or damaged is told of, and left as it
 is: nothing here could bring it back.
@@ -6,16 +6,19 @@ is: nothing here could bring it back.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from gallery import stages
 from gallery.chunks import in_pieces
+from gallery.counted import counted, recount
 from gallery.findings import Check, Finding, Scope
 from gallery.fsck_files import check_files
-from gallery.models import Image, Rendition, Stage, Upload
+from gallery.models import Album, Image, Rendition, Stage, Tag, Upload
 from gallery.pauses import EVERYTHING, paused_steps
 from gallery.pipeline import RENDITIONS_STEP, Step, get_pipeline
 from gallery.uploads import litter, path_of
@@ -64,6 +67,20 @@ def check_stages(scope: Scope) -> Iterator[Finding]:
         yield from _check_waiting(step, scope)
 
 
+def check_numbers(scope: Scope) -> Iterator[Finding]:
+    """Albums and tags keep how many pictures they hold."""
+    kinds: list[type[Album] | type[Tag]] = [Album, Tag]
+    for kind in kinds:
+        rows: QuerySet[Any] = kind._default_manager.annotate(held=counted(kind))
+        for piece in in_pieces(rows.exclude(pictures=F("held"))):
+            if scope.repair:
+                with transaction.atomic():
+                    recount(kind, [row.pk for row in piece])
+            for row in piece:
+                detail = f"it says {row.pictures:,} pictures, and holds {row.held:,}"
+                yield Finding("number-differs", f"{kind._meta.model_name} {row.pk}", detail, scope.repair)
+
+
 def check_uploads(scope: Scope) -> Iterator[Finding]:
     """What comes in pieces has a file that is as long as its row says, and no file is left of what is over."""
     for piece in in_pieces(Upload.objects.filter(state__in=Upload.OPEN)):
@@ -91,6 +108,7 @@ CHECKS = [
     Check("files", check_files, total=Image.with_trash.count),
     Check("renditions", check_renditions),
     Check("stages", check_stages),
+    Check("numbers", check_numbers, unit="row"),
     Check("uploads", check_uploads),
 ]
 

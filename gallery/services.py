@@ -17,9 +17,10 @@ from PIL import Image as PILImage
 from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
+from gallery.counted import holding, recount
 from gallery.exceptions import NoRoom, NotNow, UploadRefused
 from gallery.formats import FORMATS
-from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, User, Visibility
+from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, Tag, User, Visibility
 from gallery.outages import is_full
 from gallery.pipeline import get_pipeline
 from gallery.quotas import room_check, room_take
@@ -198,14 +199,20 @@ def images_delete(*, images: Iterable[Image]) -> int:
     with transaction.atomic():
         # Locked, so that no worker adds a rendition between the reading of the names and the deletion; all of them
         # before anything else, in one order, and then their albums, so that no two writers wait for each other.
-        locked = Image.with_trash.select_for_update().order_by("pk").values_list("pk", "original")
-        found = {pk: name for chunk in chunks for pk, name in locked.filter(pk__in=chunk)}
+        locked = Image.with_trash.select_for_update().order_by("pk").only("original", "owner_id", "trashed_at")
+        found = {image.pk: image for chunk in chunks for image in locked.filter(pk__in=chunk)}
         albums_lock(image_ids=chunks)
-        names = list(found.values())
+        kept = [image for image in found.values() if image.trashed_at is None]
+        held = holding(image.pk for image in kept)
+        names = [str(image.original) for image in found.values()]
         for chunk in chunks:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
             get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
             Image.with_trash.filter(pk__in=chunk).delete()
+        recount(Album, held.albums)
+        owners = {image.owner_id for image in kept}
+        list(User.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))  # as whoever tags does
+        recount(Tag, held.tags)
         transaction.on_commit(partial(files_delete, names), robust=True)
     return len(found)
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import pictures_of_tag
+from gallery.counted import recount
 from gallery.models import Image, ImageQuerySet, ImageTag, Tag, User
 from gallery.names import folded, tidy
 
@@ -39,13 +39,7 @@ class Renaming:
 
 def tags_of(owner: User) -> QuerySet[Tag]:
     """The owner's tags that any picture has, by name; what lies in the trash doesn't count."""
-    uses = ImageTag.objects.filter(tag=OuterRef("pk"), image__trashed_at=None)
-    return Tag.objects.filter(Exists(uses), owner=owner).order_by("key")
-
-
-def tags_counted(owner: User) -> QuerySet[Tag]:
-    """The same, each with its number of `pictures`."""
-    return tags_of(owner).annotate(pictures=pictures_of_tag())
+    return Tag.objects.filter(owner=owner, pictures__gt=0).order_by("key")
 
 
 def tags_beside(image: Image) -> tuple[Sequence[Tag], Sequence[Tag]]:
@@ -66,6 +60,7 @@ def images_tag(*, owner: User, images: ImageQuerySet, names: Iterable[str]) -> d
         had = _links(tags, [image.pk for image in found])
         new = {tag: [image.pk for image in found if (tag.pk, image.pk) not in had] for tag in tags}
         ImageTag.objects.bulk_create(ImageTag(image_id=pk, tag=tag) for tag, ids in new.items() for pk in ids)
+        recount(Tag, [tag.pk for tag in tags])
         _keep_words(pk for ids in new.values() for pk in ids)
     return {tag.name: ids for tag, ids in new.items()}
 
@@ -74,9 +69,11 @@ def images_untag(*, owner: User, images: ImageQuerySet, name: str) -> list[int]:
     """Takes a tag of the owner's off pictures; the ids of those that had it."""
     with transaction.atomic():
         found = [image.pk for image in _lock(owner.pk, images.filter(owner=owner))]
-        links = ImageTag.objects.filter(tag__owner=owner, tag__key=folded(name), image__in=found)
+        tags = owner.tags.filter(key=folded(name))
+        links = ImageTag.objects.filter(tag__in=tags, image__in=found)
         lost = list(links.order_by("image").values_list("image", flat=True))
         links.delete()
+        recount(Tag, tags.values_list("pk", flat=True))
         _keep_words(lost)
     return lost
 
@@ -97,6 +94,7 @@ def tag_rename(*, tag: Tag, name: str) -> Renaming:
             for chunk in in_chunks(moved, AT_ONCE):
                 ImageTag.objects.filter(tag=tag, image__in=chunk).update(tag=other)
             Tag.objects.filter(pk=tag.pk).delete()
+            recount(Tag, [other.pk])
             tag = other
         before = tag.name
         _call(tag, name)
@@ -129,6 +127,7 @@ def tags_part(*, owner: User, gone: Gone, moved: Iterable[int], other: int) -> b
         _revive(owner, gone, holding)
         for chunk in in_chunks(holding & set(moved), AT_ONCE):
             ImageTag.objects.filter(tag=other, image__in=chunk).delete()
+        recount(Tag, [other])
         _keep_words(holding)
     return bool(holding)
 
@@ -165,6 +164,7 @@ def _revive(owner: User, gone: Gone, image_ids: Iterable[int]) -> list[int]:
     had = _links([tag], ids)
     new = [pk for pk in ids if (tag.pk, pk) not in had]
     ImageTag.objects.bulk_create((ImageTag(image_id=pk, tag=tag) for pk in new), batch_size=AT_ONCE)
+    recount(Tag, [tag.pk])
     return new
 
 

@@ -14,7 +14,7 @@ from api.fields import PageQuery, read_body, read_query
 from api.schema import IF_MATCH, PageSchema
 from api.serializers.albums import TagMergeSerializer, TagNameSerializer, TagSerializer
 from gallery.models import Tag, User
-from gallery.tags import tag_delete, tag_rename, tags_counted
+from gallery.tags import tag_delete, tag_rename, tags_of
 
 
 class Tags(ApiView):
@@ -26,7 +26,7 @@ class Tags(ApiView):
         query = read_query(request, PageQuery)
         return pagination.page(
             request,
-            tags_counted(person_of(request)),
+            tags_of(person_of(request)),
             order=pagination.Order("key", descending=False),
             size=query["limit"],
             represent=lambda tags: TagSerializer(tags, many=True).data,
@@ -78,7 +78,7 @@ class MergeTag(ApiView):
 
 
 def _own(person: User, pk: int) -> Tag:
-    tag = tags_counted(person).filter(pk=pk).first()
+    tag = tags_of(person).filter(pk=pk).first()
     if tag is None:
         raise Http404
     return tag

@@ -67,6 +67,7 @@ class Album(models.Model):
     key = models.CharField(max_length=3 * LONGEST_TITLE, editable=False, help_text=_("The title as it is compared."))
     cover = models.ForeignKey(Image, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     images = models.ManyToManyField(Image, through="AlbumImage", related_name="albums")
+    pictures = models.PositiveIntegerField(default=0, editable=False)  # how many, trash aside: see gallery.counted
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 

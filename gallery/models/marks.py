@@ -18,6 +18,7 @@ class Tag(models.Model):
     name = models.CharField(max_length=LONGEST_NAME)
     key = models.CharField(max_length=3 * LONGEST_NAME, editable=False, help_text=_("The name as it is compared."))
     images = models.ManyToManyField(Image, through="ImageTag", related_name="tags")
+    pictures = models.PositiveIntegerField(default=0, editable=False)  # how many, trash aside: see gallery.counted
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "key"], name="tag_once_per_owner")]

@@ -25,7 +25,6 @@ from gallery.albums import (
 )
 from gallery.albums import album_page as pictures_page
 from gallery.albums_deleted import album_delete, album_restore, deleted_albums_of
-from gallery.counted import pictures_in
 from gallery.forms import AlbumForm, ArrangeForm, ImageAlbumsForm, mistakes
 from gallery.models import Album, Image, User
 from gallery.numbers import whole
@@ -188,7 +187,6 @@ def _page(request: HttpRequest, album: Album) -> dict[str, Any]:
     page = pictures_page(album=album, after=after, size=PAGE_SIZE)
     return {
         "album": album,
-        "pictures": pictures_in(album),
         "images": page.images,
         "next_cursor": page.next_cursor,
         "is_later_page": after > 0,

@@ -13,7 +13,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.albums import album_page
-from gallery.counted import pictures_in
 from gallery.forms_sharing import LinkPasswordForm
 from gallery.links import (
     LinkAddresses,
@@ -77,7 +76,6 @@ def link(request: HttpRequest, link: AlbumLink) -> HttpResponseBase:
         "album": link.album,
         "link": link,
         "addresses": LinkAddresses(link),
-        "pictures": pictures_in(link.album),
         "images": page.images,
         "next_cursor": page.next_cursor,
         "is_later_page": after > 0,

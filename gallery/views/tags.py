@@ -13,11 +13,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.counted import pictures_in
 from gallery.forms import ImageTagsForm, TagForm, TagNameForm, mistakes
 from gallery.models import Image, Tag
 from gallery.names import folded
-from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_rename, tags_counted
+from gallery.tags import Renaming, images_tag, images_untag, tag_delete, tag_rename, tags_of
 from gallery.undo.tags import tag_deleted, tag_renamed, tagged, untagged
 from gallery.views.access import SignedInRequest, owner_page
 from gallery.views.undo import say_done
@@ -47,7 +46,7 @@ def image_tags(request: SignedInRequest, image: Image) -> HttpResponse:
 @login_required
 def tags(request: SignedInRequest) -> HttpResponse:
     """One's own tags, with their numbers of pictures."""
-    return render(request, "gallery/tags.html", {"tags": tags_counted(request.user)})
+    return render(request, "gallery/tags.html", {"tags": tags_of(request.user)})
 
 
 def _of_tag(view: View) -> Callable[[HttpRequest], HttpResponse]:
@@ -82,7 +81,7 @@ def rename(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
 def delete(request: SignedInRequest, tag: Tag, sure: bool) -> HttpResponse:
     """Asks first, and takes the tag off all pictures when they are `sure`."""
     if not sure:
-        return render(request, "gallery/tag_delete.html", {"tag": tag, "pictures": pictures_in(tag)})
+        return render(request, "gallery/tag_delete.html", {"tag": tag})
     changes = tag_deleted(tag_delete(tag=tag))
     say_done(request, _("The tag “%(tag)s” is gone; its pictures stayed.") % {"tag": tag}, changes)
     return redirect("tags")

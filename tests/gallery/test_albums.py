@@ -111,9 +111,9 @@ def test_pages_of_an_album(album: Album, user: User) -> None:
 
 def test_the_cover_else_the_first_stands_in_front(album: Album, user: User) -> None:
     first, second = add(user), add(user)
-    assert [(each.pictures, each.front) for each in listed(user)] == [(0, None)]
+    assert [(each.album.pictures, each.front) for each in listed(user)] == [(0, None)]
     album_add(album=album, images=EVERY)
-    assert [(each.pictures, each.front) for each in listed(user)] == [(2, first)]
+    assert [(each.album.pictures, each.front) for each in listed(user)] == [(2, first)]
     album_set_cover(album=album, image=add(user))  # which isn't in it
     assert listed(user)[0].front == first
     album_set_cover(album=album, image=second)

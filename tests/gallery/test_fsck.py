@@ -15,10 +15,12 @@ from django.test import TestCase
 from django.utils import timezone
 
 from gallery import fsck, fsck_files, services, uploads
+from gallery.albums import album_add, album_create
 from gallery.findings import Finding, Scope
-from gallery.models import Image, Pause, Rendition, Stage, Upload, User
+from gallery.models import Album, Image, Pause, Rendition, Stage, Tag, Upload, User
 from gallery.pictures import open_picture
 from gallery.storage import original_name
+from gallery.tags import images_tag
 from tests.gallery import queueing
 
 NO_GRACE = timedelta(0)
@@ -323,6 +325,20 @@ class TestStages:
         make_image("blue")
         Stage.objects.filter(state="pending").update(due_at=timezone.now() - timedelta(hours=25))
         assert kinds(grace=timedelta(hours=1)) == []
+
+
+def test_numbers_of_pictures_that_differ_are_counted_anew(image: Image, user: User) -> None:
+    album = album_create(owner=user, title="Iceland")
+    album_add(album=album, images=Image.objects.all())
+    images_tag(owner=user, images=Image.objects.all(), names=["red"])
+    assert kinds() == []
+    Album.objects.update(pictures=0)
+    Tag.objects.update(pictures=2)
+    assert [finding.detail for finding in check()] == [
+        "it says 0 pictures, and holds 1", "it says 2 pictures, and holds 1"
+    ]  # fmt: skip
+    assert kinds(repair=True) == [("number-differs", True)] * 2
+    assert kinds() == []
 
 
 class TestUploads:

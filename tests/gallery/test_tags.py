@@ -4,7 +4,7 @@ import pytest
 
 from gallery.models import Image, ImageTag, Tag, User
 from gallery.services import images_delete, users_delete
-from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_counted, tags_of
+from gallery.tags import images_tag, images_untag, tag_delete, tag_rename, tags_of
 from tests.gallery.test_selectors import add
 
 EVERY = Image.objects.all()
@@ -39,8 +39,8 @@ def test_tags_with_their_numbers_of_pictures(user: User, other_user: User) -> No
     first, _ = add(user), add(user)
     images_tag(owner=user, images=EVERY, names=["dog"])
     images_tag(owner=user, images=Image.objects.filter(pk=first.pk), names=["beach"])
-    assert [(tag.name, tag.pictures) for tag in tags_counted(user)] == [("beach", 1), ("dog", 2)]
-    assert not tags_counted(other_user).exists()
+    assert [(tag.name, tag.pictures) for tag in tags_of(user)] == [("beach", 1), ("dog", 2)]
+    assert not tags_of(other_user).exists()
 
 
 def test_a_tag_gets_another_name_in_other_capitals_too(user: User) -> None:

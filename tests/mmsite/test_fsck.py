@@ -75,7 +75,7 @@ def test_a_site_that_is_well(image: Image, make_image: MakeImage) -> None:
     printed, code = run("--deep")
     assert code == 0
     assert printed == (
-        "Checked: files, renditions, stages, uploads, passing, captions, vectors, index.\nAll is well.\n"
+        "Checked: files, renditions, stages, numbers, uploads, passing, captions, vectors, index.\nAll is well.\n"
     )
 
 
