@@ -11,8 +11,9 @@ from gallery.models import User
 from tests.api.conftest import Api
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stands still, so that no window ends within a test, until a test lets it pass."""
     now = [6_000.0]
     monkeypatch.setattr(throttles.time, "time", lambda: now[0])
     monkeypatch.setattr(throttles, "monotonic", lambda: now[0])
