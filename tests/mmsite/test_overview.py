@@ -40,7 +40,7 @@ def test_it_counts_what_there_is(make_image: MakeImage, user: User) -> None:
     counts = {figure.name: figure.value for figure in found.counts}
     assert (counts["Pictures"], counts["In the trash"], counts["People"]) == ("2", "1", "1")
     assert (counts["Captions by a model"], counts["Captions by people"]) == ("1", "0")
-    assert found.uploads[0][1] == 3
+    assert found.uploads[0][1] + found.uploads[1][1] == 3  # midnight may pass meanwhile
     assert {(model.role, model.percent) for model in found.models} >= {("Captioner", 50), ("Encoder", 50)}
 
 
