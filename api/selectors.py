@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from gallery import narrowing
 from gallery.cameras import taken_with
 from gallery.models import Album, AlbumImage, AlbumQuerySet, Favourite, Image, ImageQuerySet, ImageTag, Stage, Viewer
 from gallery.names import folded
@@ -63,13 +64,20 @@ def _described(by: str, viewer: Viewer) -> Q:
 def _state(state: str, viewer: Viewer) -> Q:
     """As selectors.image_work has it: what one model has done stays done while another has yet to do it as well."""
     same = Stage.objects.filter(image=OuterRef("image"), step=OuterRef("step"))
+    has_been_done = Exists(same.filter(state__in=[Stage.State.DONE, Stage.State.SKIPPED]))
     of_image = Stage.objects.filter(image=OuterRef("pk")).exclude(priority=Stage.Priority.LATER)
-    undone = of_image.exclude(Exists(same.filter(state__in=[Stage.State.DONE, Stage.State.SKIPPED])))
+    undone = of_image.exclude(has_been_done)
     states = {"working": Stage.OPEN, "failed": (Stage.State.FAILED,)}
     working, failed = (Q(Exists(undone.filter(state__in=some))) for some in states.values())
     if state == "ready":
         return ~working & ~failed
     those = Stage.objects.filter(state__in=states[state], priority__lt=Stage.Priority.LATER)
+    ids = those.order_by().values_list("image", flat=True)
+    if len(few := list(ids[: narrowing.FEW + 1])) <= narrowing.FEW:
+        # of all people's: to look for those that are listed among these, PostgreSQL would go through all pictures
+        left = set(those.filter(image__in=few).exclude(has_been_done).values_list("image", flat=True))
+        found = Q(pk__in=left) if left else narrowing.NONE
+        return found if state == "working" else found & ~working
     condition = working if state == "working" else failed & ~working
     return narrowed(condition, among=Q(pk__in=those.values("image")), viewer=viewer)
 

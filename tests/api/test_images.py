@@ -177,6 +177,9 @@ def test_filters(api: Api, user: User, other_user: User, make_image: MakeImage) 
     )
     Image.objects.filter(pk=red.pk).update(sort_date="2020-05-04T12:00:00Z")
     Stage.objects.filter(image=red).update(state=Stage.State.DONE)
+    done = Stage.objects.filter(image=red).first()
+    assert done
+    Stage.objects.create(image=red, step=done.step, model="of tomorrow", state=Stage.State.FAILED)
     Stage.objects.filter(image=blue).update(state=Stage.State.FAILED)
     api.put(f"images/{blue.uuid}/favourite/")
     expected = {
