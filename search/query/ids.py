@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Q
+from django.db.models import BooleanField, F, Func, Q
 from django.db.models.expressions import RawSQL
 
 from gallery.models import ImageQuerySet
@@ -15,7 +15,9 @@ from gallery.models import ImageQuerySet
 def one_of(ids: Collection[int], field: str = "pk") -> Q:
     """The pictures with these ids, as a condition on Image; or on what has a picture in its `field`."""
     if connection.vendor == "postgresql":
-        return Q(**{f"{field}__in": RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])})
+        # Not IN (SELECT unnest(…)), for which PostgreSQL may read every picture there is.
+        sides = F(field), RawSQL("%s::bigint[]", [list(ids)])
+        return Q(Func(*sides, template="%(expressions)s", arg_joiner=" = ANY ", output_field=BooleanField()))
     return Q(**{f"{field}__in": RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])})
 
 
