@@ -89,8 +89,8 @@ CURVES = (
         _step("full text"),
         "Of the pictures that hold frequent words, 3,000 are ranked however many there are, and only where those that "
         "hold all words don't fill the list; but those are found in lists that grow with the library, in which BM25 "
-        "also counts how many hold each word. Rare words stay quick. PostgreSQL may have a machine of its own, but "
-        "ranks all that it finds.",
+        "also counts how many hold each word. Rare words stay quick. PostgreSQL, which may have a machine of its own, "
+        "ranks as many, and doesn't count.",
     ),
     Curve(
         SEARCH,

@@ -1,10 +1,10 @@
 """The full-text legs of search: pictures whose caption, file name or text in the picture holds the words. No vectors.
 
-Both databases give the same answers (fulltext_schema.py says how), except that SQLite, which takes long to rank, leaves
-out most of what holds nothing but frequent words. They order them by formulas of their own: SQLite by BM25, which
-weighs rare words more; PostgreSQL by ts_rank, which doesn't know how rare a word is. ts_rank rather than ts_rank_cd: of
-words any of which will do, the latter counts each occurrence alike, so that "dog … dog" equals "dog … beach". With
-both, more of the words and shorter captions come first, and the caption weighs more than the file name.
+Both databases give the same answers (fulltext_schema.py says how), without most of what holds nothing but frequent
+words, which takes long to rank. They order them by formulas of their own: SQLite by BM25, which weighs rare words more;
+PostgreSQL by ts_rank, which doesn't know how rare a word is. ts_rank rather than ts_rank_cd: of words any of which will
+do, the latter counts each occurrence alike, so that "dog … dog" equals "dog … beach". With both, more of the words and
+shorter captions come first, and the caption weighs more than the file name.
 """
 
 import re
@@ -26,6 +26,7 @@ from search.query.fulltext_sql import (
     Source,
     columns_to_rank,
     count_holders,
+    held,
     ids_holding,
     is_postgresql,
     tiers_of,
@@ -100,9 +101,9 @@ def find(
 
     One of `words` is enough, and more are better. What is `required` has to be said somewhere, in caption, file name or
     text, and `excluded` nowhere. Whatever of these two has several words means them side by side, and so does a word
-    like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. On SQLite, only the newest are
-    found of what holds frequent words alone. At most two statements. `only`: the ids of the pictures that all this
-    but `words` lets through, listed or not, where they are known: few are quicker found among.
+    like "black-and-white". Stop words alone find nothing, and nor does `excluded` alone. Of what holds frequent words
+    alone, only the newest are found. At most two statements. `only`: the ids of the pictures that all this but `words`
+    lets through, listed or not, where they are known: few are quicker found among.
     """
     optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
@@ -140,9 +141,9 @@ def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
     Image; empty where neither has more than stop words."""
     where = Q()
     for term in _cleaned(required):
-        where &= Q(pk__in=ids_holding([term]))
+        where &= held([term])
     if terms := _cleaned(excluded):
-        where &= ~Q(pk__in=ids_holding(terms))
+        where &= ~held(terms)
     return where
 
 
@@ -160,7 +161,7 @@ def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
 def readable(words: str) -> Q:
     """The pictures in which the words can be read, side by side, stop words too; as a condition on Image."""
     term = _side_by_side(words)
-    return Q(pk__in=ids_holding([term], parts=(TEXT,)) if _WORD.search(term) else [])
+    return held([term], parts=(TEXT,)) if _WORD.search(term) else Q(pk__in=[])
 
 
 def best_line(text: str, words: str) -> list[tuple[str, bool]]:

@@ -4,18 +4,20 @@ either database."""
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, Func, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
 
 from gallery.models import Image, ImageQuerySet
 from search.query.fulltext_schema import OWN, PARTS, TEXT, WORDS, Part
 
-# SQLite ranks about a thousand pictures in a millisecond. Words in more than these are frequent, and of the pictures
-# that hold frequent words alone, so many are ranked, the newest.
+# Either database ranks about a thousand pictures in a millisecond. Words in more than these are frequent, and of the
+# pictures that hold frequent words alone, so many are ranked, the newest.
 MOST_RANKED = 3_000
 
 Operator = Literal["AND", "OR"]
@@ -69,101 +71,167 @@ def tiers_of(
     terms = [*required, *optional]
     scores = [_score(kind, terms) for kind in KINDS if kind.part is part]
     first, whole = f"{part.table}_first", _is_whole(part, required, optional)
-    if is_postgresql():
-        match, params = _match(part, terms, "OR", table="listed")
-        return {first: _selected([*scores, whole], listed, "listed", Sql(match, params))}
-    # "+": else SQLite may ask the index once for each picture, rather than once
-    match, only = f"{part.table} MATCH %s AND +{part.table}.rowid = listed.pk", []
-    if listed.only is not None:  # before each is looked up
-        match += f" AND +{part.table}.rowid IN (SELECT value FROM json_each(%s))"  # noqa: S608  a constant
-        only = [json.dumps(listed.only)]
-    order = f"ORDER BY {part.table}.rowid DESC LIMIT"
     one, *more = _tier_expressions(terms, counts)
-    is_whole = Sql("TRUE", []) if one == _expression(terms, "AND") else whole
-    best = Sql(f"{match} {order} {MOST_RANKED}", [one, *only])
-    tiers = {first: _selected([*scores, is_whole], listed, part.table, best)}
+    is_whole = Sql("TRUE", []) if one == _together("AND", terms) else whole
+    tiers = {first: _newest(listed, part, [*scores, is_whole], one)}
     for two in more:
-        most = f"{MOST_RANKED}"
+        rest, condition = f"listed.pk NOT IN (SELECT id FROM {first})", "TRUE"  # noqa: S608  constants
         if not required:  # then these lack others, and count for nothing where enough lack none
-            whole = Sql("FALSE", [])
-            most = f"CASE WHEN (SELECT count(*) FROM {first} WHERE whole) < {limit:d} THEN {MOST_RANKED} ELSE 0 END"  # noqa: S608
-        rest = Sql(f"{match} AND listed.pk NOT IN (SELECT id FROM {first}) {order} {most}", [two, *only])  # noqa: S608
-        tiers[f"{part.table}_second"] = _selected([*scores, whole], listed, part.table, rest)
+            whole, condition = Sql("FALSE", []), f"(SELECT count(*) FROM {first} WHERE whole) < {limit:d}"  # noqa: S608
+        columns = [*scores, whole]
+        tiers[f"{part.table}_second"] = _newest(listed, part, columns, two, rest=rest, condition=condition)
     return tiers
 
 
-def _selected(columns: list[Sql], listed: Listed, table: str, condition: Sql) -> Sql:
-    source = f"({listed.text}) AS listed" + ("" if table == "listed" else f", {table}")
-    text = f"SELECT pk, {', '.join(column.text for column in columns)} FROM {source} WHERE {condition.text}"  # noqa: S608
-    return Sql(text, [*(each for column in columns for each in column.params), *listed.params, *condition.params])
+def _newest(
+    listed: Listed, part: Part, columns: list[Sql], expression: Sql, *, rest: str = "TRUE", condition: str = "TRUE"
+) -> Sql:
+    """The columns of the newest MOST_RANKED of `rest` that fit the expression; of none unless the `condition` holds,
+    whatever the picture."""
+    match, params = _match(part, expression, table="listed")
+    source, only = f"({listed.text}) AS listed", list[str]()
+    if is_postgresql():
+        # Found before they are ranked. Not a condition on the limit: PostgreSQL plans well for one that it knows.
+        found = f"{match} AND {rest} AND {condition} ORDER BY pk DESC LIMIT {MOST_RANKED}"
+        source = f"(SELECT * FROM {source} WHERE {found}) AS listed"  # noqa: S608  constants
+    else:
+        # "+": else SQLite may ask the index once for each picture, rather than once
+        source = f"{source}, {part.table} WHERE {match} AND +{part.table}.rowid = listed.pk AND {rest}"
+        if listed.only is not None:  # before each is looked up
+            source += f" AND +{part.table}.rowid IN (SELECT value FROM json_each(%s))"  # noqa: S608  a constant
+            only = [json.dumps(listed.only)]
+        # A condition on the limit, since SQLite would find them all before it asks for another one.
+        source += f" ORDER BY {part.table}.rowid DESC LIMIT CASE WHEN {condition} THEN {MOST_RANKED} ELSE 0 END"
+    text = f"SELECT pk, {', '.join(column.text for column in columns)} FROM {source}"  # noqa: S608  constants
+    return Sql(text, [*(each for column in columns for each in column.params), *listed.params, *params, *only])
 
 
-def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[str]:
-    """In the language of FTS5: what holds a rare word or else all of the words, and what holds frequent ones, two at
-    least if there are more. BM25 counts a word as often as it stands here, which does no harm (see docs/why.md) but
-    takes its time: for each, all pictures that hold it are counted."""
+def _tier_expressions(terms: list[str], counts: Sequence[int]) -> list[Sql]:
+    """What holds a rare word or else all of the words, and what holds frequent ones, two at least if there are more.
+    BM25 counts a word as often as it stands here, which does no harm (see docs/why.md) but takes its time: for each,
+    all pictures that hold it are counted."""
     ordered = sorted(zip(counts, terms, strict=True))
     rare = [term for (_, term), total in zip(ordered, accumulate(sorted(counts)), strict=True) if total <= MOST_RANKED]
-    anything = _expression(terms, "OR")
     if len(terms) == 1 or len(rare) == len(terms):
-        return [anything]
+        return [_together("OR", terms)]
     others = [term for _, term in ordered[len(rare) :]]
-    # "AND anything": frequent words count, too, for what holds a rare one
-    first = f"({_expression(rare, 'OR')} AND {anything})" if rare else _expression(terms, "AND")
-    return [first, _two_of(others) if len(others) > (1 if rare else 2) else _expression(others, "OR")]
+    first = _together("OR", rare) if rare else _together("AND", terms)
+    if rare and not is_postgresql():  # to BM25, frequent words count for what holds a rare one if they stand here
+        first = _joined("AND", [first, _together("OR", terms)])
+    return [first, _two_of(others) if len(others) > (1 if rare else 2) else _together("OR", others)]
 
 
-def _two_of(terms: list[str]) -> str:
+def _two_of(terms: list[str]) -> Sql:
     """What holds two of them at least: one of each half, or else two of one half. Each stands there about as often as
     the logarithm of their number says."""
     half = len(terms) // 2
     sides = terms[:half], terms[half:]
-    both = f"({_expression(sides[0], 'OR')} AND {_expression(sides[1], 'OR')})"
-    return "(" + " OR ".join([both, *(_two_of(side) for side in sides if len(side) > 1)]) + ")"
+    both = _joined("AND", [_together("OR", side) for side in sides])
+    return _joined("OR", [both, *(_two_of(side) for side in sides if len(side) > 1)])
 
 
 def count_holders(terms: list[str]) -> dict[str, Sequence[int]]:
     """By the name of a part, how many pictures hold each of the terms there, or that they are too many to rank. One
     statement; none where it says nothing that `find` would use."""
-    if is_postgresql() or len(terms) == 1:
-        return {part.table: [0] * len(terms) for part in PARTS}
-    totals = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {part.table} WHERE {part.table} MATCH %s LIMIT {MOST_RANKED + 1}))"  # noqa: S608
-        for part in PARTS
-        for _ in terms
-    ]
+    if len(terms) == 1:
+        return {part.table: [0] for part in PARTS}
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(totals)}", [_expression([term], "OR") for term in terms] * len(PARTS))
-        found = cursor.fetchone()
-    return {part.table: found[start : start + len(terms)] for part, start in zip(PARTS, count(step=len(terms)))}
+        cursor.execute(*(_counted_by_postgresql(terms) if is_postgresql() else _counted_by_sqlite(terms)))
+        lists = cursor.fetchone()
+    counts = [json.loads(each) if isinstance(each, str) else each for each in lists]
+    return {part.table: each for part, each in zip(PARTS, counts, strict=True)}
+
+
+def _counted_by_sqlite(terms: list[str]) -> Sql:
+    lists = [
+        f"json_array({', '.join([_counted(f'SELECT 1 FROM {part.table} WHERE {part.table} MATCH %s')] * len(terms))})"  # noqa: S608
+        for part in PARTS
+    ]
+    return Sql(f"SELECT {', '.join(lists)}", [_term(term).text for term in terms] * len(PARTS))
+
+
+def _counted_by_postgresql(terms: list[str]) -> Sql:
+    """What the planner's statistics call twice as frequent isn't counted, which takes time by the holder, whatever the
+    limit. For what is counted, the index is used, since `term` isn't known when PostgreSQL plans: else it may look
+    through half of the pictures rather than at a few thousand here and there."""
+    lists = [
+        f"""ARRAY(SELECT CASE WHEN term::text IN (SELECT word FROM frequent WHERE attname = '{part.column}')
+            THEN {MOST_RANKED + 1} ELSE {_counted(f"SELECT 1 FROM gallery_image WHERE {part.column} @@ term")} END
+            FROM asked ORDER BY place)"""  # noqa: S608  constants
+        for part in PARTS
+    ]
+    asked = [_term(term) for term in terms]
+    text = f"""WITH asked AS (SELECT * FROM unnest(ARRAY[{", ".join(each.text for each in asked)}])
+            WITH ORDINALITY AS asked (term, place)),
+        frequent AS (SELECT attname, quote_literal(word) AS word
+            FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS known (word, share)
+            WHERE schemaname = current_schema() AND tablename = 'gallery_image'
+            AND share * (SELECT reltuples FROM pg_class WHERE oid = 'gallery_image'::regclass) > {2 * MOST_RANKED})
+        SELECT {", ".join(lists)}"""  # noqa: S608  constants
+    return Sql(text, [each for term in asked for each in term.params])
+
+
+def _counted(found: str) -> str:
+    return f"(SELECT count(*) FROM ({found} LIMIT {MOST_RANKED + 1}) AS found)"  # noqa: S608  constants
+
+
+class _Holds(Func):
+    """Whether a picture holds any of the terms in one of the parts, told by columns that its model doesn't know."""
+
+    output_field = BooleanField()
+
+    def __init__(self, terms: list[str], parts: Iterable[Part]) -> None:
+        super().__init__("pk")
+        self.terms, self.parts = terms, parts
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_: Any, **__: Any
+    ) -> tuple[str, tuple[str | int, ...]]:
+        (pk,) = self.get_source_expressions()
+        table = compiler.quote_name_unless_alias(pk.alias)
+        matches = [_match(part, _together("OR", self.terms), table) for part in self.parts]
+        either = " OR ".join(match for match, _ in matches)
+        return f"({either})", tuple(each for _, params in matches for each in params)
+
+
+def held(terms: list[str], parts: Iterable[Part] = PARTS) -> Q:
+    """The pictures that hold any of the terms in one of the parts, as a condition on Image."""
+    return Q(_Holds(terms, parts) if is_postgresql() else Q(pk__in=ids_holding(terms, parts=parts)))
 
 
 def ids_holding(terms: list[str], operator: Operator = "OR", parts: Iterable[Part] = PARTS) -> RawSQL:
     """The pictures that hold any or all of the terms in one of the parts."""
     selects, params = list[str](), list[str]()
     for part in parts:
-        match, more = _match(part, terms, operator)
+        match, more = _match(part, _together(operator, terms))
         source = "id FROM gallery_image" if is_postgresql() else f"rowid FROM {part.table}"
         selects.append(f"SELECT {source} WHERE {match}")
         params += more
     return RawSQL(" UNION ALL ".join(selects), params)  # noqa: S611  values are parameters
 
 
-def _match(part: Part, terms: list[str], operator: Operator, table: str = "gallery_image") -> tuple[str, list[str]]:
+def _match(part: Part, expression: Sql, table: str = "gallery_image") -> tuple[str, list[str]]:
     if is_postgresql():
-        return f"{table}.{part.column} @@ {_tsquery(terms, operator)}", terms
-    return f"{part.table} MATCH %s", [_expression(terms, operator)]
+        return f"{table}.{part.column} @@ {expression.text}", [*expression.params]
+    return f"{part.table} MATCH %s", [expression.text]
 
 
-def _expression(terms: list[str], operator: Operator) -> str:
-    """In the language of FTS5. Terms have no quotes left in them, so that in quotes they are only words."""
-    return "(" + f" {operator} ".join(f'"{term}"' for term in terms) + ")"
+def _together(operator: Operator, terms: Iterable[str]) -> Sql:
+    return _joined(operator, [_term(term) for term in terms])
 
 
-def _tsquery(terms: list[str], operator: Operator) -> str:
-    """Constant to the planner, since both functions are immutable. The terms are its parameters."""
-    sign = " && " if operator == "AND" else " || "
-    return "(" + sign.join(["phraseto_tsquery('search_english', search_fold(%s))"] * len(terms)) + ")"
+def _joined(operator: Operator, expressions: list[Sql]) -> Sql:
+    sign = {"AND": "&&", "OR": "||"}[operator] if is_postgresql() else operator
+    text = f" {sign} ".join(expression.text for expression in expressions)
+    return Sql(f"({text})", [each for expression in expressions for each in expression.params])
+
+
+def _term(term: str) -> Sql:
+    """In the language of FTS5, or for PostgreSQL, to whose planner it is constant: both functions are immutable. Terms
+    have no quotes left in them, so that in quotes they are only words."""
+    if is_postgresql():
+        return Sql("phraseto_tsquery('search_english', search_fold(%s))", [term])
+    return Sql(f'"{term}"', [])
 
 
 def _score(kind: Kind, terms: list[str]) -> Sql:
@@ -172,7 +240,8 @@ def _score(kind: Kind, terms: list[str]) -> Sql:
     first, second, third, *_ = (*kind.weights, "0", "0")
     # the weights of D and of a part's second, third and first column; 1: divided by 1 + log(number of words)
     weights = f"ARRAY[0, {second}, {third}, {first}]::real[]"
-    return Sql(f"ts_rank({weights}, listed.{kind.part.column}, {_tsquery(terms, 'OR')}, 1)", terms)
+    wanted = _together("OR", terms)
+    return Sql(f"ts_rank({weights}, listed.{kind.part.column}, {wanted.text}, 1)", wanted.params)
 
 
 def _is_whole(part: Part, required: list[str], optional: list[str]) -> Sql:
@@ -180,7 +249,7 @@ def _is_whole(part: Part, required: list[str], optional: list[str]) -> Sql:
     if not optional or len(optional) + len(required) == 1:
         return Sql("TRUE", [])
     if is_postgresql():
-        return Sql(*_match(part, optional, "AND", table="listed"))
+        return Sql(*_match(part, _together("AND", optional), table="listed"))
     ids = ids_holding(optional, "AND", (part,))
     return Sql(f"listed.pk IN ({ids.sql})", ids.params)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection
 from PIL import Image as PILImage
 
 from gallery import services as gallery_services
@@ -72,12 +71,12 @@ class TestFinding:
         [
             # the version, what others share, words, what may be listed, the pictures, their renditions, their work
             ("red", 7),
-            # what is let through instead of what others share, and on SQLite how many hold each word
-            ("red dog -cat by:me", 8 if connection.vendor == "sqlite" else 7),
+            # what is let through instead of what others share, and how many hold each word
+            ("red dog -cat by:me", 8),
             # who holds "cat" as well as what others share
-            ("red dog -cat", 9 if connection.vendor == "sqlite" else 8),
+            ("red dog -cat", 9),
             # and who holds "picture"
-            ('"picture" -cat dog', 10 if connection.vendor == "sqlite" else 9),
+            ('"picture" -cat dog', 10),
         ],
     )
     def test_the_number_of_statements_does_not_grow(
