@@ -2,35 +2,48 @@
 
 Whatever comes from pictures comes from those listed for the viewer, read at each question: nothing is kept between
 them that might tell one person of another's. Only the latest pictures are read, so that it costs the same however
-many there are.
+many there are, and their rows only for what no index holds.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.models import Album, Image, ImageTag, User, Viewer, Visibility
+from gallery.models import (
+    Album,
+    AlbumImage,
+    AlbumMember,
+    Favourite,
+    Image,
+    ImageQuerySet,
+    ImageTag,
+    User,
+    Viewer,
+    Visibility,
+)
 from gallery.names import folded
 from gallery.tags import tags_of
 from search.models import SavedSearch
 from search.query import dates
 from search.query.fulltext import STOP_WORDS
-from search.query.ids import one_of
+from search.query.ids import columns, one_of
 from search.query.parse import SYNONYMS
 from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
 MOST = 8
 # Of the viewer's own pictures, of those shared with them and of everybody's public ones, so many of the latest are read
-# each; and so many latest tags.
-LATEST = 3_000
+# each. What is shared is looked for among the last uploaded in each of the albums that changed last, and of favourites.
+LATEST = 1_000
+ALBUMS, IN_ALBUM = 20, 250
 # Letters of a word that must be there before pictures are asked, and before a filter's value is found without its name.
 SHORTEST_WORD = 2
 SHORTEST_VALUE = 3
@@ -68,14 +81,20 @@ class Suggestion:
 
 
 class _Seen(NamedTuple):
-    """What suggestions come from, of one picture."""
+    """What suggestions come from, of one picture: what indexes hold, and the rest where it was asked for."""
 
-    pk: int
     owner_id: int
-    caption: str
     make: str
     model: str
-    place: str
+    caption: str = ""
+    place: str = ""
+    place_by_person: bool = False
+
+
+_Latest = Mapping[int, _Seen]
+"""The latest pictures listed for the viewer, by their keys."""
+_IN_INDEX = ("owner_id", "camera_make", "camera_model")
+_IN_ROW = ("description", "place", "place_by_person")
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,7 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most eight SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most seven SQL statements.
 
     Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer;
     their own albums and searches.
@@ -111,7 +130,7 @@ def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
         return list(chain(_values(end, viewer), searches))[:MOST]
     if end.is_quoted or not end.value:
         return searches[:MOST]
-    latest = _latest(viewer) if len(end.value) >= SHORTEST_WORD and _WORD.match(end.value) else []
+    latest = _latest(viewer, *_IN_ROW) if len(end.value) >= SHORTEST_WORD and _WORD.match(end.value) else {}
     fixed = [*_fields(end)[:2], *_known_values(end, latest, viewer)]
     words = [end.completed("word", word) for word in _words(end.value, latest)]
     # Past searches leave room for two words at least.
@@ -164,7 +183,7 @@ def _fields(end: _End) -> list[Suggestion]:
     return [end.completed("field", f"{name}:", FIELDS[name].sentence) for name in dict.fromkeys(names)]
 
 
-def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Suggestion]:
+def _known_values(end: _End, latest: _Latest, viewer: Viewer) -> list[Suggestion]:
     """A choice, a tag, a person and a camera that begin with what is typed, which doesn't name their fields."""
     if len(end.value) < SHORTEST_VALUE:
         return []
@@ -174,7 +193,7 @@ def _known_values(end: _End, latest: list[_Seen], viewer: Viewer) -> list[Sugges
         *[("tag", name) for name in _tags(end.value, latest, viewer)[:1]],
         *[("by", name) for name in _people(end.value, latest, viewer)[:1]],
         *[("camera", name) for name in _cameras(end.value, latest)[:1]],
-        *[("place", name) for name in _places(end.value, latest)[:1]],
+        *[("place", name) for name in _places(end.value, latest, viewer)[:1]],
     ]
     return [end.completed("value", Filter(field, value), FIELDS[field].sentence) for field, value in found]
 
@@ -196,7 +215,7 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
     elif kind.name == "camera":
         values = _cameras(end.value, _latest(viewer))
     elif kind.name == "place":
-        values = _places(end.value, _latest(viewer))
+        values = _places(end.value, _latest(viewer, *_IN_ROW), viewer)
     elif kind.choices:
         values = (choice for choice in kind.choices if choice.startswith(end.value))
     else:
@@ -204,14 +223,14 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
     return [end.completed("value", Filter(kind.name, value)) for value in values]
 
 
-def _tags(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:
+def _tags(prefix: str, latest: _Latest, viewer: Viewer) -> list[str]:
     """Tags that begin with what is typed: of the latest pictures, the most used first, and then the viewer's own.
 
     Spelt as most of those pictures have it.
     """
     begins = folded(prefix)
-    uses = ImageTag.objects.filter(one_of([seen.pk for seen in latest], "image"), tag__key__startswith=begins)
-    rows = sorted(uses.values_list("tag__key", "tag__name").annotate(Count("pk")), key=itemgetter(2, 1))
+    uses = ImageTag.objects.filter(one_of(latest, "image"), tag__key__startswith=begins)
+    rows = sorted(uses.values_list("tag__key", "tag__name").annotate(Count("image")), key=itemgetter(2, 1))
     count: Counter[str] = Counter()
     for key, _name, number in rows:
         count[key] += number
@@ -228,56 +247,71 @@ def _albums(prefix: str, viewer: Viewer) -> list[str]:
     return list(dict.fromkeys(found.last_changed_first().values_list("title", flat=True)[:MOST]))
 
 
-def _people(prefix: str, latest: list[_Seen], viewer: Viewer) -> list[str]:
+def _people(prefix: str, latest: _Latest, viewer: Viewer) -> list[str]:
     """Whose pictures are listed for the viewer, by their names; "me" is the viewer."""
     me = ["me"] if viewer.pk is not None and "me".startswith(prefix) else []
-    others = {seen.owner_id for seen in latest} - {viewer.pk}
+    others = {seen.owner_id for seen in latest.values()} - {viewer.pk}
     names = User.objects.filter(pk__in=others, username__istartswith=prefix).values_list("username", flat=True)
     return [*me, *names.order_by("username")[:MOST]]
 
 
-def _cameras(prefix: str, latest: list[_Seen]) -> list[str]:
+def _cameras(prefix: str, latest: _Latest) -> list[str]:
     """Makes that have a word which begins so, and the models that do or are of such a make; the most used first."""
     begins = re.compile(rf"(?:^|\s){re.escape(prefix)}", re.IGNORECASE)
     count: Counter[str] = Counter()
-    for (make, model), pictures in Counter((seen.make.strip(), seen.model.strip()) for seen in latest).items():
+    for (make, model), pictures in Counter((seen.make.strip(), seen.model.strip()) for seen in latest.values()).items():
         fitting = {make} if begins.search(make) else set()
         fitting |= {model} if begins.search(f"{make} {model}") else set()
         count.update(dict.fromkeys(fitting - {""}, pictures))
     return sorted(count, key=lambda name: (-count[name], name))[:MOST]
 
 
-def _places(prefix: str, latest: list[_Seen]) -> list[str]:
+def _places(prefix: str, latest: _Latest, viewer: Viewer) -> list[str]:
     """Places, and the countries or regions at the end of their names, with a word that begins so; the most frequent
     first."""
     begins = re.compile(rf"(?:^|\s){re.escape(prefix)}", re.IGNORECASE)
     count: Counter[str] = Counter()
-    for place, pictures in Counter(seen.place for seen in latest if seen.place).items():
-        names = {place, place.rpartition(",")[2].strip()}
+    # A place that nobody said is its owner's alone.
+    told = (seen.place for seen in latest.values() if seen.place_by_person or seen.owner_id == viewer.pk)
+    for place, pictures in Counter(told).items():
+        names = {place, place.rpartition(",")[2].strip()} - {""}
         count.update({name: pictures for name in names if begins.search(name)})
     return sorted(count, key=lambda name: (-count[name], name))[:MOST]
 
 
-def _words(prefix: str, latest: list[_Seen]) -> list[str]:
+def _words(prefix: str, latest: _Latest) -> list[str]:
     """Words of captions that begin with what is typed; the most frequent first."""
-    captions = (caption for seen in latest if prefix in (caption := seen.caption.lower()))
+    captions = (caption for seen in latest.values() if prefix in (caption := seen.caption.lower()))
     words = (word for caption in captions for word in set(_WORD.findall(caption)) if word.startswith(prefix))
     count = Counter(word for word in words if word != prefix and word not in STOP_WORDS)
     return sorted(count, key=lambda word: (-count[word], word))[:MOST]
 
 
-def _latest(viewer: Viewer) -> list[_Seen]:
-    """The latest of what is listed for the viewer. Four statements, of which two go in the order of an index."""
+def _latest(viewer: Viewer, *more: str) -> _Latest:
+    """The latest of what is listed for the viewer, with `more` from their rows. One statement in the order of an index,
+    or three, of which two go so."""
     parts = [Image.objects.filter(visibility=Visibility.PUBLIC)]
     if viewer.pk is not None:
-        parts += [Image.objects.filter(owner_id=viewer.pk), Image.objects.shared_with(viewer)]
-        parts += [Image.objects.marked_by(viewer)]
-    fields = ("pk", "owner_id", "description", "camera_make", "camera_model", "place", "place_by_person")
-    rows = chain.from_iterable(images.newest_first().values_list(*fields)[:LATEST] for images in parts)
-    # A place that nobody said is its owner's alone.
-    return list(
-        {
-            pk: _Seen(pk, owner, caption, make, model, place if by_person or owner == viewer.pk else "")
-            for pk, owner, caption, make, model, place, by_person in rows
-        }.values()
-    )
+        parts += [Image.objects.filter(owner_id=viewer.pk), _shared(viewer)]
+    latest: dict[int, _Seen] = {}
+    for images in parts:
+        keys, *values = columns(images.newest_first()[:LATEST], "pk", *_IN_INDEX, *more)
+        latest.update(zip(keys, map(_Seen, *values), strict=True))
+    return latest
+
+
+def _shared(viewer: Viewer) -> ImageQuerySet:
+    """Other people's that `Image.objects.shared_with` and `marked_by` tell, from the last uploaded."""
+    shared = Album.objects.listed_for(viewer).filter(Exists(AlbumMember.objects.filter(album=OuterRef("pk"))))
+    albums = Album.objects.filter(pk__in=shared.last_changed_first().values("pk")[:ALBUMS])
+    within = AlbumImage.objects.filter(album=OuterRef("pk"))
+    of_albums = albums.filter(albumimage__image__gt=_last(within)).values_list("albumimage__image")
+    hearts = Favourite.objects.filter(person_id=viewer.pk)
+    by_link = hearts.filter(image__gt=_last(hearts), image__visibility=Visibility.LINK, image__owner__is_active=True)
+    either = of_albums.union(by_link.values_list("image"), all=True)
+    return Image.objects.filter(pk__in=either).exclude(owner_id=viewer.pk)
+
+
+def _last(rows: QuerySet[Any]) -> Coalesce:
+    """The key below those of the last IN_ALBUM pictures of the rows; 0 where there are no more."""
+    return Coalesce(Subquery(rows.order_by("-image").values("image")[IN_ALBUM : IN_ALBUM + 1]), 0)
