@@ -17,7 +17,7 @@ GROUPS_A_PAGE = 10
 # Of more pictures that resemble one, the others follow once these are seen to.
 MOST_IN_GROUP = 24
 # Pairs that are put in groups, the newest first: a bound on the time that a page takes. Others follow likewise.
-MOST_PAIRS = 1_000
+MOST_PAIRS = 500
 # The best first: the most pixels; what a person described; what the most people see; the largest file; the earliest.
 BEST_FIRST = (
     (F("width") * F("height")).desc(),
