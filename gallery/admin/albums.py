@@ -7,13 +7,13 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from gallery.admin.base import FrontMixin, PicturesCountedMixin, ReadOnlyAdmin
+from gallery.admin.base import FrontMixin, ReadOnlyAdmin
 from gallery.albums import front_of
 from gallery.models import Album, AlbumLink, AlbumMember, ImageTag, Tag
 
 
 @admin.register(Tag)
-class TagAdmin(FrontMixin, PicturesCountedMixin, ReadOnlyAdmin):
+class TagAdmin(FrontMixin, ReadOnlyAdmin):
     """With the newest of its pictures."""
 
     list_display = ("thumbnail", "name", "owner", "pictures")
@@ -31,7 +31,7 @@ class TagAdmin(FrontMixin, PicturesCountedMixin, ReadOnlyAdmin):
 
 
 @admin.register(Album)
-class AlbumAdmin(FrontMixin, PicturesCountedMixin, ReadOnlyAdmin):
+class AlbumAdmin(FrontMixin, ReadOnlyAdmin):
     list_display = ("thumbnail", "title", "owner", "pictures", "created_at", "updated_at")
     view_on_site = False  # it is shown to its members
     list_display_links = ("thumbnail", "title")

@@ -1,9 +1,11 @@
 """How many pictures albums and tags keep that they hold, whatever becomes of these."""
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
+from django.db import connection
 
 from gallery.albums import album_add, album_create, album_put_back, album_remove
 from gallery.albums_deleted import album_delete, album_restore
@@ -13,6 +15,7 @@ from gallery.services import images_delete, users_delete
 from gallery.sharing import member_add, member_remove
 from gallery.tags import images_tag, images_untag, tag_delete, tag_name_back, tag_rename, tag_restore, tags_part
 from gallery.trash import images_restore, images_trash
+from tests.gallery import recording
 from tests.gallery.test_selectors import add
 
 EVERY = Image.with_trash.all()
@@ -126,3 +129,26 @@ def test_a_number_that_was_wrong_is_right_after_the_next_change(world: World) ->
     assert world.numbers()["Iceland"] == 4
     recount(Album, [world.album.pk])
     assert world.numbers()["Iceland"] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_counts_last_sees_what_others_changed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    others = list[Thread]()
+
+    def untag() -> None:
+        try:
+            images_untag(owner=world.owner, images=Image.objects.filter(pk=world.images[1].pk), name="red")
+        finally:
+            connection.close()
+
+    def changed(**_: object) -> None:  # what is in the trash was counted, and isn't committed yet
+        others.append(Thread(target=untag))
+        others[0].start()
+        others[0].join(timeout=0.5)  # until it waits for the tag
+
+    monkeypatch.setattr(recording, "changed", changed)
+    images_trash(images=world.one)
+    others[0].join()
+    assert world.numbers()["red"] == 1
