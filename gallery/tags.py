@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from gallery.chunks import AT_ONCE, in_chunks
 from gallery.counted import recount
@@ -127,7 +127,7 @@ def tags_part(*, owner: User, gone: Gone, moved: Iterable[int], other: int) -> b
         _revive(owner, gone, holding)
         for chunk in in_chunks(holding & set(moved), AT_ONCE):
             ImageTag.objects.filter(tag=other, image__in=chunk).delete()
-        recount(Tag, [other])
+        recount(Tag, owner.tags.filter(Q(pk=other) | Q(key=folded(gone.name))).values_list("pk", flat=True))
         _keep_words(holding)
     return bool(holding)
 
@@ -147,6 +147,7 @@ def tag_restore(*, owner: User, gone: Gone) -> list[int]:
     that a tag of that name has by now; the ids of those that hadn't got it since."""
     with transaction.atomic():
         back = _revive(owner, gone, _lock_ids(owner, gone.image_ids))
+        recount(Tag, owner.tags.filter(key=folded(gone.name)).values_list("pk", flat=True))
         _keep_words(back)
     return back
 
@@ -164,7 +165,6 @@ def _revive(owner: User, gone: Gone, image_ids: Iterable[int]) -> list[int]:
     had = _links([tag], ids)
     new = [pk for pk in ids if (tag.pk, pk) not in had]
     ImageTag.objects.bulk_create((ImageTag(image_id=pk, tag=tag) for pk in new), batch_size=AT_ONCE)
-    recount(Tag, [tag.pk])
     return new
 
 
