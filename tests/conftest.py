@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.utils import translation
 from PIL import Image as PILImage
 
 MakeJpeg = Callable[..., bytes]
@@ -37,6 +38,12 @@ def _tables_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.db.backends.postgresql.operations.DatabaseOperations.sql_flush", deletions)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _english() -> None:
+    """The language of the last request outlives it: that of another test's, say."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
