@@ -185,7 +185,7 @@ class TestByPerson:
 
     def test_of_a_picture_that_is_gone(self, user: User) -> None:
         with pytest.raises(ObjectDoesNotExist):
-            services.caption_write_by_person(image_id=404, author=user, text="Rex")
+            services.caption_write_by_person(image_id=999_999_999, author=user, text="Rex")
 
     def test_what_was_said_meanwhile_is_not_lost(self, make_image: MakeImage, user: User) -> None:
         image = make_image()

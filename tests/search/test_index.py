@@ -339,7 +339,7 @@ class TestSnapshots:
     def test_those_of_other_versions_are_swept_away(
         self, path: Path, embedded: Embedded, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        old = path.with_name("999.index")
+        old = path.with_name("999999999.index")
         shutil.copy(path, old)
         monkeypatch.setattr("search.live.SNAPSHOT_AGE", -1)
         embedded("yellow")

@@ -173,7 +173,7 @@ def test_saving_and_deleting_on_the_page(client: Client, user: User) -> None:
     assert "There is nothing to search for in that." in page
 
 
-@pytest.mark.parametrize("key", ["", "x", "-1", "9" * 30, "²", "999"])
+@pytest.mark.parametrize("key", ["", "x", "-1", "9" * 30, "²", "999999999"])
 def test_a_search_that_is_not_there_changes_nothing(client: Client, user: User, other_user: User, key: str) -> None:
     search_save(owner=other_user, text="dog")
     client.force_login(user)

@@ -44,7 +44,7 @@ class TestNames:
         with pytest.raises(VersionUnknown, match=f"“other” can be any of {three[1].pk} .*, {three[2].pk} .*number"):
             versions.version_named("other")
 
-    @pytest.mark.parametrize("text", ["", "nothing", "999", "9" * 30, "²", "%", "-1"])
+    @pytest.mark.parametrize("text", ["", "nothing", "999999999", "9" * 30, "²", "%", "-1"])
     def test_none(self, three: list[ModelVersion], text: str) -> None:
         with pytest.raises(VersionUnknown, match="There is no model version"):
             versions.version_named(text)
