@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,7 +24,6 @@ from gallery.models import (
     Favourite,
     Image,
     ImageQuerySet,
-    ImageTag,
     User,
     Viewer,
     Visibility,
@@ -35,7 +33,7 @@ from gallery.tags import tags_of
 from search.models import SavedSearch
 from search.query import dates
 from search.query.fulltext import STOP_WORDS
-from search.query.ids import columns, one_of
+from search.query.ids import columns
 from search.query.parse import SYNONYMS
 from search.query.terms import FIELDS, LONGEST_TEXT, QUOTES, Filter, clean
 
@@ -87,6 +85,7 @@ class _Seen(NamedTuple):
     make: str
     model: str
     caption: str = ""
+    tag_words: str = ""
     place: str = ""
     place_by_person: bool = False
 
@@ -94,7 +93,7 @@ class _Seen(NamedTuple):
 _Latest = Mapping[int, _Seen]
 """The latest pictures listed for the viewer, by their keys."""
 _IN_INDEX = ("owner_id", "camera_make", "camera_model")
-_IN_ROW = ("description", "place", "place_by_person")
+_IN_ROW = ("description", "tag_words", "place", "place_by_person")
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class _End:
 
 
 def suggestions(*, viewer: Viewer, text: str) -> list[Suggestion]:
-    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most seven SQL statements.
+    """At most eight ways to go on from `text`, what stands in the box before the cursor. At most six SQL statements.
 
     Field names and their choices; cameras, places, people, tags and caption words of pictures listed for the viewer;
     their own albums and searches.
@@ -207,7 +206,7 @@ def _values(end: _End, viewer: Viewer) -> list[Suggestion]:
         periods = (*PERIODS, str(today.year), str(today.year - 1), today.strftime("%Y-%m"))
         values = (each for each in periods if dates.read_period(each, today=today) and each.startswith(end.value))
     elif kind.name == "tag":
-        values = _tags(end.value, _latest(viewer), viewer)
+        values = _tags(end.value, _latest(viewer, *_IN_ROW), viewer)
     elif kind.name == "album":
         values = _albums(end.value, viewer)
     elif kind.name == "by":
@@ -229,12 +228,14 @@ def _tags(prefix: str, latest: _Latest, viewer: Viewer) -> list[str]:
     Spelt as most of those pictures have it.
     """
     begins = folded(prefix)
-    uses = ImageTag.objects.filter(one_of(latest, "image"), tag__key__startswith=begins)
-    rows = sorted(uses.values_list("tag__key", "tag__name").annotate(Count("image")), key=itemgetter(2, 1))
     count: Counter[str] = Counter()
-    for key, _name, number in rows:
-        count[key] += number
-    names = {key: name for key, name, _ in rows}
+    spelt: Counter[tuple[str, str]] = Counter()
+    for words, pictures in Counter(seen.tag_words for seen in latest.values()).items():
+        for name in words.splitlines():
+            if (key := folded(name)).startswith(begins):
+                count[key] += pictures
+                spelt[key, name] += pictures
+    names = dict(sorted(spelt, key=lambda of: (spelt[of], of[1])))
     if viewer.pk is not None:
         own = tags_of(viewer).filter(key__startswith=begins).values_list("key", "name")[:MOST]
         names = dict(own) | names

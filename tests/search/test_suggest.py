@@ -291,7 +291,7 @@ def test_the_number_of_statements_is_small_and_constant(user: User, typed: str) 
             suggestions(viewer=user, text=typed)
         counts.append(len(queries))
     assert len(set(counts)) == 1
-    assert counts[0] <= 7
+    assert counts[0] <= 6
 
 
 def test_the_address_answers_json_that_nobody_keeps(client: Client, user: User) -> None:
