@@ -18,8 +18,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q
 
-from gallery.models import Image, Viewer
-from search.query.fulltext_schema import PARTS, TEXT
+from gallery.models import Image, ImageQuerySet, Viewer
+from search.query.fulltext_schema import PARTS, TEXT, Part
 from search.query.fulltext_sql import (
     KINDS,
     Listed,
@@ -108,20 +108,20 @@ def find(
     optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
         return []
-    images = Image.objects.listed_for(viewer)
+    images, left_out = Image.objects.listed_for(viewer), list[str]()
     if only is None or len(only) > MOST_TOLD:
-        images, only = images.filter(where, holding(required=some, excluded=excluded)), None
+        images, only, left_out = images.filter(where, holding(required=some)), None, _cleaned(excluded)
     elif is_postgresql():
         images = images.filter(one_of(only))
     try:
-        listed = Listed(*columns_to_rank(images).query.sql_with_params(), only)
+        listed = {part: _listed(images, part, only, left_out) for part in PARTS}
     except EmptyResultSet:
         return []
     counts = count_holders([*some, *optional])
     tables, best, params = list[str](), list[str](), list[Any]()
     for part in PARTS:
         sources = [kind.source for kind in KINDS if kind.part is part]
-        tiers = tiers_of(listed, part, some, optional, counts=counts[part.table], limit=limit)
+        tiers = tiers_of(listed[part], part, some, optional, counts=counts[part.table], limit=limit)
         for name, tier in tiers.items():
             tables.append(f"{name} (id, {', '.join(sources)}, whole) AS ({tier.text})")
             params += tier.params
@@ -192,6 +192,12 @@ def highlight(text: str, words: str) -> list[tuple[str, bool]]:
             pieces += [(text[end:start], False), (text[start:stop], True)]
             end = stop
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
+
+
+def _listed(images: ImageQuerySet, part: Part, only: Sequence[int] | None, left_out: list[str]) -> Listed:
+    if left_out:
+        images = images.exclude(held(left_out, parts=[each for each in PARTS if each is not part]))
+    return Listed(*columns_to_rank(images).query.sql_with_params(), only, left_out)
 
 
 def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit]:

@@ -39,11 +39,14 @@ class Sql(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A statement for the pictures to find among; on SQLite, those of `only` alone, where that isn't None."""
+    """A statement for the pictures to find among; on SQLite, those of `only` alone, where that isn't None. The terms
+    that none may hold in the part that is asked for are `left_out` of the statement: SQLite would first list all that
+    do, each time anew."""
 
     text: str
     params: Sequence[Any]
     only: Sequence[int] | None
+    left_out: list[str]
 
 
 KINDS = (
@@ -88,6 +91,8 @@ def _newest(
 ) -> Sql:
     """The columns of the newest MOST_RANKED of `rest` that fit the expression; of none unless the `condition` holds,
     whatever the picture."""
+    if listed.left_out:
+        expression = _without(expression, _together("OR", listed.left_out))
     match, params = _match(part, expression, table="listed")
     source, only = f"({listed.text}) AS listed", list[str]()
     if is_postgresql():
@@ -224,6 +229,13 @@ def _joined(operator: Operator, expressions: list[Sql]) -> Sql:
     sign = {"AND": "&&", "OR": "||"}[operator] if is_postgresql() else operator
     text = f" {sign} ".join(expression.text for expression in expressions)
     return Sql(f"({text})", [each for expression in expressions for each in expression.params])
+
+
+def _without(expression: Sql, other: Sql) -> Sql:
+    return Sql(
+        f"({expression.text} {'&& !!' if is_postgresql() else 'NOT'} {other.text})",
+        [*expression.params, *other.params],
+    )
 
 
 def _term(term: str) -> Sql:
