@@ -42,7 +42,7 @@ def album_places(*, album: Album) -> QuerySet[AlbumImage]:
 def _has_tag(name: str, viewer: Viewer) -> Q:
     tagged = ImageTag.objects.filter(tag__key=folded(name))
     condition = Q(Exists(tagged.filter(image=OuterRef("pk"))))
-    return narrowed(condition, among=Q(pk__in=tagged.values("image")), viewer=viewer)
+    return narrowed(condition, among=[tagged], viewer=viewer)
 
 
 def _in_album(uuid: Any, viewer: Viewer) -> Q:
@@ -79,7 +79,7 @@ def _state(state: str, viewer: Viewer) -> Q:
         found = Q(pk__in=left) if left else narrowing.NONE
         return found if state == "working" else found & ~working
     condition = working if state == "working" else failed & ~working
-    return narrowed(condition, among=Q(pk__in=those.values("image")), viewer=viewer)
+    return narrowed(condition, among=[those], viewer=viewer)
 
 
 _CONDITIONS: dict[str, Callable[[Any, Viewer], Q]] = {

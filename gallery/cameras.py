@@ -1,9 +1,11 @@
 """Cameras, by their makes and models, of which there are few, however many pictures were taken with them."""
 
+from collections.abc import Iterable
+
 from django.db import connection
 from django.db.models import Q
 
-from gallery.models import Image, Viewer
+from gallery.models import Image, ImageQuerySet, Viewer
 from gallery.narrowing import NONE, narrowed
 
 # Each name leads to the next one by a look into the index of its column, instead of all pictures to their names.
@@ -21,15 +23,23 @@ _NAMES = """
 def taken_with(text: str, *, viewer: Viewer) -> Q:
     """A condition on what is listed for the viewer: make or model of the camera hold this text, in capitals or not. Two
     SQL statements."""
-    wanted = text.casefold()
-    names = [(kind, name) for kind, name in _names() if wanted in name.casefold()]
-    makes, models = ([name for kind, name in names if kind == column] for column in ("camera_make", "camera_model"))
     # Not by the names alone, or SQLite would find all of a frequent one, and sort them.
-    return narrowed(
-        Q(camera_make__icontains=text) | Q(camera_model__icontains=text),
-        among=Q(camera_make__in=makes) | Q(camera_model__in=models) if names else NONE,
-        viewer=viewer,
-    )
+    return narrowed(has_name_with(text), among=by_name([text]), viewer=viewer)
+
+
+def has_name_with(text: str) -> Q:
+    """The same condition, as it is asked of a picture."""
+    return Q(camera_make__icontains=text) | Q(camera_model__icontains=text)
+
+
+def by_name(texts: Iterable[str]) -> list[ImageQuerySet]:
+    """What was taken with any of these, by makes and by models: each is looked up in an index of its own. One SQL
+    statement."""
+    wanted = [text.casefold() for text in texts]
+    names = [(kind, name) for kind, name in _names() if any(text in name.casefold() for text in wanted)]
+    makes, models = ([name for kind, name in names if kind == column] for column in ("camera_make", "camera_model"))
+    each = Q(camera_make__in=makes) if makes else NONE, Q(camera_model__in=models) if models else NONE
+    return [Image.objects.filter(one) for one in each]
 
 
 def _names() -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from PIL.Image import Image as Picture
 
-from gallery.counted import up_to
 from gallery.models import Image, Viewer
 from gallery.selectors import images_found
 from gallery.wording import grouped
@@ -18,7 +17,7 @@ from search import engine, index, metrics
 from search.backends.exceptions import IndexUnavailable
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
-from search.query import cutoff, enough, fulltext, legs
+from search.query import cutoff, enough, filters, fulltext, legs
 from search.query.filters import condition
 from search.query.fusion import fuse, ranks
 from search.query.ids import columns, one_of
@@ -42,8 +41,9 @@ from search.query.terms import Query
 
 # Read beyond what is asked for, so that pictures which SQL no longer lets through don't make the list shorter.
 SPARE_HITS = 50
-# Of what filters alone let through, so many are counted: counting all takes longer, the more there are.
-MOST_COUNTED = 10_000
+# Of what filters alone let through, so many are counted, as of what legs find: counting all takes longer, the more
+# there are.
+MOST_COUNTED = DEPTH
 
 WORDS_ALONE = gettext_lazy("These are found by the words of captions and file names alone.")
 
@@ -223,11 +223,16 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
 
 def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> SearchResult:
     """All that the filters let through, newest first. Beyond MOST_COUNTED nobody counts them."""
-    images = Image.objects.listed_for(viewer).filter(legs.allowed(asked, viewer=viewer)).newest_first()
+    few = filters.few(asked.filters, viewer=viewer, most=MOST_COUNTED)
+    if few is None:
+        where, total, is_exact = condition(asked.filters, viewer=viewer, is_walked=True), MOST_COUNTED, False
+    else:
+        where, total, is_exact = one_of(few), len(few), True
+    images = Image.objects.listed_for(viewer).filter(where).newest_first()
     found = images_found(images[offset : offset + limit + 1])
     page, is_last = found[:limit], len(found) <= limit
-    is_known = is_last and bool(page or not offset)
-    total, is_exact = (offset + len(page), True) if is_known else up_to(images, MOST_COUNTED)
+    if few is None and page and is_last:
+        total, is_exact = offset + len(page), True
     words = _to_read(asked)
     hits = [
         SearchHit(
