@@ -114,7 +114,7 @@ def find(
     elif is_postgresql():
         images = images.filter(one_of(only))
     try:
-        listed = {part: _listed(images, part, only, left_out) for part in PARTS}
+        listed = _listed(images, only, left_out)
     except EmptyResultSet:
         return []
     counts = count_holders([*some, *optional])
@@ -194,10 +194,14 @@ def highlight(text: str, words: str) -> list[tuple[str, bool]]:
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
 
 
-def _listed(images: ImageQuerySet, part: Part, only: Sequence[int] | None, left_out: list[str]) -> Listed:
-    if left_out:
-        images = images.exclude(held(left_out, parts=[each for each in PARTS if each is not part]))
-    return Listed(*columns_to_rank(images).query.sql_with_params(), only, left_out)
+def _listed(images: ImageQuerySet, only: Sequence[int] | None, left_out: list[str]) -> dict[Part, Listed]:
+    """For each part. Raises EmptyResultSet."""
+    if not left_out:
+        return dict.fromkeys(PARTS, Listed(*columns_to_rank(images).query.sql_with_params(), only, left_out))
+    among = {part: images.exclude(held(left_out, parts=[each for each in PARTS if each is not part])) for part in PARTS}
+    return {
+        part: Listed(*columns_to_rank(some).query.sql_with_params(), only, left_out) for part, some in among.items()
+    }
 
 
 def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit]:
