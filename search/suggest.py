@@ -272,10 +272,11 @@ def _places(prefix: str, latest: _Latest, viewer: Viewer) -> list[str]:
     first."""
     begins = re.compile(rf"(?:^|\s){re.escape(prefix)}", re.IGNORECASE)
     count: Counter[str] = Counter()
+    me = viewer.pk  # once: a request's user is looked up anew each time
     # A place that nobody said is its owner's alone.
-    told = (seen.place for seen in latest.values() if seen.place_by_person or seen.owner_id == viewer.pk)
-    for place, pictures in Counter(told).items():
-        names = {place, place.rpartition(",")[2].strip()} - {""}
+    told = (seen.place for seen in latest.values() if seen.place_by_person or seen.owner_id == me)
+    for place, pictures in Counter(filter(None, told)).items():
+        names = {place, place.rpartition(",")[2].strip()}
         count.update({name: pictures for name in names if begins.search(name)})
     return sorted(count, key=lambda name: (-count[name], name))[:MOST]
 
