@@ -49,7 +49,7 @@ Work = Callable[[Sequence[Stage]], object]
 """Does one step for all of these stages, or raises and has done it for none."""
 
 # Pictures that models get together, and of these how many more are held: each takes 5 MB.
-TOGETHER, AHEAD = 8, 8
+TOGETHER, AHEAD = 8, 4
 STORE_AWAY = "The place where the pictures lie doesn't answer."
 NO_ROOM = "There is no room left on the disk."
 DATABASE_AWAY = "The database was busy, or didn't answer."
@@ -76,6 +76,7 @@ def run(claimed: Sequence[Stage], *, should_stop: Callable[[], bool]) -> None:
         ahead = _prepare_ahead(pool, _by_picture(todo))
         while some := list(islice(ahead, TOGETHER)):
             _finish(some, should_stop)
+            del some  # or these are held until the next are gathered
 
 
 def _finish(some: Sequence[_Prepared], should_stop: Callable[[], bool]) -> None:

@@ -88,6 +88,7 @@ def work_batch(steps: Collection[str] | None = None) -> list[Stage]:
         except KeyboardInterrupt:
             stages.release(claimed)  # somebody at a terminal had enough; the pictures are not to blame
             raise
+        allocator.trim()  # or the holes of one batch add to those of the others
     return claimed
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -64,8 +65,11 @@ class Watching(FakeCaptioner):
 
     opened: ClassVar[Counter[str]]
     seen: ClassVar[list[tuple[int, int]]]
+    told: ClassVar["list[ref[PILImage.Image]]"]
+    held: ClassVar[list[int]]  #: how many of those it told are still there when another is opened
 
     def caption(self, images: Sequence[PILImage.Image], *, begin: str = "") -> list[CaptionResult]:
+        self.told.extend(map(ref, images))
         self.seen.append((len(images), self.opened.total()))
         return super().caption(images, begin=begin)
 
@@ -75,9 +79,12 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watching]:
     real = default_storage._wrapped.open  # type: ignore[attr-defined]
     monkeypatch.setattr(Watching, "opened", Counter(), raising=False)
     monkeypatch.setattr(Watching, "seen", [], raising=False)
+    monkeypatch.setattr(Watching, "told", [], raising=False)
+    monkeypatch.setattr(Watching, "held", [], raising=False)
 
     def count(name: str, mode: str = "rb") -> Any:
         Watching.opened[name] += 1
+        Watching.held.append(sum(picture() is not None for picture in Watching.told))
         return real(name, mode)
 
     monkeypatch.setattr(default_storage._wrapped, "open", count)  # type: ignore[attr-defined]
@@ -93,6 +100,7 @@ def test_models_get_a_few_at_a_time_and_no_more_are_held(claimed: list[Stage], w
     for size, opened in watched.seen:
         assert opened - done <= batch.TOGETHER + batch.AHEAD
         done += size
+    assert watched.held[-1] == 0  # the last is opened once the first few are done
 
 
 def test_a_damaged_picture_among_many_fails_alone(claimed: list[Stage]) -> None:
