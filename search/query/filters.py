@@ -31,12 +31,13 @@ NOTHING = Q(pk__in=[])
 def few(filters: Sequence[Filter], *, viewer: Viewer, most: int) -> set[int] | None:
     """The ids of all that is listed for the viewer and let through, None where they are more than `most`. One SQL
     statement, and one more for a camera."""
-    images = Image.objects.listed_for(viewer).filter(condition(filters, viewer=viewer, is_walked=True))
-    return narrowing.few(images, among=_looked_up(filters, viewer), most=most)
+    rows, others = _looked_up(filters, viewer)
+    images = Image.objects.listed_for(viewer).filter(condition(others, viewer=viewer, is_walked=True))
+    return narrowing.few(images, among=rows, most=most)
 
 
-def _looked_up(filters: Sequence[Filter], viewer: Viewer) -> Sequence[QuerySet[Any]]:
-    """All that is let through and more, by indexes, where a filter has one of its own."""
+def _looked_up(filters: Sequence[Filter], viewer: Viewer) -> tuple[Sequence[QuerySet[Any]], Sequence[Filter]]:
+    """What those filters let through that have an index of their own, and the filters that are yet to ask."""
     ways: dict[str, Callable[[list[str]], Sequence[QuerySet[Any]]]] = {
         "is": lambda states: [_hearts(viewer)] if {*map(str.lower, states)} == {"favourite"} else [],
         "tag": lambda names: [_tagged(name) for name in names],
@@ -47,8 +48,9 @@ def _looked_up(filters: Sequence[Filter], viewer: Viewer) -> Sequence[QuerySet[A
         wanted = [part for part in filters if part.field == field and part.sign != "-"]
         some = [part for part in wanted if part.sign == "+"][:1] or wanted
         if some and (rows := way([part.value for part in some])):
-            return rows
-    return []
+            # A camera's names are compared here, but else by the database.
+            return rows, [part for part in filters if part not in some or field == "camera"]
+    return [], filters
 
 
 def condition(filters: Iterable[Filter], *, viewer: Viewer, is_walked: bool = False) -> Q:
