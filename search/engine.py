@@ -19,7 +19,6 @@ from search.models import ModelVersion
 from search.query.cutoff import Background
 
 QUERIES_REMEMBERED = 256
-WARM_WORDS = 16
 
 
 def configured_encoder() -> ImageTextEncoder:
@@ -76,16 +75,14 @@ def prepare(version: ModelVersion) -> None:
 
 
 def warm(version: ModelVersion | None = None) -> None:
-    """Load the model of a version and encode texts of each usual length, so that nobody who searches waits for that: a
-    network is prepared for each length anew.
+    """Load the model of a version and encode a few texts, so that nobody who searches waits for that.
 
     Without a version, of the active one, and before there is one, the configured model. Raises ModelChanged, or an
     error of ml.errors.
     """
     version = version or ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     encoder = encoder_of(version) if version else configured_encoder()
-    for words in range(1, WARM_WORDS + 1):
-        encoder.encode_texts([" ".join(["photo"] * words)])
+    encoder.encode_texts(["a photo"])
     backgrounds.prepare(encoder.info.key, encoder.encode_texts)
 
 
