@@ -117,7 +117,7 @@ def album_rename(*, album: Album, title: str, by: Viewer | None = None, only_as:
         before = kept.values_list("title", flat=True).first() or ""
         if before == tidy(title) or only_as not in (None, before):
             return ""
-        kept.update(title=tidy(title), key=folded(title))
+        kept.update(title=tidy(title), key=folded(title), updated_at=timezone.now())
     return before
 
 
@@ -138,7 +138,7 @@ def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) ->
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
         places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(new, start=1)]
         AlbumImage.objects.bulk_create(places)
-        recount(Album, [album.pk])
+        recount(Album, [album.pk], updated_at=timezone.now())
     return [image.pk for image in new]
 
 
@@ -155,7 +155,7 @@ def album_remove(*, album: Album, images: ImageQuerySet, by: Viewer | None = Non
         places = AlbumImage.objects.filter(album=album, image__in=images)
         positions = dict(places.values_list("image", "position"))
         places.delete()
-        recount(Album, [album.pk])
+        recount(Album, [album.pk], updated_at=timezone.now())
         return Removal(positions, cover_id)
 
 
@@ -183,7 +183,7 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
                 position = last = last + 1
             places.append(AlbumImage(album=album, image_id=pk, position=position))
         AlbumImage.objects.bulk_create(places, batch_size=AT_ONCE)
-        recount(Album, [album.pk])
+        recount(Album, [album.pk], updated_at=timezone.now())
         if removal.cover_id in missing:
             Album.objects.filter(pk=album.pk, cover=None).update(cover=removal.cover_id)
     return missing
@@ -192,13 +192,13 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
 def album_set_cover(*, album: Album, image: Image, by: Viewer | None = None) -> Cover | None:
     """Lets a picture of the album stand for it; one that isn't in the album, or does already, changes nothing: None."""
     with transaction.atomic():
-        list(Image.objects.filter(pk=image.pk).select_for_update())  # so that it isn't deleted meanwhile
+        Image.with_trash.lock([image.pk])  # so that it isn't deleted meanwhile
         _lock_for_manager(album, by)
         kept = Album.objects.filter(pk=album.pk, images=image)
         before = list(kept.values_list("cover", flat=True))
         if before in ([], [image.pk]):
             return None
-        kept.update(cover=image)
+        kept.update(cover=image, updated_at=timezone.now())
     return Cover(before[0], image.pk)
 
 
@@ -208,7 +208,8 @@ def album_cover_back(*, album: Album, cover: Cover, by: Viewer | None = None) ->
         list(Image.with_trash.filter(pk=cover.before or 0).locked())
         _lock_for_manager(album, by)
         present = AlbumImage.objects.filter(album=album, image=cover.before).values_list("image", flat=True).first()
-        is_back = Album.objects.filter(pk=album.pk, cover=cover.after).update(cover=present)
+        kept = Album.objects.filter(pk=album.pk, cover=cover.after)
+        is_back = kept.update(cover=present, updated_at=timezone.now())
     return Cover(cover.after, present) if is_back else None
 
 
@@ -270,6 +271,7 @@ def _move(place: AlbumImage, position: int) -> Move:
     AlbumImage.objects.filter(album=place.album_id, position__range=(first, last)).update(
         position=Case(When(pk=place.pk, then=position), default=F("position") + step)
     )
+    Album.objects.filter(pk=place.album_id).update(updated_at=timezone.now())
     place.position = position
     return Move(place.image_id, before, _neighbours(place))
 
@@ -313,5 +315,6 @@ def _is_manager(viewer: Viewer, album: Album) -> bool:
 
 
 def _lock(album: Album) -> bool:
-    """By the change of its row, which on every database waits for whoever changes it; whether it is there still."""
-    return bool(Album.objects.filter(pk=album.pk).update(updated_at=timezone.now()))
+    """Whether it is there still. Its row isn't changed yet: PostgreSQL would, at a second change, lock the cover, too,
+    for which whoever locked pictures first doesn't wait in this order."""
+    return bool(list(Album.objects.filter(pk=album.pk).select_for_update(no_key=True).values_list("pk")))

@@ -30,14 +30,14 @@ def holding(image_ids: Iterable[int]) -> Holding:
     return Holding(*({pk for chunk in chunks for pk in links.filter(image__in=chunk)} for links in (albums, tags)))
 
 
-def recount(of: type[Album] | type[Tag], ids: Iterable[int]) -> None:
-    """Has albums or tags keep how many pictures they hold now. Locks them: albums before tags, and after the pictures
-    and their owners, so that no two writers wait for each other."""
+def recount(of: type[Album] | type[Tag], ids: Iterable[int], **changes: Any) -> None:
+    """Has albums or tags keep how many pictures they hold now, with other `changes` of theirs. Locks them: pictures,
+    albums, people and tags are locked in this order, so that no two writers wait for each other."""
     for chunk in in_chunks(ids, AT_ONCE):
         rows: QuerySet[Any] = of._default_manager.filter(pk__in=chunk)
         # by a statement before the one that counts, so that this sees what others did until they let go of them
         list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-        rows.update(pictures=counted(of))
+        rows.update(pictures=counted(of), **changes)
 
 
 def counted(of: type[Album] | type[Tag]) -> CombinedExpression:

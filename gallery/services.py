@@ -80,11 +80,13 @@ def _existing(owner: User, sha256: str, visibility: str) -> ImageCreation | None
     if image is None or image.trashed_at is None:
         return ImageCreation(image, created=False) if image else None
     with transaction.atomic():
-        restored = bool(images_restore(images=[image], by=owner))
+        restored = bool(Image.with_trash.filter(trashed_at__isnull=False).lock([image.pk]))
         if restored:
-            image_set_visibility(image=image, visibility=visibility)
+            albums_lock(image_ids=[[image.pk]])
             for album in Album.objects.seen_by_others(owner).filter(images=image).order_by("pk"):
-                album_remove(album=album, images=Image.objects.filter(pk=image.pk))
+                album_remove(album=album, images=Image.with_trash.filter(pk=image.pk))
+            image_set_visibility(image=image, visibility=visibility)
+            images_restore(images=[image], by=owner)
     image = Image.objects.filter(pk=image.pk).first()  # None: it was just purged
     return ImageCreation(image, created=False, restored=restored) if image else None
 

@@ -84,8 +84,10 @@ def tag_rename(*, tag: Tag, name: str) -> Renaming:
     For the way back see tag_name_back and tags_part.
     """
     with transaction.atomic():
-        _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
-        other = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk).first()
+        others = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk)
+        links = ImageTag.objects.filter(Q(tag=tag.pk) | Q(tag__in=others))
+        _lock(tag.owner_id, Image.with_trash.filter(pk__in=links.values("image")))
+        other = others.first()
         gone, moved = None, []
         if other is not None:
             gone = Gone(tag.pk, tag.name, _pictures(tag.pk))

@@ -24,9 +24,11 @@ from gallery.albums import (
 )
 from gallery.exceptions import UploadRefused
 from gallery.links import link_change, link_create, link_revoke
-from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Image, User
+from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Image, Tag, User
 from gallery.services import image_create, users_delete
 from gallery.sharing import member_add, member_remove, member_set_role
+from gallery.tags import images_tag, images_untag, tag_rename
+from gallery.trash import images_trash
 from gallery.tries import Bound, tries_take
 from tests.gallery.test_selectors import add
 
@@ -209,3 +211,39 @@ def test_what_comes_after_the_deletion_is_refused(make_jpeg: MakeJpeg, stored_fi
         wait_until_blocked(late)
     assert isinstance(late.join().raised, UploadRefused)
     assert stored_files() == []
+
+
+QUIET: dict[str, Callable[[House], Any]] = {
+    "rename": lambda at: album_rename(album=at.album, title="Norway"),
+    "take out": lambda at: album_remove(album=at.album, images=Image.objects.filter(pk=at.images[1].pk)),
+}
+
+
+@pytest.mark.usefixtures("_several_writers")
+@pytest.mark.parametrize("deed", QUIET)
+def test_who_changes_an_album_does_not_wait_for_its_cover(deed: str) -> None:
+    house = House()
+    cover = house.images[0]
+    album_set_cover(album=house.album, image=cover)
+    with transaction.atomic():
+        Image.with_trash.lock([cover.pk])  # as whoever trashes it, and locks the album then
+        call = InBackground(lambda: QUIET[deed](house))
+        wait_until_blocked(call)
+        images_trash(images=[cover])
+    assert call.join().raised is None
+    assert Album.objects.get().pictures == AlbumImage.objects.filter(image__trashed_at=None).count()
+
+
+@pytest.mark.usefixtures("_several_writers")
+def test_tags_that_become_one_wait_for_the_pictures_of_both() -> None:
+    house = House()
+    owner, (first, second) = house.owner, (Image.objects.filter(pk=image.pk) for image in house.images)
+    images_tag(owner=owner, images=first, names=["red"])
+    images_tag(owner=owner, images=second, names=["blue"])
+    with transaction.atomic():
+        Image.with_trash.lock([second.get().pk])
+        call = InBackground(lambda: tag_rename(tag=Tag.objects.get(key="red"), name="Blue"))
+        wait_until_blocked(call)
+        images_untag(owner=owner, images=second, name="blue")
+    assert call.join().raised is None
+    assert list(Tag.objects.values_list("name", "pictures")) == [("Blue", 1)]
