@@ -82,7 +82,8 @@ def warm(version: ModelVersion | None = None) -> None:
     """
     version = version or ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     encoder = encoder_of(version) if version else configured_encoder()
-    encoder.encode_texts(["a photo"])
+    for text in ("a photo", "a photo of more than a few of us together"):  # of both usual lengths: ml.runtime.lengths
+        encoder.encode_texts([text])
     backgrounds.prepare(encoder.info.key, encoder.encode_texts)
 
 

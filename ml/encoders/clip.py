@@ -22,11 +22,11 @@ from ml.encoders.similarity import similarity_maps
 from ml.hub import Checkpoint
 from ml.huggingface import load_parts, pixels
 from ml.interfaces import Embeddings, ModelInfo
+from ml.runtime.lengths import padded
 from ml.runtime.sessions import Network, Session, open_session
 from ml.runtime.threads import spread
 
 BATCH = 16  #: pictures or texts in one pass on a CPU; more gain nothing and cost memory
-LENGTHS = 8  #: of tokens, which texts are padded to multiples of: another length than before costs OpenVINO 3 ms
 SQUARE = 512  #: pixels a side to which a picture is squashed before its patches are looked at; networks take fewer
 
 MODEL_TYPES = {"clip", "siglip", "siglip2"}
@@ -151,8 +151,8 @@ class ClipEncoder:
         ids = tokens["input_ids"]
         if self._padded:
             return {"input_ids": ids}
-        length = ids.shape[1]
-        more = 0, min(-length % LENGTHS, self._length - length)
+        length: int = ids.shape[1]
+        more = 0, padded(length, most=self._length) - length
         ids = functional.pad(ids, more, value=self._tokenizer.pad_token_id)
         return {"input_ids": ids, "attention_mask": functional.pad(tokens["attention_mask"], more)}
 

@@ -11,8 +11,9 @@ from PIL import Image as PILImage
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 import ml
-from ml.encoders.clip import BATCH, LENGTHS, ClipEncoder
+from ml.encoders.clip import BATCH, ClipEncoder
 from ml.errors import ModelCorrupt, ModelUnsupported
+from ml.runtime.lengths import STEP
 from tests.ml import checkpoints
 
 FAMILIES = ["clip", "siglip", "siglip2"]
@@ -118,7 +119,7 @@ def test_texts_have_few_lengths(written_checkpoint: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(encoder, "_read", note)
     for count in range(checkpoints.LENGTH + 3):
         encoder.encode_texts(["dog " * count])
-    assert set(lengths) == {LENGTHS, checkpoints.LENGTH}
+    assert set(lengths) == {STEP, checkpoints.LENGTH}
 
 
 def test_a_checkpoint_in_the_form_of_openais_release_is_read_the_same(checkpoint: Any, pictures: Any) -> None:

@@ -61,10 +61,11 @@ def test_pictures_come_back_in_their_order(version: ModelVersion) -> None:
     assert vectors[0] @ red > vectors[0] @ vectors[1]
 
 
-def test_warming_up_encodes_a_text_and_the_background(version: ModelVersion, asked: list[str]) -> None:
+def test_warming_up_encodes_texts_of_two_lengths_and_the_background(version: ModelVersion, asked: list[str]) -> None:
     assert engine.background(version) is None
     engine.warm()
-    assert asked[1:] == background_texts()
+    assert [len(text.split()) > 6 for text in asked[:2]] == [False, True]
+    assert asked[2:] == background_texts()
     assert engine.background(version) is not None
 
 
