@@ -85,8 +85,7 @@ def tag_rename(*, tag: Tag, name: str) -> Renaming:
     """
     with transaction.atomic():
         others = Tag.objects.filter(owner=tag.owner_id, key=folded(name)).exclude(pk=tag.pk)
-        links = ImageTag.objects.filter(Q(tag=tag.pk) | Q(tag__in=others))
-        _lock(tag.owner_id, Image.with_trash.filter(pk__in=links.values("image")))
+        _lock_all(tag.owner_id, ImageTag.objects.filter(Q(tag=tag.pk) | Q(tag__in=others)))
         other = others.first()
         gone, moved = None, []
         if other is not None:
@@ -107,7 +106,7 @@ def tag_name_back(*, owner: User, pk: int, before: str, after: str) -> bool:
     """Calls a tag of the owner's what it was called before; False where it isn't called what it was given after that,
     or another tag has the old name by now."""
     with transaction.atomic():
-        _lock(owner.pk, Image.with_trash.filter(owner=owner, tags=pk))
+        _lock_all(owner.pk, ImageTag.objects.filter(tag__in=owner.tags.filter(pk=pk)))
         tag = owner.tags.filter(pk=pk, name=after).first()
         if tag is None or owner.tags.filter(key=folded(before)).exclude(pk=pk).exists():
             return False
@@ -137,7 +136,7 @@ def tags_part(*, owner: User, gone: Gone, moved: Iterable[int], other: int) -> b
 def tag_delete(*, tag: Tag) -> Gone:
     """Takes a tag off all pictures; the pictures stay. What tag_restore takes."""
     with transaction.atomic():
-        _lock(tag.owner_id, Image.with_trash.filter(tags=tag))
+        _lock_all(tag.owner_id, ImageTag.objects.filter(tag=tag.pk))
         gone = Gone(tag.pk, tag.name, _pictures(tag.pk))
         Tag.objects.filter(pk=gone.pk).delete()
         _keep_words(gone.image_ids)
@@ -215,6 +214,16 @@ def _lock_ids(owner: User, image_ids: Iterable[int]) -> list[int]:
     found = Image.with_trash.filter(owner=owner).lock(image_ids)
     _lock_owner(owner.pk)
     return found
+
+
+def _lock_all(owner_id: int, links: QuerySet[ImageTag]) -> None:
+    """The same, of all pictures that have certain tags: anew where others got one before their owner was locked."""
+    while True:
+        point = transaction.savepoint()
+        found = {image.pk for image in _lock(owner_id, Image.with_trash.filter(pk__in=links.values("image")))}
+        if found.issuperset(links.values_list("image", flat=True)):
+            return
+        transaction.savepoint_rollback(point)  # and lets go of them
 
 
 def _lock_owner(owner_id: int) -> None:

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.http import Http404
 
-from gallery import services, stages
+from gallery import services, stages, tags
 from gallery.albums import (
     Removal,
     album_add,
@@ -27,7 +27,7 @@ from gallery.links import link_change, link_create, link_revoke
 from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, Image, Tag, User
 from gallery.services import image_create, users_delete
 from gallery.sharing import member_add, member_remove, member_set_role
-from gallery.tags import images_tag, images_untag, tag_rename
+from gallery.tags import images_tag, images_untag, tag_delete, tag_rename
 from gallery.trash import images_trash
 from gallery.tries import Bound, tries_take
 from tests.gallery.test_selectors import add
@@ -247,3 +247,28 @@ def test_tags_that_become_one_wait_for_the_pictures_of_both() -> None:
         images_untag(owner=owner, images=second, name="blue")
     assert call.join().raised is None
     assert list(Tag.objects.values_list("name", "pictures")) == [("Blue", 1)]
+
+
+@pytest.mark.usefixtures("_several_writers")
+def test_pictures_that_get_a_tag_before_their_owner_is_locked_are_locked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    owner, (first, second) = house.owner, (Image.objects.filter(pk=image.pk) for image in house.images)
+    images_tag(owner=owner, images=first, names=["red"])
+    lock_owner, were_free = tags._lock_owner, list[bool]()
+
+    def take() -> None:
+        with transaction.atomic():
+            second.select_for_update(nowait=True).get()
+
+    def meanwhile(owner_id: int) -> None:
+        were_free.append(InBackground(take).join().raised is None)
+        if were_free == [True]:
+            with monkeypatch.context() as patch:
+                patch.setattr(tags, "_lock_owner", lock_owner)
+                InBackground(lambda: images_tag(owner=owner, images=second, names=["red"])).join()
+        lock_owner(owner_id)
+
+    monkeypatch.setattr(tags, "_lock_owner", meanwhile)
+    gone = tag_delete(tag=Tag.objects.get())
+    assert were_free == [True, False]
+    assert gone.image_ids == [image.pk for image in house.images]
