@@ -1,21 +1,24 @@
 """How many pictures albums and tags keep that they hold, whatever becomes of these."""
 
+import hashlib
 from collections.abc import Callable
 from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection
 
 from gallery.albums import album_add, album_create, album_put_back, album_remove
 from gallery.albums_deleted import album_delete, album_restore
 from gallery.counted import holding, recount
 from gallery.models import Album, AlbumImage, Image, Tag, User
-from gallery.services import images_delete, users_delete
-from gallery.sharing import member_add, member_remove
+from gallery.services import image_create, images_delete, users_delete
+from gallery.sharing import member_add, member_put_back, member_remove
 from gallery.tags import images_tag, images_untag, tag_delete, tag_name_back, tag_rename, tag_restore, tags_part
 from gallery.trash import images_restore, images_trash
 from tests.gallery import recording
+from tests.gallery.making import encode, plain
 from tests.gallery.test_selectors import add
 
 EVERY = Image.with_trash.all()
@@ -70,6 +73,19 @@ def delete_and_restore_album(world: World) -> None:
     album_restore(deleted=deleted)
 
 
+def remove_a_member_and_put_them_back(world: World) -> None:
+    departure = member_remove(member=world.album.members.get(), by=world.owner)
+    assert departure
+    member_put_back(album=world.album, departure=departure, by=world.owner)
+
+
+def upload_again_from_the_trash(world: World) -> None:
+    content = encode(plain())
+    world.one.update(sha256=hashlib.sha256(content).hexdigest())
+    images_trash(images=world.one)
+    assert image_create(owner=world.owner, file=ContentFile(content), file_name="it.jpg").restored
+
+
 def trash_and_restore(world: World) -> None:
     images_trash(images=world.images)
     images_restore(images=world.images[1:])
@@ -99,6 +115,8 @@ WAYS: dict[str, tuple[Callable[[World], object], dict[str, int]]] = {
     "a member gone": (
         lambda world: member_remove(member=world.album.members.get(), by=world.owner), ALL | {"Iceland": 3}
     ),
+    "a member back": (remove_a_member_and_put_them_back, ALL),
+    "uploaded again": (upload_again_from_the_trash, ALL | {"Iceland": 3}),
     "in the trash": (lambda world: images_trash(images=world.one), LESS_ONE),
     "out of the trash": (trash_and_restore, LESS_ONE),
     "purged": (purge_from_the_trash, LESS_ONE),
