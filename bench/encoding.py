@@ -2,7 +2,7 @@
 
 Part "encoding" of docs/performance.md. Pictures are real ones, decoded, as large as the worker hands them over; scaling
 them down is counted. CLIP ViT-B/32 has its architecture and random weights, since the published ones can't be had here.
-With --flickr8k, text-to-image R@1 of the built-in encoder on the test split, too.
+Where Flickr8k is, text-to-image R@1 of the built-in encoder on its test split, too.
 """
 
 import argparse
@@ -59,7 +59,7 @@ class Way:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.encoding", description=__doc__)
-    parser.add_argument("--flickr8k", type=Path, help="the data set's folder")
+    parser.add_argument("--data", type=Path, default=Path.home() / "data" / "flickr8k", help="for R@1")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--runtimes", nargs="+", default=RUNTIMES, choices=choice.NAMES, help="beside torch-fp32")
     parser.add_argument("--report", type=Path, default=report.REPORT, help=f"default {report.REPORT.name}")
@@ -67,12 +67,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mmsite.settings.dev")
     django.setup()  # for the memory of queries, which is the site's
     with tempfile.TemporaryDirectory(prefix="mmsite-bench-") as folder:
-        lines = measure(Path(folder), options.runtimes, options.rounds, options.flickr8k)
+        lines = measure(Path(folder), options.runtimes, options.rounds, options.data)
     report.write(options.report, "encoding", lines)
     print("\n".join(lines))
 
 
-def measure(folder: Path, runtimes: Sequence[str], rounds: int, flickr8k: Path | None) -> list[str]:
+def measure(folder: Path, runtimes: Sequence[str], rounds: int, data: Path) -> list[str]:
     """The lines of the report."""
     pictures = [picture.resize(SIZE) for picture in gpu.photos(PICTURES)]
     peaks = {"bf16": peak.gemm(torch.bfloat16), "fp32": peak.gemm(torch.float32)}
@@ -84,8 +84,8 @@ def measure(folder: Path, runtimes: Sequence[str], rounds: int, flickr8k: Path |
         encoders = opened(name, runtimes, folder / "compiled", pictures)
         lines += pictures_lines(label, encoders, pictures, rounds, peaks)
         lines += texts_lines(label, encoders)
-    if flickr8k:
-        lines += recall_lines(folder / "compiled", flickr8k)
+    if data.is_dir():
+        lines += recall_lines(folder / "compiled", data)
     ml.compute_by("auto")
     return lines
 
