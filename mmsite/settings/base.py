@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mmsite.frames.in_one_piece",
     "mmsite.middleware.head_alone",
     "mmsite.tracing.traced",
     "mmsite.middleware.CompressedPages",
