@@ -21,7 +21,7 @@ def images_filtered(*, images: ImageQuerySet, viewer: Viewer, wanted: dict[str, 
     return images
 
 
-def albums_counted(*, viewer: Viewer) -> AlbumQuerySet:
+def albums_with_front(*, viewer: Viewer) -> AlbumQuerySet:
     """The albums that the viewer may see, each with the uuid of the picture in `front`: the cover, else the first."""
     kept = AlbumImage.objects.filter(album=OuterRef("pk"), image__trashed_at=None)
     cover = Image.objects.filter(pk=OuterRef("cover")).values("uuid")[:1]

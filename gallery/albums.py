@@ -7,7 +7,7 @@ that have to be locked as well are locked before it, so that no two writers wait
 more). None: nobody is asked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import recount
+from gallery.counted import holders, recount
 from gallery.models import Album, AlbumImage, AlbumMember, AlbumQuerySet, Image, ImageQuerySet, User, Viewer
 from gallery.names import folded, tidy
 from gallery.permissions import MANAGE, album_role, is_at_least
@@ -283,11 +283,9 @@ def _neighbours(place: AlbumImage) -> Neighbours:
     return before, behind
 
 
-def albums_lock(*, image_ids: Iterable[Sequence[int]]) -> None:
-    """Locks the albums that hold pictures which the caller has locked and is about to delete, given in chunks."""
-    holding = AlbumImage.objects.values_list("album", flat=True).distinct()
-    album_ids = {album_id for chunk in image_ids for album_id in holding.filter(image__in=chunk)}
-    list(Album.objects.filter(pk__in=album_ids).select_for_update().order_by("pk"))
+def albums_lock(*, image_ids: Iterable[int]) -> None:
+    """Locks the albums that hold pictures which the caller has locked and is about to delete."""
+    list(Album.objects.filter(pk__in=holders(Album, image_ids)).select_for_update().order_by("pk"))
 
 
 def _adders(album: Album) -> "QuerySet[User]":

@@ -5,7 +5,7 @@ change: not added up, so that a number that was wrong is right after the next ch
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import CombinedExpression
@@ -15,19 +15,11 @@ from gallery.chunks import AT_ONCE, in_chunks
 from gallery.models import Album, AlbumImage, Image, ImageTag, Tag
 
 
-class Holding(NamedTuple):
-    """The ids of what holds certain pictures."""
-
-    albums: set[int]
-    tags: set[int]
-
-
-def holding(image_ids: Iterable[int]) -> Holding:
-    """What holds some of these pictures, be they in the trash."""
-    chunks = list(in_chunks(image_ids, AT_ONCE))
-    albums = AlbumImage.objects.values_list("album", flat=True).distinct()
-    tags = ImageTag.objects.values_list("tag", flat=True).distinct()
-    return Holding(*({pk for chunk in chunks for pk in links.filter(image__in=chunk)} for links in (albums, tags)))
+def holders(of: type[Album] | type[Tag], image_ids: Iterable[int]) -> set[int]:
+    """The ids of the albums or tags that hold some of these pictures, be they in the trash."""
+    links, holder = _links(of)
+    found = links.values_list(holder, flat=True).distinct()
+    return {pk for chunk in in_chunks(image_ids, AT_ONCE) for pk in found.filter(image__in=chunk)}
 
 
 def recount(of: type[Album] | type[Tag], ids: Iterable[int], **changes: Any) -> None:
@@ -43,8 +35,8 @@ def recount(of: type[Album] | type[Tag], ids: Iterable[int], **changes: Any) -> 
 def counted(of: type[Album] | type[Tag]) -> CombinedExpression:
     """The number of pictures in an album or with a tag, for an annotation: all less those in the trash, each told by
     indexes alone."""
-    links, holder = (AlbumImage.objects, "album") if of is Album else (ImageTag.objects, "tag")
-    every: QuerySet[Any] = links.filter(**{holder: OuterRef("pk")}).order_by()
+    links, holder = _links(of)
+    every = links.filter(**{holder: OuterRef("pk")}).order_by()
     trash = Image.with_trash.filter(trashed_at__isnull=False).values("pk")
     return _number(every) - _number(every.filter(image__in=trash))
 
@@ -53,6 +45,11 @@ def up_to(rows: QuerySet[Any], most: int) -> tuple[int, bool]:
     """How many there are, or `most` of more; and whether those are all."""
     number = rows.order_by()[: most + 1].count()
     return min(number, most), number <= most
+
+
+def _links(of: type[Album] | type[Tag]) -> tuple[QuerySet[Any], str]:
+    """The links to pictures, and their field that leads to the album or tag."""
+    return (AlbumImage.objects.all(), "album") if of is Album else (ImageTag.objects.all(), "tag")
 
 
 def _number(rows: QuerySet[Any]) -> Coalesce:

@@ -17,7 +17,7 @@ from PIL import Image as PILImage
 from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import holding, recount
+from gallery.counted import holders, recount
 from gallery.exceptions import NoRoom, NotNow, UploadRefused
 from gallery.formats import FORMATS
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, Tag, User, Visibility
@@ -82,7 +82,7 @@ def _existing(owner: User, sha256: str, visibility: str) -> ImageCreation | None
     with transaction.atomic():
         restored = bool(Image.with_trash.filter(trashed_at__isnull=False).lock([image.pk]))
         if restored:
-            albums_lock(image_ids=[[image.pk]])
+            albums_lock(image_ids=[image.pk])
             for album in Album.objects.seen_by_others(owner).filter(images=image).order_by("pk"):
                 album_remove(album=album, images=Image.with_trash.filter(pk=image.pk))
             image_set_visibility(image=image, visibility=visibility)
@@ -203,18 +203,18 @@ def images_delete(*, images: Iterable[Image]) -> int:
         # before anything else, in one order, and then their albums, so that no two writers wait for each other.
         locked = Image.with_trash.select_for_update().order_by("pk").only("original", "owner_id", "trashed_at")
         found = {image.pk: image for chunk in chunks for image in locked.filter(pk__in=chunk)}
-        albums_lock(image_ids=chunks)
-        kept = [image for image in found.values() if image.trashed_at is None]
-        held = holding(image.pk for image in kept)
+        albums_lock(image_ids=found)
+        kept = {image.pk: image.owner_id for image in found.values() if image.trashed_at is None}
+        albums, tags = holders(Album, kept), holders(Tag, kept)
         names = [str(image.original) for image in found.values()]
         for chunk in chunks:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
             get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
             Image.with_trash.filter(pk__in=chunk).delete()
-        recount(Album, held.albums)
-        owners = {image.owner_id for image in kept}
-        list(User.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))  # as whoever tags does
-        recount(Tag, held.tags)
+        recount(Album, albums)
+        owners = User.objects.filter(pk__in=set(kept.values()))
+        list(owners.select_for_update(no_key=True).order_by("pk"))  # as whoever tags does
+        recount(Tag, tags)
         transaction.on_commit(partial(files_delete, names), robust=True)
     return len(found)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import audit
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import holding, recount
+from gallery.counted import holders, recount
 from gallery.models import Album, Image, ImageQuerySet, Tag, User, Viewer
 from gallery.pipeline import get_pipeline
 
@@ -77,7 +77,6 @@ def _moved(images: Iterable[Image], *, is_trashed: bool) -> list[int]:
     found = Image.with_trash.filter(trashed_at__isnull=is_trashed).lock([image.pk for image in images])
     for chunk in in_chunks(found, AT_ONCE):
         Image.with_trash.filter(pk__in=chunk).update(trashed_at=timezone.now() if is_trashed else None)
-    held = holding(found)
-    recount(Album, held.albums)
-    recount(Tag, held.tags)
+    recount(Album, holders(Album, found))
+    recount(Tag, holders(Tag, found))
     return found

@@ -17,6 +17,6 @@ ENVIRONMENT = {
 
 
 def trim() -> None:
-    """Give back what lies free, holes too: some milliseconds, for when there is nothing else to do."""
+    """Give back what lies free, holes too: some milliseconds, for after a piece of work and not within it."""
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

@@ -14,7 +14,7 @@ from api.base import ApiView, person_of, viewer_of
 from api.etags import etag_of, if_match
 from api.fields import PageQuery, read_body, read_query
 from api.schema import IF_MATCH, PageSchema
-from api.selectors import album_places, albums_counted
+from api.selectors import album_places, albums_with_front
 from api.serializers.albums import (
     ALBUM_ORDERS,
     AddedSerializer,
@@ -48,7 +48,7 @@ class Albums(ApiView):
         query = read_query(request, AlbumsQuery)
         return pagination.page(
             request,
-            albums_counted(viewer=viewer_of(request)),
+            albums_with_front(viewer=viewer_of(request)),
             order=ALBUM_ORDERS[query["order"]],
             size=query["limit"],
             represent=lambda albums: AlbumSerializer(albums, many=True, context={"request": request}).data,
@@ -155,7 +155,7 @@ def _in_album(album: Album, uuid: UUID) -> Image:
 
 
 def _represent(request: Request, album: Album) -> dict[str, Any]:
-    found = albums_counted(viewer=viewer_of(request)).filter(pk=album.pk).first()
+    found = albums_with_front(viewer=viewer_of(request)).filter(pk=album.pk).first()
     if found is None:  # deleted meanwhile
         raise Http404
     return dict(AlbumSerializer(found, context={"request": request}).data)

@@ -5,7 +5,6 @@ from gallery.admin.asks import page_asking
 from gallery.admin.base import (
     AuditedMixin,
     ModelAdmin,
-    PicturesCountedMixin,
     ReadOnlyAdmin,
     ThumbnailMixin,
     ValuesFilter,
@@ -15,7 +14,6 @@ from gallery.admin.pictures import do_again
 __all__ = [
     "AuditedMixin",
     "ModelAdmin",
-    "PicturesCountedMixin",
     "ReadOnlyAdmin",
     "ThumbnailMixin",
     "ValuesFilter",

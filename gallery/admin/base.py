@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -89,19 +89,6 @@ class PixelsMixin:
     @admin.display(description=_("size in pixels"), ordering="width")
     def pixels(self, obj: Any) -> str:
         return f"{obj.width} × {obj.height}"
-
-
-class PicturesCountedMixin:
-    """A `pictures` column for whatever has `images`: how many."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]  # a mixin of ModelAdmin
-        counted: QuerySet[Any] = rows.annotate(number=Count("images", filter=Q(images__trashed_at=None)))
-        return counted
-
-    @admin.display(description=_("pictures"), ordering="number")
-    def pictures(self, row: Any) -> int:
-        return int(row.number)
 
 
 class ShownFiltersMixin:

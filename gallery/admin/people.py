@@ -10,7 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin, UserChangeForm
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import accounts, invitations
-from gallery.admin.base import ModelAdmin, PicturesCountedMixin
+from gallery.admin.base import ModelAdmin
 from gallery.models import Image, Invitation, User
 from gallery.quotas import in_words, limit_of
 
@@ -75,7 +75,7 @@ class PasswordForm(_PasswordForm):
 
 
 @admin.register(User)
-class UserAdmin(PicturesCountedMixin, _UserAdmin):
+class UserAdmin(_UserAdmin):
     list_display = ("username", "email", "pictures", "room", "is_staff", "is_active", "date_joined", "last_login")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
@@ -88,7 +88,12 @@ class UserAdmin(PicturesCountedMixin, _UserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)
-        return people.annotate(used=Coalesce(Sum("images__byte_size"), 0))
+        kept = Count("images", filter=Q(images__trashed_at=None))
+        return people.annotate(number=kept, used=Coalesce(Sum("images__byte_size"), 0))
+
+    @admin.display(description=gettext_lazy("pictures"), ordering="number")
+    def pictures(self, user: Any) -> int:
+        return int(user.number)
 
     @admin.display(description=gettext_lazy("room taken"), ordering="used")
     def room(self, user: Any) -> str:

@@ -18,7 +18,6 @@ from search.backends.exceptions import IndexUnavailable
 from search.exceptions import ModelChanged, SearchNotReady
 from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, filters, fulltext, legs
-from search.query.filters import condition
 from search.query.fusion import fuse, ranks
 from search.query.ids import columns, one_of
 from search.query.legs import (
@@ -203,7 +202,7 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         words=words.optional,
         required=words.required,
         excluded=words.excluded,
-        where=condition(asked.filters, viewer=viewer),
+        where=filters.condition(asked.filters, viewer=viewer),
         only=found.only,
         limit=DEPTH,
     )
@@ -225,7 +224,7 @@ def _by_filters(asked: Query, viewer: Viewer, limit: int, offset: int) -> Search
     """All that the filters let through, newest first. Beyond MOST_COUNTED nobody counts them."""
     few = filters.few(asked.filters, viewer=viewer, most=MOST_COUNTED)
     if few is None:
-        where, total, is_exact = condition(asked.filters, viewer=viewer, is_walked=True), MOST_COUNTED, False
+        where, total, is_exact = filters.condition(asked.filters, viewer=viewer, is_walked=True), MOST_COUNTED, False
     else:
         where, total, is_exact = one_of(few), len(few), True
     images = Image.objects.listed_for(viewer).filter(where).newest_first()

@@ -11,7 +11,7 @@ from django.db import connection
 
 from gallery.albums import album_add, album_create, album_put_back, album_remove
 from gallery.albums_deleted import album_delete, album_restore
-from gallery.counted import holding, recount
+from gallery.counted import holders, recount
 from gallery.models import Album, AlbumImage, Image, Tag, User
 from gallery.services import image_create, images_delete, users_delete
 from gallery.sharing import member_add, member_put_back, member_remove
@@ -137,9 +137,13 @@ def test_numbers_of_pictures(world: World, way: str) -> None:
 
 
 def test_what_holds_pictures(world: World) -> None:
-    assert holding([world.images[0].pk]) == ({world.album.pk}, {world.red.pk, world.blue.pk})
-    assert holding([world.images[3].pk]) == ({world.album.pk}, set())
-    assert holding([]) == (set(), set())
+    def holding(*images: Image) -> tuple[set[int], set[int]]:
+        ids = [image.pk for image in images]
+        return holders(Album, ids), holders(Tag, ids)
+
+    assert holding(world.images[0]) == ({world.album.pk}, {world.red.pk, world.blue.pk})
+    assert holding(world.images[3]) == ({world.album.pk}, set())
+    assert holding() == (set(), set())
 
 
 def test_a_number_that_was_wrong_is_right_after_the_next_change(world: World) -> None:
