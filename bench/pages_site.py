@@ -2,7 +2,8 @@
 
 Fills and furnishes the site where that wasn't done yet, asks for its pages, and prints what it measured as a line of
 JSON: `{"load": the machine's over the last 5 minutes, "pages": {name: …}}`, of each page `{"seconds": [CPU time of each
-time], "baseline": [likewise, of the sign-in page asked for just before], "statements": most SQL statements}`.
+time], "scan": [what of it the vector index took], "baseline": [likewise, of the sign-in page asked for just before],
+"statements": most SQL statements}`.
 
 A page goes through the middleware, view and templates as over HTTP, in one thread. The CPU time is that thread's and,
 on PostgreSQL, also that of the server's process for this connection, which Linux counts; what other processes wait for
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import django
 
-from bench import here, installation
+from bench import here, installation, steps
 from bench.growth_library import Growing
 from bench.photos import photos
 from bench.search import Counter
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from django.test import Client
 
 BASELINE = "/sign-in/"  # which asks for nothing that grows
+SCAN = {"scan": ["search.backends.faiss:FaissIndex.search"]}
 ENVIRONMENT = {
     "MMSITE_API_RATES": "burst=off,anon=off,user=off,search=off",  # it is asked more often than by people
     # Parallel workers would be processes beside the one whose time is counted.
@@ -95,16 +97,20 @@ def measured(times: int, wanted: Sequence[str]) -> dict[str, dict[str, object]]:
     gc.collect()
     gc.freeze()  # as the web's processes do
     found: dict[str, dict[str, object]] = {}
-    for page in listed:
-        baseline, took = [], []
-        for _ in range(times):
-            baseline.append(_ask(clients[""], BASELINE))
-            took.append(_ask(clients[page.viewer], next(page.addresses)))
-        found[page.name] = {
-            "seconds": [seconds for seconds, _ in took],
-            "baseline": [seconds for seconds, _ in baseline],
-            "statements": max(statements for _, statements in took),
-        }
+    with steps.watching(SCAN) as clock:
+        for page in listed:
+            baseline, took, scan = [], [], []
+            for _ in range(times):
+                baseline.append(_ask(clients[""], BASELINE))
+                clock.reset()
+                took.append(_ask(clients[page.viewer], next(page.addresses)))
+                scan.append(clock.seconds["scan"])
+            found[page.name] = {
+                "seconds": [seconds for seconds, _ in took],
+                "scan": scan,
+                "baseline": [seconds for seconds, _ in baseline],
+                "statements": max(statements for _, statements in took),
+            }
     return found
 
 

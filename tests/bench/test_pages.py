@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 from bench import pages
-from bench.pages import Run, Site, report_lines
+from bench.pages import Run, Site, Took, report_lines
 
 
-def site(seconds: float, baseline: float = 0.01) -> Site:
-    """A site with one page, each time as quick."""
-    return {"load": 0.5, "pages": {"library": {"seconds": [seconds], "baseline": [baseline], "statements": 7}}}
+def page(seconds: float, baseline: float = 0.01, scan: float = 0) -> Took:
+    """One that is as quick each time."""
+    return {"seconds": [seconds], "scan": [scan], "baseline": [baseline], "statements": 7}
+
+
+def site(seconds: float, baseline: float = 0.01, scan: float = 0) -> Site:
+    """A site with one page."""
+    return {"load": 0.5, "pages": {"library": page(seconds, baseline, scan)}}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,22 @@ def test_growth_is_judged_against_the_logarithm(seconds: tuple[float, ...], verd
 def test_what_slows_the_baseline_too_is_no_growth() -> None:
     by_size = {1_000: site(0.1), 20_000: site(0.4, baseline=0.04)}
     assert "| 100 | 100 | 400 | 400 | 1.00 | 1.00 | ✓ |" in report_lines({"sqlite": by_size})[-1]
+
+
+def test_one_page_whose_baseline_was_slow_is_judged_by_all() -> None:
+    few, many = site(0.1, baseline=0.02), site(0.1)
+    for each in (few, many):
+        each["pages"] |= {"albums": page(0.1), "tags": page(0.1)}
+    lines = report_lines({"sqlite": {1_000: few, 20_000: many}})
+    assert "| library | 100 | 100 | 100 | 100 | 1.00 | 1.00 | ✓ | 7 |" in lines
+
+
+def test_the_scan_of_vectors_is_told_apart() -> None:
+    by_size = {1_000: site(0.1, scan=0.02), 20_000: site(0.38, scan=0.3)}
+    whole, scan, others = report_lines({"sqlite": by_size})[-3:]
+    assert whole == "| library | 100 | 100 | 380 | 380 | 3.80 | 3.80 | **grows** | 7 |"
+    assert scan == "| … the scan | 20 | 20 | 300 | 300 | | | | |"
+    assert others == "| … without it | 80 | 80 | 80 | 80 | 1.00 | 1.00 | ✓ | |"
 
 
 def test_a_site_that_was_measured_is_not_measured_again(tmp_path: Path) -> None:
