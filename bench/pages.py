@@ -161,8 +161,8 @@ def report_lines(sites: Sites) -> list[str]:
         "page it takes longer.) Time that grows as the logarithm of the number of pictures, or slower, grows at most",
         f"{until:.2f} times from {few:,} to {many:,} and {last:.2f} times from {before:,} on: "
         f"log {many:,} / log {few:,} is what",
-        "is left of a + b log n where a is 0. ✓: it keeps to both; “levels off”: to the latter alone, as what is bounded",
-        "does once the bound is reached; **grows**: to neither.",
+        "is left of a + b log n where a is 0. ✓: it keeps to both; “levels off”: to the latter alone, as what is",
+        "bounded does once the bound is reached; **grows**: to neither.",
         "",
         "Searches by words and likeness compare every vector, on one thread, which the goal leaves out: below such a",
         "page it is told what that scan took, with its filters, and how the page without it grows.",
