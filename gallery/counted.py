@@ -1,18 +1,19 @@
 """How many pictures albums and tags hold, which their rows keep, and how many of anything, up to a bound.
 
 What lies in the trash doesn't count. Whoever changes what does has it counted anew in the same transaction, after the
-change: not added up, so that a number that was wrong is right after the next change.
+change: not added up, so that a number that was wrong is right after the next change. What people's originals take is
+the database's own business (gallery.tally_schema); here is told where it is wrong.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, F, Func, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce
 
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.models import Album, AlbumImage, Image, ImageTag, Tag
+from gallery.models import Album, AlbumImage, Image, ImageTag, Tag, Tally, User
 
 
 def holders(of: type[Album] | type[Tag], image_ids: Iterable[int]) -> set[int]:
@@ -39,6 +40,17 @@ def counted(of: type[Album] | type[Tag]) -> CombinedExpression:
     every = links.filter(**{holder: OuterRef("pk")}).order_by()
     trash = Image.with_trash.filter(trashed_at__isnull=False).values("pk")
     return _number(every) - _number(every.filter(image__in=trash))
+
+
+def tallies_wrong() -> QuerySet[Any]:
+    """People of whom it is `said` that their originals take other than is `taken`, in bytes."""
+
+    def total(rows: QuerySet[Any], field: str) -> Coalesce:
+        of_person = rows.filter(owner=OuterRef("pk")).order_by().values("owner")
+        return Coalesce(Subquery(of_person.values(bytes=Sum(field))), 0, output_field=BigIntegerField())
+
+    said, taken = total(Tally.objects.all(), "bytes"), total(Image.with_trash.all(), "byte_size")
+    return User.objects.annotate(said=said, taken=taken).exclude(said=F("taken"))
 
 
 def up_to(rows: QuerySet[Any], most: int) -> tuple[int, bool]:

@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from gallery import stages
+from gallery import stages, tally_schema
 from gallery.chunks import in_pieces
-from gallery.counted import counted, recount
+from gallery.counted import counted, recount, tallies_wrong
 from gallery.findings import Check, Finding, Scope
 from gallery.fsck_files import check_files
 from gallery.models import Album, Image, Rendition, Stage, Tag, Upload
@@ -68,7 +68,7 @@ def check_stages(scope: Scope) -> Iterator[Finding]:
 
 
 def check_numbers(scope: Scope) -> Iterator[Finding]:
-    """Albums and tags keep how many pictures they hold."""
+    """Albums and tags keep how many pictures they hold, and people what their originals take."""
     kinds: list[type[Album] | type[Tag]] = [Album, Tag]
     for kind in kinds:
         rows: QuerySet[Any] = kind._default_manager.annotate(held=counted(kind))
@@ -79,6 +79,12 @@ def check_numbers(scope: Scope) -> Iterator[Finding]:
             for row in piece:
                 detail = f"it says {row.pictures:,} pictures, and holds {row.held:,}"
                 yield Finding("number-differs", f"{kind._meta.model_name} {row.pk}", detail, scope.repair)
+    for people in in_pieces(tallies_wrong()):
+        if scope.repair:
+            tally_schema.level(connection)
+        for person in people:
+            detail = f"it says {person.said:,} bytes of originals, and they take {person.taken:,}"
+            yield Finding("number-differs", f"user {person.pk}", detail, scope.repair)
 
 
 def check_uploads(scope: Scope) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from gallery.exceptions import OverQuota
-from gallery.models import Image, User
+from gallery.models import Tally, User
 
 
 class Room(NamedTuple):
@@ -56,8 +56,8 @@ def limit_of(user: User) -> int | None:
 
 def room_of(user: User) -> Room:
     """What `user` has here, and may have."""
-    used = Image.with_trash.filter(owner=user).aggregate(bytes=Sum("byte_size"))["bytes"]
-    return Room(used or 0, limit_of(user))
+    used = Tally.objects.filter(owner=user).aggregate(bytes=Sum("bytes", default=0))["bytes"]
+    return Room(used, limit_of(user))
 
 
 def room_check(*, owner: User, byte_size: int) -> None:

@@ -4,7 +4,7 @@ from gallery.models.albums import Album, AlbumImage, AlbumLink, AlbumMember, Alb
 from gallery.models.audit import AuditEntry
 from gallery.models.images import Image, ImageQuerySet, Rendition, Visibility
 from gallery.models.marks import Favourite, ImageTag, Tag
-from gallery.models.people import Invitation, PersonSession, User, Viewer
+from gallery.models.people import Invitation, PersonSession, Tally, User, Viewer
 from gallery.models.tries import Tries
 from gallery.models.uploads import SeenFile, Upload
 from gallery.models.work import Pause, Stage
@@ -28,6 +28,7 @@ __all__ = [
     "SeenFile",
     "Stage",
     "Tag",
+    "Tally",
     "Tries",
     "Upload",
     "User",

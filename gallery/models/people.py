@@ -1,6 +1,7 @@
 """The people who sign in, where they did, and who may join them."""
 
 import secrets
+import uuid
 from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
@@ -31,6 +32,23 @@ class User(AbstractUser):
 
 
 Viewer = User | AnonymousUser
+
+
+class Tally(models.Model):
+    """What a person's originals take, trash included: the sum of their rows, one or a few, which the database itself
+    writes (gallery.tally_schema). Whenever a picture of theirs comes, goes, or changes its owner, size, date or place
+    in the trash, one of them is new: these versions together are those of the library."""
+
+    version = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Not held to by the database, which would lock people at the end of what changes pictures, out of turn.
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tallies", db_constraint=False)
+    bytes = models.BigIntegerField()  # less than 0 where another row has more
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.owner_id}: {self.bytes:,}"
 
 
 def _invitation_key() -> str:

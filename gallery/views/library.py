@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from gallery.links import public_albums
 from gallery.models import Image, ImageQuerySet, Visibility
 from gallery.selectors import cursor_before, images_page
-from gallery.timeline import month_ends, timeline
+from gallery.timeline import month_ends, timeline, timeline_of
 
 PAGE_SIZE = 60
 
@@ -20,7 +20,7 @@ def library(request: HttpRequest) -> HttpResponse:
     """One's own pictures; for strangers the public ones and an invitation."""
     if request.user.is_authenticated:
         images = Image.objects.filter(owner=request.user)
-        return _grid(request, images, heading=_("Your library"), is_library=True)
+        return _grid(request, images, heading=_("Your library"), is_library=True, timeline=timeline_of(request.user))
     return public(request)
 
 
@@ -29,7 +29,7 @@ def public(request: HttpRequest) -> HttpResponse:
     """Everybody's public pictures, and on the first page the public albums."""
     images = Image.objects.filter(visibility=Visibility.PUBLIC)
     albums = [] if request.GET else public_albums()
-    return _grid(request, images, heading=_("Public pictures"), public_albums=albums)
+    return _grid(request, images, heading=_("Public pictures"), public_albums=albums, timeline=timeline(images))
 
 
 def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpResponse:
@@ -43,7 +43,6 @@ def _grid(request: HttpRequest, images: ImageQuerySet, **more: Any) -> HttpRespo
         "is_selectable": request.user.is_authenticated,
         "by_month": True,
         "at": at if ends else "",
-        "timeline": timeline(images),
         "is_later_page": cursor is not None,
         "images": page.images,
         "next_cursor": page.next_cursor,
