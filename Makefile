@@ -116,12 +116,18 @@ WORDS = --all --no-location --no-obsolete --no-wrap \
 bench: install-dev ## Compare parts with their baselines, in minutes; fails where one fell by more than a third
 	$(BIN)/python -m bench.guard
 
-BENCHES = bench bench.start bench.index bench.pipeline bench.fallback bench.paint
+# Each writes its own part when it is done: what fails or is stopped leaves those before it new and the others as they were.
+BENCHES = bench bench.start bench.index bench.pipeline bench.fallback $(if $(CHROMIUM),bench.paint)
 # Where that is, the first two measure more, and the others at all.
 BENCHES_OF_FLICKR8K = bench.encoding bench.captioning $(if $(wildcard $(FLICKR8K)),bench.fusion bench.duplicates)
 BENCHES_ON_ONE_THREAD = bench.search bench.pages bench.growth
 
-bench-full: install-dev ## Measure everything, in hours; writes docs/performance.md and what `make bench` compares with
+CHROMIUM = $(shell command -v chromium >/dev/null && command -v chromedriver)
+LEFT_OUT = $(strip $(if $(CHROMIUM),,bench.paint (no Chromium)) \
+	$(if $(wildcard $(FLICKR8K)),,bench.fusion and bench.duplicates (no Flickr8k at $(FLICKR8K))))
+
+bench-full: install-dev browser ## Measure everything, in the better part of an hour; 8 GB of memory, 12 GB of disk (FLICKR8K=folder); writes docs/performance.md and what `make bench` compares with
+	@$(if $(LEFT_OUT),echo "Left out: $(LEFT_OUT)")
 	@set -e; for part in $(BENCHES); do echo "$$part"; $(BIN)/python -m $$part; done
 	@set -e; for part in $(BENCHES_OF_FLICKR8K); do echo "$$part"; $(BIN)/python -m $$part --data "$(FLICKR8K)"; done
 	@set -e; for part in $(BENCHES_ON_ONE_THREAD); do echo "$$part"; OMP_NUM_THREADS=1 $(BIN)/python -m $$part; done
