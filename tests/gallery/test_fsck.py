@@ -17,7 +17,7 @@ from django.utils import timezone
 from gallery import fsck, fsck_files, services, uploads
 from gallery.albums import album_add, album_create
 from gallery.findings import Finding, Scope
-from gallery.models import Album, Image, Pause, Rendition, Stage, Tag, Upload, User
+from gallery.models import Album, Image, Pause, Rendition, Stage, Tag, Tally, Upload, User
 from gallery.pictures import open_picture
 from gallery.storage import original_name
 from gallery.tags import images_tag
@@ -334,10 +334,13 @@ def test_numbers_of_pictures_that_differ_are_counted_anew(image: Image, user: Us
     assert kinds() == []
     Album.objects.update(pictures=0)
     Tag.objects.update(pictures=2)
+    Tally.objects.update(bytes=2_000)
     assert [finding.detail for finding in check()] == [
-        "it says 0 pictures, and holds 1", "it says 2 pictures, and holds 1"
-    ]  # fmt: skip
-    assert kinds(repair=True) == [("number-differs", True)] * 2
+        "it says 0 pictures, and holds 1",
+        "it says 2 pictures, and holds 1",
+        f"it says 2,000 bytes of originals, and they take {image.byte_size:,}",
+    ]
+    assert kinds(repair=True) == [("number-differs", True)] * 3
     assert kinds() == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from gallery.models import Image, User, Visibility
-from gallery.timeline import month_ends, timeline
+from gallery.timeline import month_ends, timeline, timeline_of
 from gallery.views import library
 
 MakeImage = Callable[..., Image]
@@ -69,6 +69,42 @@ def test_dates_that_no_photo_can_have_stay_out(dated: Callable[..., Image]) -> N
     for year in (1, 2005, 9999):
         dated(datetime(year, 6, 1, tzinfo=UTC))
     assert months(Image.objects.all()) == [(2005, [("2005-06", 1)])]
+
+
+class TestOfAPerson:
+    """What is kept is what would be counted."""
+
+    @pytest.fixture(autouse=True)
+    def _pictures(self, dated: Callable[..., Image], user: User, other_user: User) -> None:
+        self.user = user
+        self.image = dated(datetime(2023, 7, 31, 22, 30, tzinfo=UTC))
+        dated(datetime(2022, 5, 5, tzinfo=UTC), owner=other_user)
+        assert self.found() == [("2023-07", 1)]
+
+    def found(self) -> list[tuple[str, int]]:
+        return [(month.name, month.pictures) for year in timeline_of(self.user) for month in year.months]
+
+    def test_it_is_counted_once(self, django_assert_num_queries: Any) -> None:
+        Image.objects.update(description="A dog")
+        with django_assert_num_queries(1):
+            assert self.found() == [("2023-07", 1)]
+
+    def test_each_change_counts(self, dated: Callable[..., Image]) -> None:
+        dated(datetime(2021, 12, 24, tzinfo=UTC))
+        assert self.found() == [("2023-07", 1), ("2021-12", 1)]
+        this = Image.with_trash.filter(pk=self.image.pk)
+        this.update(sort_date=datetime(2020, 1, 1, tzinfo=UTC))
+        assert self.found() == [("2021-12", 1), ("2020-01", 1)]
+        this.update(trashed_at=datetime(2024, 1, 1, tzinfo=UTC))
+        assert self.found() == [("2021-12", 1)]
+        this.update(trashed_at=None)
+        assert self.found() == [("2021-12", 1), ("2020-01", 1)]
+        this.delete()
+        assert self.found() == [("2021-12", 1)]
+
+    def test_so_does_the_time_zone(self, settings: Any) -> None:
+        settings.TIME_ZONE = "Europe/Berlin"
+        assert self.found() == [("2023-08", 1)]
 
 
 @pytest.mark.parametrize("name", ["", "2023", "2023-13", "2023-00", "0000-01", "9999-12", "July", "2023-07-01"])

@@ -30,6 +30,7 @@ from gallery.models import (
     SeenFile,
     Stage,
     Tag,
+    Tally,
     Tries,
     Upload,
     User,
@@ -85,6 +86,7 @@ NOT_LISTED = {
     Look,
     NearDuplicate,
     DeletedAlbum,
+    Tally,
     Tries,
 }
 ADDABLE = [User, Caption, ModelVersion, Invitation]
