@@ -241,6 +241,8 @@ NAMES = (
     _("tags"),
     _("taken at"),
     _("Taken"),
+    _("tallies"),
+    _("tally"),
     _("target"),
     _("text in picture"),
     _("text"),
