@@ -14,11 +14,10 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
-from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from gallery import audit
-from gallery.addresses import Addresses
+from gallery.addresses import Addresses, picture_address
 from gallery.albums import ListedAlbum, albums_of
 from gallery.models import Album, AlbumImage, AlbumLink, Image, ImageQuerySet, User, Viewer
 from gallery.permissions import MANAGE, album_hold
@@ -39,10 +38,10 @@ class LinkAddresses(Addresses):
         self.key = link.key
 
     def page(self, image: Image) -> str:
-        return reverse("link-image", args=[self.key, image.uuid])
+        return picture_address("link-image", image.uuid, key=self.key)
 
     def media(self, image: Image, kind: str) -> str:
-        return reverse("link-rendition", args=[self.key, image.uuid, kind])
+        return picture_address("link-rendition", image.uuid, key=self.key, kind=kind)
 
     def sized(self, image: Image, size: str) -> str:
         """The largest that a link shows."""
@@ -51,7 +50,7 @@ class LinkAddresses(Addresses):
     def download(self, image: Image, viewer: Viewer | None) -> str:
         """Of the original, where the link gives it: see originals_by."""
         is_given = self.link.allows_download and image.owner_id == self.link.created_by_id
-        return reverse("link-original", args=[self.key, image.uuid]) if is_given else ""
+        return picture_address("link-original", image.uuid, key=self.key) if is_given else ""
 
 
 @dataclass(frozen=True)

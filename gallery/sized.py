@@ -7,6 +7,7 @@ once would take the site down.
 import io
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 
 from django.utils.translation import gettext as _
@@ -44,9 +45,15 @@ class Size:
 
 def sizes_of(image: Image) -> list[Size]:
     """The sizes of a picture, the largest first. None is larger than the original."""
-    sizes = {name: pictures.fit((image.width, image.height), side) for name, side in SIDES.items()}
-    different = {size: name for name, size in reversed(sizes.items())}  # of those that are the same, the smallest
-    return [Size(name, *size) for size, name in different.items()]
+    return list(_sizes((image.width, image.height)))
+
+
+@lru_cache(1_000)
+def _sizes(size: tuple[int, int]) -> tuple[Size, ...]:
+    """Those of pictures of this size: pages ask for each of theirs, and most are of the same few cameras."""
+    sizes = {name: pictures.fit(size, side) for name, side in SIDES.items()}
+    different = {each: name for name, each in reversed(sizes.items())}  # of those that are the same, the smallest
+    return tuple(Size(name, *each) for each, name in different.items())
 
 
 def jpeg_of(image: Image, *, size: Size) -> bytes:

@@ -1,18 +1,20 @@
 """How pictures and their work are put into words and marks."""
 
 from collections.abc import Iterable
-from functools import cache
+from datetime import date
+from functools import cache, lru_cache
 
 from django import template
 from django.contrib.messages.storage.base import Message
 from django.template.context import Context, RequestContext
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.formats import date_format, localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, ngettext
 
-from gallery.addresses import Addresses
+from gallery.addresses import Addresses, picture_address
 from gallery.models import Image, Rendition, Stage, Visibility
 from gallery.selectors import StepWork, image_work
 from gallery.sized import sizes_of
@@ -28,6 +30,7 @@ STATE_WORDS = {
     Stage.State.FAILED: gettext_lazy("failed"),
     Stage.State.SKIPPED: gettext_lazy("not needed"),
 }
+DONE_WITH = frozenset({Stage.State.DONE.value, Stage.State.SKIPPED.value})
 
 
 @register.simple_tag
@@ -51,6 +54,12 @@ def nav_link(context: RequestContext, url_name: str, label: str) -> SafeString:
     request = context.get("request")
     current = SafeString(' aria-current="page"') if request is not None and request.path == url else ""
     return format_html('<a class="nav-link" href="{}"{}>{}<span>{}</span></a>', url, current, icon(url_name), label)
+
+
+@register.simple_tag
+def route_of(image: Image, route: str) -> str:
+    """The address of one of a picture's routes, such as "heat"; the tag `url` takes ten times as long."""
+    return picture_address(route, image.uuid)
 
 
 @register.simple_tag(takes_context=True)
@@ -94,6 +103,23 @@ def alt_text(image: Image) -> str:
 
 
 @register.filter
+def pictures(number: int) -> str:
+    """ "1 picture", "2 pictures"."""
+    return ngettext("%(number)s picture", "%(number)s pictures", number) % {"number": localize(number)}
+
+
+@register.filter
+def day(value: date, form: str) -> str:
+    """Django's filter `date` for days alone, of which a page shows the same hundreds each time."""
+    return _day(value, form, get_language())
+
+
+@lru_cache(10_000)
+def _day(value: date, form: str, _language: str | None) -> str:
+    return date_format(value, form)
+
+
+@register.filter
 def largest_size(image: Image) -> str:
     """The name of the largest size in which the picture can be had."""
     return sizes_of(image)[0].name
@@ -115,6 +141,8 @@ def marked(pieces: Iterable[tuple[str, bool]]) -> SafeString:
 @register.filter
 def work_state(image: Image) -> str:
     """ "ready", "working" or "failed". Prefetch `stages` for lists."""
+    if all(stage.state in DONE_WITH for stage in image.stages.all()):  # as of nearly all pictures of a list
+        return "ready"
     return image_work(image).state
 
 
