@@ -26,7 +26,7 @@ BY_PERSON = 20  # described by a person
 TITLED = 50
 WITH_TEXT = 25
 TRASHED = 200
-FAILED = 1_000
+FAILED = 250
 DOUBLE = 100  # nearly the same as another one
 SAID = 200  # captions whose vectors those of all others lie near
 QUERIES = 60
@@ -107,7 +107,7 @@ def _fill_albums(owner: "User", other: "User", keys: list[int], number: int = AL
     albums = [album_create(owner=owner, title=f"Album {each}") for each in range(number)]
     AlbumImage.objects.bulk_create(
         [
-            AlbumImage(album=album, image_id=pk, position=position)
+            AlbumImage(album=album, image_id=pk, owner=owner, position=position)
             for place, album in enumerate(albums)
             for position, pk in enumerate(keys[place::ALBUMS], start=1)
         ],

@@ -136,7 +136,10 @@ def album_add(*, album: Album, images: ImageQuerySet, by: User | None = None) ->
         known = set(AlbumImage.objects.filter(album=album, image__in=own).values_list("image_id", flat=True))
         new = sorted((image for image in own if image.pk not in known), key=lambda image: (image.sort_date, image.pk))
         last = AlbumImage.objects.filter(album=album).aggregate(last=Max("position", default=0))["last"]
-        places = [AlbumImage(album=album, image=image, position=last + at) for at, image in enumerate(new, start=1)]
+        places = [
+            AlbumImage(album=album, image=image, owner_id=image.owner_id, position=last + at)
+            for at, image in enumerate(new, start=1)
+        ]
         AlbumImage.objects.bulk_create(places)
         recount(Album, [album.pk], updated_at=timezone.now())
     return [image.pk for image in new]
@@ -172,16 +175,16 @@ def album_put_back(*, album: Album, removal: Removal, by: Viewer | None = None) 
         owners = _people(album, since=removal.at) if is_manager else _adders(album).filter(pk=(by and by.pk) or 0)
         back = Image.with_trash.filter(owner__in=owners)
         chunks = in_chunks(locked, AT_ONCE)
-        present = {pk for chunk in chunks for pk in back.filter(pk__in=chunk).values_list("pk", flat=True)}
+        present = {pk: owner for chunk in chunks for pk, owner in back.filter(pk__in=chunk).values_list("pk", "owner")}
         known = dict(AlbumImage.objects.filter(album=album).values_list("position", "image"))
         last = max([*known, *removal.positions.values()], default=0)
-        missing = sorted(present - set(known.values()), key=removal.positions.__getitem__)
+        missing = sorted(present.keys() - known.values(), key=removal.positions.__getitem__)
         places = []
         for pk in missing:
             position = removal.positions[pk]
             if position in known:
                 position = last = last + 1
-            places.append(AlbumImage(album=album, image_id=pk, position=position))
+            places.append(AlbumImage(album=album, image_id=pk, owner_id=present[pk], position=position))
         AlbumImage.objects.bulk_create(places, batch_size=AT_ONCE)
         recount(Album, [album.pk], updated_at=timezone.now())
         if removal.cover_id in missing:

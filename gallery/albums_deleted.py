@@ -102,9 +102,9 @@ def _places_restore(album: Album, places: Iterable[tuple[int, int]], owners: set
     """The pictures of those who are owner or members, where they were."""
     positions = dict(places)
     found = [
-        AlbumImage(album=album, image_id=pk, position=positions[pk])
+        AlbumImage(album=album, image_id=pk, owner_id=owner, position=positions[pk])
         for chunk in in_chunks(positions, AT_ONCE)
-        for pk in Image.with_trash.filter(pk__in=chunk, owner__in=owners).values_list("pk", flat=True)
+        for pk, owner in Image.with_trash.filter(pk__in=chunk, owner__in=owners).values_list("pk", "owner")
     ]
     AlbumImage.objects.bulk_create(found, batch_size=AT_ONCE)
     recount(Album, [album.pk])

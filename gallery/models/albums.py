@@ -84,6 +84,12 @@ class Album(models.Model):
 
 
 class AlbumImageQuerySet(models.QuerySet["AlbumImage"]):
+    def of_others(self, viewer: Viewer, *more: models.QuerySet[Any, Any]) -> "models.QuerySet[AlbumImage, tuple[int]]":
+        """The ids of other people's pictures among `shared_with`, and `more`; some may be there twice. They lie on both
+        sides of the viewer's own in an index, which passes over these, however many."""
+        ids = self.shared_with(viewer).values_list("image_id")
+        return ids.filter(owner_id__lt=viewer.pk).union(ids.filter(owner_id__gt=viewer.pk), *more, all=True)
+
     def shared_with(self, viewer: Viewer) -> Self:
         """What is in albums with members of whom the viewer is one, or whose owner the viewer is."""
         own = Album.objects.filter(owner_id=viewer.pk).values("pk")
@@ -96,13 +102,18 @@ class AlbumImage(models.Model):
 
     album = models.ForeignKey(Album, on_delete=models.CASCADE)
     image = models.ForeignKey(Image, on_delete=models.CASCADE)
+    # The picture's, which never changes, for the index. Nobody goes before their pictures, which take these along.
+    owner = models.ForeignKey(User, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     position = models.PositiveIntegerField()
 
     objects = AlbumImageQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["album", "image"], name="image_once_per_album")]
-        indexes: ClassVar = [models.Index(fields=["album", "position"], name="album_position")]
+        indexes: ClassVar = [
+            models.Index(fields=["album", "position"], name="album_position"),
+            models.Index(fields=["album", "owner", "image"], name="album_owner_image"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.image_id} in {self.album_id}"

@@ -44,7 +44,7 @@ def rows(album: Album) -> list[Any]:
     return [
         Album.objects.filter(pk=album.pk).values().first(),
         *(list(model.objects.filter(album=album.pk).order_by("pk").values()) for model in (AlbumMember, AlbumLink)),
-        list(AlbumImage.objects.filter(album=album.pk).order_by("position").values_list("image", "position")),
+        list(AlbumImage.objects.filter(album=album.pk).order_by("position").values_list("image", "owner", "position")),
     ]
 
 

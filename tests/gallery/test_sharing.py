@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import F
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -14,7 +15,7 @@ from gallery.albums import album_add, album_create, album_page, album_put_back, 
 from gallery.exceptions import NotShared, TriedTooOften
 from gallery.favourites import favourites_add
 from gallery.links import link_create
-from gallery.models import Album, AlbumLink, AlbumMember, AuditEntry, Image, Tries, User, Viewer
+from gallery.models import Album, AlbumImage, AlbumLink, AlbumMember, AuditEntry, Image, Tries, User, Viewer
 from gallery.services import image_set_visibility, users_delete
 from gallery.sharing import MOST_NAMES, NAMES_SECONDS, listed_beside_own, member_add, member_remove, member_set_role
 from gallery.tags import images_tag
@@ -135,6 +136,22 @@ def test_who_adds_pictures_of_their_own(
     for name in SEES if may_add else {person}:  # the owner of the album, too, sees what others put in
         assert Image.objects.listed_for(people[name]).filter(pk=own.pk).exists()
     assert album_add(album=album, images=Image.objects.filter(pk=picture.pk), by=people[person]) == []
+
+
+def test_others_pictures_are_told_by_their_owners(people: dict[str, User], album: Album, picture: Image) -> None:
+    by = {"owner": picture.pk}
+    for name in ("adder", "manager"):
+        by[name] = add(people[name]).pk
+        album_add(album=album, images=EVERY, by=people[name])
+    removal = album_remove(album=album, images=EVERY)
+    assert not Image.objects.shared_with(people["viewer"]).exists()
+    album_put_back(album=album, removal=removal)
+    for name in SEES:
+        others = sorted(pk for owner, pk in by.items() if owner != name)
+        assert sorted(pk for (pk,) in listed_beside_own(people[name])) == others
+        assert sorted(Image.objects.shared_with(people[name]).values_list("pk", flat=True)) == others
+        assert set(Image.objects.listed_for(people[name]).values_list("pk", flat=True)) == set(by.values())
+    assert not AlbumImage.objects.exclude(owner=F("image__owner")).exists()
 
 
 def test_a_members_page_shows_neither_the_place_nor_the_tools(
