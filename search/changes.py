@@ -12,7 +12,7 @@ from gallery.sharing import listed_beside_own
 from search.backends.base import Any, FieldKind, Filter, HasKey, Match, Point
 from search.exceptions import BadVector
 from search.models import ModelVersion, Table, VersionedVector
-from search.query.ids import columns_selected
+from search.query.ids import ids_selected
 from search.vectors import Stored, unpack, unpack_all
 
 # Changes that are read from the table at once: a few megabytes of vectors.
@@ -40,13 +40,13 @@ def listed_for(viewer: Viewer) -> Filter:
         return public
     own = Match(OWNER, (viewer.pk,))
     others = listed_beside_own(viewer)[: MOST_SHARED + 1]
-    (keys,) = columns_selected(*others.query.sql_with_params())
-    if not keys:
+    keys = ids_selected(*others.query.sql_with_params())
+    if not len(keys):
         return Any((public, own))
     if len(keys) > MOST_SHARED:
         owners = Image.objects.shared_with(viewer).values_list("owner_id", flat=True).distinct().order_by()
         return Any((public, Match(OWNER, (viewer.pk, *owners))))
-    return Any((public, own, HasKey(tuple(keys))))
+    return Any((public, own, HasKey(keys)))
 
 
 @dataclass(frozen=True)

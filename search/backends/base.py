@@ -16,6 +16,7 @@ Value = int | str
 Payload = Mapping[str, Value | tuple[Value, ...]]
 FieldKind = Literal["integer", "keyword"]
 Vector = npt.NDArray[np.floating[typing.Any]]
+Keys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Range:
     below: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HasKey:
-    """The point's own key is one of these."""
+    """The point's own key is one of these: many are quickest as an ascending array."""
 
-    keys: tuple[int, ...]
+    keys: tuple[int, ...] | Keys
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class FaissIndex(VectorIndex):
             scores, rows = self._best(query, limit, candidates, mask)
             keys = self._keys.by_row[rows]
         order = np.lexsort((keys, -scores))[offset:limit]
-        return [Hit(int(keys[i]), float(scores[i])) for i in order]
+        return list(map(Hit, keys[order].tolist(), scores[order].tolist()))
 
     def _best(self, query: Floats, limit: int, candidates: int, mask: Mask | None) -> tuple[Floats, Rows]:
         """The scores and rows of the best, with all that tie with the last of them: FAISS breaks ties as it likes."""

@@ -5,7 +5,8 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-Keys = npt.NDArray[np.int64]
+from search.backends.base import Keys
+
 Rows = npt.NDArray[np.intp]
 
 
@@ -28,8 +29,10 @@ class KeyRows:
         known = self._sorted[places] == keys
         return self._order[places[known]], known
 
-    def rows_of(self, keys: Collection[int]) -> Rows:
+    def rows_of(self, keys: Collection[int] | Keys) -> Rows:
         """The rows of those keys that are there."""
+        if isinstance(keys, np.ndarray):
+            return self.find(keys)[0]
         try:
             wanted = np.fromiter(keys, np.int64, len(keys))
         except OverflowError:  # with some that no point can have

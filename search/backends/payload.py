@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from search.backends.base import All, Any, Filter, HasKey, Match, Not, Payload, Range, Value
+from search.backends.base import All, Any, Filter, HasKey, Keys, Match, Not, Payload, Range, Value
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
@@ -145,7 +145,7 @@ class PayloadColumns:
             column.codes[targets] = column.codes[sources]
             column.codes = column.codes[:size].copy()
 
-    def mask(self, where: Filter, rows_of: Callable[[Collection[int]], Rows]) -> Mask:
+    def mask(self, where: Filter, rows_of: Callable[[Collection[int] | Keys], Rows]) -> Mask:
         """Which rows the filter lets through, (size,) bool. `rows_of` tells the rows of those keys that are there."""
         match where:
             case Match(field, values):

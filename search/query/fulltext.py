@@ -10,8 +10,7 @@ shorter captions come first, and the caption weighs more than the file name.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, pairwise, takewhile
-from operator import itemgetter
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -31,7 +30,7 @@ from search.query.fulltext_sql import (
     is_postgresql,
     tiers_of,
 )
-from search.query.ids import columns_selected, one_of
+from search.query.ids import Ids, ids_selected, one_of
 from search.query.stemming import stem
 
 # Of each list, what comes after these counts no more. Nobody types as much; who pastes a page, means its beginning.
@@ -70,20 +69,15 @@ _PART = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-
 EVERYTHING = Q()
 
 
-class TextHit(NamedTuple):
-    """A picture that holds the words. `source`: whose words; "caption" stands for people's captions and for file names,
-    "captioner" for what the captioner wrote, "text" for what can be read in the picture. `rank` counts from 1 within a
-    source. `is_whole`: nothing that was asked for is missing, be it in captions and file name or in the text.
+class Holders(NamedTuple):
+    """The pictures that hold the words, first the `whole` ones, so many, that miss nothing of what was asked for; then
+    best first, then newest.
 
-    A `score` compares within one source and answer only, and isn't for people's eyes: with BM25 it follows from how
-    many pictures hold a word, private ones included.
+    Not by which score: with BM25 it follows from how many pictures hold a word, private ones included.
     """
 
-    image_id: int
-    source: Source
-    rank: int
-    score: float
-    is_whole: bool
+    ids: list[int]
+    whole: int
 
 
 def find(
@@ -95,9 +89,10 @@ def find(
     limit: int,
     where: Q = EVERYTHING,
     only: Sequence[int] | None = None,
-) -> list[TextHit]:
+) -> dict[Source, Holders]:
     """The pictures listed for the viewer (and among `where`, a condition on Image that repeats none) that hold the
-    words: `limit` of each source; first those that hold all of them, then best first, then newest.
+    words: `limit` of each source. "caption" stands for people's captions and for file names, "captioner" for what the
+    captioner wrote, "text" for what can be read in the picture, "own" for title, notes and tags.
 
     One of `words` is enough, and more are better. What is `required` has to be said somewhere, in caption, file name or
     text, and `excluded` nowhere. Whatever of these two has several words means them side by side, and so does a word
@@ -107,7 +102,7 @@ def find(
     """
     optional, some = _cleaned(_chunks(words)), _cleaned(required)
     if not (optional or some) or limit <= 0:
-        return []
+        return {}
     images, left_out = Image.objects.listed_for(viewer), list[str]()
     if only is None or len(only) > MOST_TOLD:
         images, only, left_out = images.filter(where, holding(required=some)), None, _cleaned(excluded)
@@ -116,9 +111,10 @@ def find(
     try:
         listed = _listed(images, only, left_out)
     except EmptyResultSet:
-        return []
+        return {}
     counts = count_holders([*some, *optional])
     tables, best, params = list[str](), list[str](), list[Any]()
+    together = "string_agg(id::text, ',')" if is_postgresql() else "group_concat(id)"
     for part in PARTS:
         sources = [kind.source for kind in KINDS if kind.part is part]
         tiers = tiers_of(listed[part], part, some, optional, counts=counts[part.table], limit=limit)
@@ -127,13 +123,14 @@ def find(
             params += tier.params
         found = " UNION ALL ".join(f"SELECT * FROM {name}" for name in tiers)  # noqa: S608  constants
         best += [
-            f"SELECT * FROM (SELECT '{source}', id, {source}, whole FROM ({found}) AS found WHERE {source} > 0"  # noqa: S608
-            f" ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best_{source}"
+            f"SELECT '{source}', {together}, count(*) FILTER (WHERE whole) FROM (SELECT * FROM ({found}) AS found"  # noqa: S608
+            f" WHERE {source} > 0 ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best"
             for source in sources
         ]
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(best)}", params)
-        return list(_ranked(cursor.fetchall()))
+        rows = cursor.fetchall()
+    return {source: Holders([*map(int, ids.split(","))], whole) for source, ids, whole in rows if ids}
 
 
 def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
@@ -147,15 +144,14 @@ def holding(*, required: Iterable[str] = (), excluded: Iterable[str] = ()) -> Q:
     return where
 
 
-def holders(words: Iterable[str], *, limit: int) -> list[int] | None:
-    """The pictures of everybody, so many of them, that hold any of the words in caption, file name or text; None where
-    there are no more than stop words."""
+def holders(words: Iterable[str], *, limit: int) -> Ids | None:
+    """The pictures of everybody, so many of them, ascending, that hold any of the words in caption, file name or text;
+    some may be there twice. None where there are no more than stop words."""
     terms = _cleaned(words)
     if not terms:
         return None
     ids = ids_holding(terms)
-    (found,) = columns_selected(f"{ids.sql} LIMIT {limit:d}", ids.params)
-    return found
+    return ids_selected(f"{ids.sql} LIMIT {limit:d}", ids.params)
 
 
 def readable(words: str) -> Q:
@@ -202,14 +198,6 @@ def _listed(images: ImageQuerySet, only: Sequence[int] | None, left_out: list[st
     return {
         part: Listed(*columns_to_rank(some).query.sql_with_params(), only, left_out) for part, some in among.items()
     }
-
-
-def _ranked(rows: Iterable[tuple[Source, int, float, bool]]) -> Iterator[TextHit]:
-    """`rows`: source, picture, score, and whether it holds all. A union promises no order."""
-    ordered = sorted(rows, key=lambda row: (row[0], -row[3], -row[2], -row[1]))
-    for source, hits in groupby(ordered, key=itemgetter(0)):
-        for rank, (_, image_id, score, is_whole) in enumerate(hits, start=1):
-            yield TextHit(image_id, source, rank, score, bool(is_whole))
 
 
 def _chunks(words: str) -> Iterator[str]:

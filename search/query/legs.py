@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from search.changes import listed_for
 from search.models import Embedding, ModelVersion
 from search.query import fulltext
 from search.query.filters import condition
-from search.query.ids import columns
+from search.query.ids import Ids, ids_of
 from search.query.terms import Like, Query, Text
 from search.vectors import unpack
 
@@ -158,7 +159,7 @@ def _vectors_of_pictures(pictures: tuple[Like, ...], version: ModelVersion, view
 class Among:
     """What the index is asked to look among. `is_exact`: it knows all that filters, and words that must or must not be
     there, let through. `keys`: these pictures, and maybe some that aren't listed for the viewer, where they are few
-    enough to be told one by one; None where nothing is asked for that tells."""
+    enough to be told to full text; None where nothing is asked for that tells."""
 
     filter: Filter
     is_exact: bool
@@ -171,9 +172,9 @@ def among(query: Query, *, viewer: Viewer) -> Among:
     words = Words.of(query)
     if query.filters:
         images = Image.objects.listed_for(viewer).filter(allowed(query, viewer=viewer))
-        (keys,) = columns(images[: MOST_KEYS + 1], "pk")
+        keys = ids_of(images[: MOST_KEYS + 1])
         if len(keys) <= MOST_KEYS:
-            return Among(HasKey(tuple(keys)), is_exact=True, keys=keys)
+            return Among(HasKey(keys), is_exact=True, keys=_few(keys))
     # Not with what is listed, whose rows would have to be read: the index knows owners and visibility itself.
     told, is_exact = [listed_for(viewer)], not query.filters
     held = [fulltext.holders([term], limit=MOST_KEYS + 1) for term in words.required]
@@ -183,15 +184,20 @@ def among(query: Query, *, viewer: Viewer) -> Among:
         is_exact &= _tell(told, keys)
     if left_out is not None:
         is_exact &= _tell(told, left_out, is_left_out=True)
-    all_of_it = required and is_exact
-    through = set(required[0]).intersection(*required).difference(left_out or []) if all_of_it else None
-    return Among(All(tuple(told)), is_exact, None if through is None else sorted(through))
+    if not (required and is_exact):
+        return Among(All(tuple(told)), is_exact)
+    through = np.setdiff1d(reduce(np.intersect1d, required), [] if left_out is None else left_out)
+    return Among(All(tuple(told)), is_exact, _few(through))
 
 
-def _tell(told: list[Filter], keys: list[int], *, is_left_out: bool = False) -> bool:
+def _few(keys: Ids) -> list[int] | None:
+    return keys.tolist() if len(keys) <= fulltext.MOST_TOLD else None
+
+
+def _tell(told: list[Filter], keys: Ids, *, is_left_out: bool = False) -> bool:
     """Add the pictures to what the index is told; whether they are few enough."""
     if len(keys) > MOST_KEYS:
         return False
-    has_key = HasKey(tuple(keys))
+    has_key = HasKey(keys)
     told.append(Not(has_key) if is_left_out else has_key)
     return True

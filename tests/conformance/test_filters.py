@@ -47,6 +47,8 @@ class TestValues:
             (HasKey(()), set()),
             (HasKey((-1, 2, 2**63, 2**70)), {2}),
             (HasKey(tuple(range(3, 3_000))), {3, 4, 5}),
+            (HasKey(np.arange(-3, 3)), {1, 2}),
+            (HasKey(np.array([], np.int64)), set()),
             (Not(HasKey((1, 2))), {3, 4, 5}),
             (All((HasKey((1, 2, 3)), PUBLIC)), {1, 3}),
             (Any((HasKey((5,)), PUBLIC)), {1, 3, 5}),
