@@ -116,7 +116,7 @@ WORDS = --all --no-location --no-obsolete --no-wrap \
 bench: install-dev ## Compare parts with their baselines, in minutes; fails where one fell by more than a third
 	$(BIN)/python -m bench.guard
 
-# Each writes its own part when it is done: what fails or is stopped leaves those before it new and the others as they were.
+# Each writes its own part when it is done: where one fails, those before it are new and the others as they were.
 BENCHES = bench bench.start bench.index bench.pipeline bench.fallback $(if $(CHROMIUM),bench.paint)
 # Where that is, the first two measure more, and the others at all.
 BENCHES_OF_FLICKR8K = bench.encoding bench.captioning $(if $(wildcard $(FLICKR8K)),bench.fusion bench.duplicates)
