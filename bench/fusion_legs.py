@@ -161,10 +161,10 @@ def _full_text(stored: Sequence[str], by_person: Flags, queries: Sequence[str]) 
     ranks = {leg: np.full((len(queries), len(stored)), np.inf, np.float32) for leg in (CAPTION, CAPTIONER)}
     whole = np.zeros((len(queries), len(stored)), bool)
     for row, text in enumerate(queries):
-        hits = fulltext.find(viewer=owner, words=text, limit=len(stored))
-        for hit, column in zip(hits, np.searchsorted(keys, [hit.image_id for hit in hits]), strict=True):
-            ranks[hit.source][row, column] = hit.rank
-            whole[row, column] |= hit.is_whole
+        for leg, found in fulltext.find(viewer=owner, words=text, limit=len(stored)).items():
+            columns = np.searchsorted(keys, found.ids)
+            ranks[leg][row, columns] = np.arange(1, len(columns) + 1)
+            whole[row, columns[: found.whole]] = True
     return ranks, whole
 
 

@@ -20,21 +20,7 @@ from search.models import Embedding, ModelVersion
 from search.query import cutoff, enough, filters, fulltext, legs
 from search.query.fusion import fuse, ranks
 from search.query.ids import columns, one_of
-from search.query.legs import (
-    CAPTION,
-    CAPTIONER,
-    DEPTH,
-    LEGS,
-    LOOKS,
-    MEANING,
-    OWN,
-    TEXT,
-    UNDESCRIBED,
-    WEIGHTS,
-    Leg,
-    Vector,
-    Words,
-)
+from search.query.legs import DEPTH, LEGS, LOOKS, MEANING, UNDESCRIBED, WEIGHTS, Leg, Vector, Words
 from search.query.parse import parse
 from search.query.terms import Query
 
@@ -197,7 +183,7 @@ def _by_vectors(asked: Query, viewer: Viewer, picture: Picture | None) -> _Found
 
 def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _Found:
     """With what is said in captions, file names and pictures: all of the words make a match, some only a place."""
-    hits = fulltext.find(
+    said = fulltext.find(
         viewer=viewer,
         words=words.optional,
         required=words.required,
@@ -206,13 +192,11 @@ def _with_words(found: _Found, words: Words, asked: Query, viewer: Viewer) -> _F
         only=found.only,
         limit=DEPTH,
     )
-    by_source = {source: [hit for hit in hits if hit.source == source] for source in (CAPTION, CAPTIONER, TEXT, OWN)}
     return _Found(
-        {**found.ids, **{source: [hit.image_id for hit in some] for source, some in by_source.items()}},
+        {**found.ids, **{source: each.ids for source, each in said.items()}},
         found.scores,
-        found.matching | {hit.image_id for hit in hits if hit.is_whole},
-        # Those that hold all of the words come first.
-        is_all=found.is_all and not any(len(some) == DEPTH and some[-1].is_whole for some in by_source.values()),
+        found.matching.union(*(each.ids[: each.whole] for each in said.values())),
+        is_all=found.is_all and all(each.whole < DEPTH for each in said.values()),
         is_judged=found.is_judged,
         is_filtered=found.is_filtered,
         problem=found.problem,

@@ -29,7 +29,7 @@ only_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="
 
 
 def found(user: User, words: str) -> list[int]:
-    return sorted({hit.image_id for hit in find(viewer=user, words=words, limit=1000)})
+    return sorted({pk for holders in find(viewer=user, words=words, limit=1000).values() for pk in holders.ids})
 
 
 def _sql(statement: str) -> Write:
