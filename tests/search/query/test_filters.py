@@ -170,7 +170,7 @@ def test_many_come_along_by_date_and_nothing_is_sorted(user: User, text: str) ->
     ("text", "index"),
     [
         ("tag:straße by:me", "tag_key"),
-        ('album:"ísland 2024" by:me', "sqlite_autoindex_gallery_albumimage_1"),
+        ('album:"ísland 2024" by:me', "album_owner_image"),
         ("+is:favourite by:me", "sqlite_autoindex_gallery_favourite_1"),
         ("camera:x-t3 by:me", "image_model_kept"),
         ("camera:fuji by:me", "image_make_kept"),
