@@ -23,14 +23,20 @@ def holders(of: type[Album] | type[Tag], image_ids: Iterable[int]) -> set[int]:
     return {pk for chunk in in_chunks(image_ids, AT_ONCE) for pk in found.filter(image__in=chunk)}
 
 
-def recount(of: type[Album] | type[Tag], ids: Iterable[int], **changes: Any) -> None:
-    """Has albums or tags keep how many pictures they hold now, with other `changes` of theirs. Locks them: pictures,
-    albums, people and tags are locked in this order, so that no two writers wait for each other."""
+def hold(of: type[Album] | type[Tag], ids: Iterable[int]) -> None:
+    """Locks albums or tags until the end of the transaction. Pictures, albums, people, tags and, for their vectors,
+    model versions are locked in this order, so that no two writers wait for each other."""
     for chunk in in_chunks(ids, AT_ONCE):
         rows: QuerySet[Any] = of._default_manager.filter(pk__in=chunk)
-        # by a statement before the one that counts, so that this sees what others did until they let go of them
         list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-        rows.update(pictures=counted(of), **changes)
+
+
+def recount(of: type[Album] | type[Tag], ids: Iterable[int], **changes: Any) -> None:
+    """Has albums or tags keep how many pictures they hold now, with other `changes` of theirs. Locks them, before they
+    are counted, to see what others did until they let go of them."""
+    for chunk in in_chunks(ids, AT_ONCE):
+        hold(of, chunk)
+        of._default_manager.filter(pk__in=chunk).update(pictures=counted(of), **changes)
 
 
 def counted(of: type[Album] | type[Tag]) -> CombinedExpression:

@@ -17,7 +17,7 @@ from PIL import Image as PILImage
 from gallery import renditions, stages
 from gallery.albums import album_remove, albums_lock
 from gallery.chunks import AT_ONCE, in_chunks
-from gallery.counted import holders, recount
+from gallery.counted import hold, holders, recount
 from gallery.exceptions import NoRoom, NotNow, UploadRefused
 from gallery.formats import FORMATS
 from gallery.models import Album, Image, ImageQuerySet, Rendition, Stage, Tag, User, Visibility
@@ -206,14 +206,15 @@ def images_delete(*, images: Iterable[Image]) -> int:
         albums_lock(image_ids=found)
         kept = {image.pk: image.owner_id for image in found.values() if image.trashed_at is None}
         albums, tags = holders(Album, kept), holders(Tag, kept)
+        owners = User.objects.filter(pk__in=set(kept.values()))
+        list(owners.select_for_update(no_key=True).order_by("pk"))  # as whoever tags does
+        hold(Tag, tags)
         names = [str(image.original) for image in found.values()]
         for chunk in chunks:
             names += Rendition.objects.filter(image__in=chunk).values_list("file", flat=True)
             get_pipeline().forget(image_ids=[pk for pk in chunk if pk in found])
             Image.with_trash.filter(pk__in=chunk).delete()
         recount(Album, albums)
-        owners = User.objects.filter(pk__in=set(kept.values()))
-        list(owners.select_for_update(no_key=True).order_by("pk"))  # as whoever tags does
         recount(Tag, tags)
         transaction.on_commit(partial(files_delete, names), robust=True)
     return len(found)

@@ -10,12 +10,15 @@ from django.db import connection, transaction
 from PIL import Image as PILImage
 
 from gallery import services as gallery_services
-from gallery.models import Image
+from gallery.models import Image, Tag
+from gallery.tags import images_tag
+from gallery.trash import images_trash
 from ml.errors import ModelError
 from search import services, versions
 from search.exceptions import BadVector, ModelChanged
 from search.models import Embedding, ModelVersion
 from search.vectors import unpack
+from tests.gallery.test_sharing_races import InBackground, wait_until_blocked
 from tests.search.conftest import OtherEncoder
 
 MakeImage = Callable[..., Image]
@@ -248,3 +251,21 @@ def test_a_vector_that_arrives_while_its_picture_is_deleted_does_not_outlive_it(
     assert problems == []
     assert not Image.objects.exists()
     assert not Embedding.objects.filter(vector__isnull=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_deletes_pictures_waits_for_their_tags_before_their_vectors(make_image: MakeImage) -> None:
+    """As who throws some away does: else each would wait for what the other holds."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    version = versions.model_version_ensure()
+    images = [make_image("red"), make_image("blue")]
+    services.embeddings_record(version=version, vectors={image.pk: np.ones(D) for image in images})
+    images_tag(owner=images[0].owner, images=Image.objects.all(), names=["Iceland"])
+    with transaction.atomic():
+        list(Tag.objects.select_for_update())
+        deleting = InBackground(lambda: gallery_services.images_delete(images=images[:1]))
+        wait_until_blocked(deleting)
+        images_trash(images=images[1:])
+    assert deleting.join().returned == 1
+    assert not Embedding.objects.filter(vector__isnull=False, image_id=images[0].pk).exists()
