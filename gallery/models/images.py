@@ -198,7 +198,7 @@ class Image(models.Model):
             models.Index(
                 fields=["owner", "-trashed_at", "-id"], condition=Q(trashed_at__isnull=False), name="image_trash"
             ),
-            # what a person's originals take, trash included, without reading the table (gallery.quotas)
+            # what a person's originals take, trash included, without reading the table, for whoever checks the tallies
             models.Index(fields=["owner", "byte_size"], name="image_owner_bytes"),
             # which cameras there are, and what was taken with one (gallery.cameras)
             models.Index(fields=["camera_make"], condition=KEPT, name="image_make_kept"),
