@@ -10,7 +10,8 @@ PostgreSQL merges once a statement, by triggers with transition tables, which ca
 changes none of these costs a look. They group rather than join, since their plan is made for the first statement of a
 connection, of one picture, and kept for all that come. SQLite, which has no such tables, merges at each picture.
 
-A migration that remakes SQLite's table of pictures drops the triggers on it: `ensure_level` is for after every one.
+A migration that remakes SQLite's table of pictures drops the triggers on it: `ensure_level` is for after every one. One
+that changes these columns, or the table of tallies, calls `remove` before and `install` after, as 0020 does.
 """
 
 from typing import Any
@@ -108,12 +109,15 @@ def level(connection: Any) -> None:
 
 
 def ensure_level(connection: Any) -> bool:
-    """Make anew what a migration took SQLite's triggers from; whether it did. One statement where all is well."""
+    """Make anew what a migration took SQLite's triggers from; whether it did. And forget people who are gone, since
+    `flush` may empty the table of tallies before that of pictures, and give their ids to others."""
     if connection.vendor != "sqlite":
         return False
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM sqlite_master WHERE name LIKE 'gallery@_tally%' ESCAPE '@' AND sql NOTNULL")
         found = {name for (name,) in cursor.fetchall()}
+        if "gallery_tally" in found:
+            cursor.execute("DELETE FROM gallery_tally WHERE owner_id NOT IN (SELECT id FROM gallery_user)")
     is_broken = "gallery_tally" in found and not found.issuperset(f"gallery_tally_{event}" for event in _EVENTS)
     if is_broken:
         remove(connection)

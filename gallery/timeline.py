@@ -71,7 +71,7 @@ def timeline(images: ImageQuerySet) -> list[Year]:
     return [Year(year, list(some)) for year, some in groupby(months, key=lambda month: month.first_day.year)]
 
 
-def timeline_of(owner: User) -> list[Year]:
+def timeline_of(owner: User) -> tuple[Year, ...]:
     """The timeline of a person's own pictures, counted again only after one of them came, went or changed its date, or
     after midnight, which ends it. One SQL statement more or, where it is kept, no other."""
     versions = Tally.objects.filter(owner=owner).order_by("version").values_list("version", flat=True)
@@ -80,8 +80,8 @@ def timeline_of(owner: User) -> list[Year]:
 
 
 @lru_cache(KEPT)
-def _timeline_of(owner_id: int, *_as_of: object) -> list[Year]:
-    return timeline(Image.objects.filter(owner=owner_id))
+def _timeline_of(owner_id: int, *_as_of: object) -> tuple[Year, ...]:
+    return tuple(timeline(Image.objects.filter(owner=owner_id)))
 
 
 def month_ends(name: str) -> datetime | None:

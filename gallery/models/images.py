@@ -82,6 +82,7 @@ def _shared_sql() -> tuple[str, int]:
     from gallery.models.albums import AlbumImage  # noqa: PLC0415  which builds on this module
 
     sql, params = AlbumImage.objects.of_others(User(pk=0)).query.sql_with_params()
+    assert not any(params), "It asks for the viewer's id alone."  # noqa: S101
     return sql, len(params)
 
 

@@ -114,7 +114,6 @@ def find(
         return {}
     counts = count_holders([*some, *optional])
     tables, best, params = list[str](), list[str](), list[Any]()
-    together = "string_agg(id::text, ',')" if is_postgresql() else "group_concat(id)"
     for part in PARTS:
         sources = [kind.source for kind in KINDS if kind.part is part]
         tiers = tiers_of(listed[part], part, some, optional, counts=counts[part.table], limit=limit)
@@ -122,11 +121,7 @@ def find(
             tables.append(f"{name} (id, {', '.join(sources)}, whole) AS ({tier.text})")
             params += tier.params
         found = " UNION ALL ".join(f"SELECT * FROM {name}" for name in tiers)  # noqa: S608  constants
-        best += [
-            f"SELECT '{source}', {together}, count(*) FILTER (WHERE whole) FROM (SELECT * FROM ({found}) AS found"  # noqa: S608
-            f" WHERE {source} > 0 ORDER BY whole DESC, {source} DESC, id DESC LIMIT {limit:d}) AS best"
-            for source in sources
-        ]
+        best += [_in_order(source, found, limit) for source in sources]
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(best)}", params)
         rows = cursor.fetchall()
@@ -188,6 +183,15 @@ def highlight(text: str, words: str) -> list[tuple[str, bool]]:
             pieces += [(text[end:start], False), (text[start:stop], True)]
             end = stop
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
+
+
+def _in_order(source: Source, found: str, limit: int) -> str:
+    """Selects the best of a source in one row: their ids, and how many are whole, which come first."""
+    order = f"whole DESC, {source} DESC, id DESC"
+    # SQLite, which knows no order within an aggregate before 3.44, takes the rows as a limited subquery gives them.
+    together = f"string_agg(id::text, ',' ORDER BY {order})" if is_postgresql() else "group_concat(id)"
+    best = f"SELECT * FROM ({found}) AS found WHERE {source} > 0 ORDER BY {order} LIMIT {limit:d}"  # noqa: S608  constants
+    return f"SELECT '{source}', {together}, count(*) FILTER (WHERE whole) FROM ({best}) AS best"  # noqa: S608
 
 
 def _listed(images: ImageQuerySet, only: Sequence[int] | None, left_out: list[str]) -> dict[Part, Listed]:

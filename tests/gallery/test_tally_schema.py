@@ -171,3 +171,13 @@ def test_a_migration_that_remakes_the_table_is_made_up_for(transactional_db: Non
         assert world.used() == (1, 1)
     finally:
         tally_schema.ensure_level(connection)
+
+
+@only_sqlite
+def test_people_who_are_gone_are_forgotten(world: World) -> None:
+    """As `flush` leaves them where it empties the table of pictures last."""
+    gone = world.other.pk + 1
+    Tally.objects.create(owner_id=gone, bytes=-5)
+    tally_schema.ensure_level(connection)
+    assert not Tally.objects.filter(owner_id=gone).exists()
+    assert world.used() == (2, 1)
