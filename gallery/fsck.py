@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from gallery import stages, tally_schema
+from gallery import stages
 from gallery.chunks import in_pieces
-from gallery.counted import counted, recount, tallies_wrong
+from gallery.counted import counted, recount, tallies_mend, tallies_wrong
 from gallery.findings import Check, Finding, Scope
 from gallery.fsck_files import check_files
 from gallery.models import Album, Image, Rendition, Stage, Tag, Upload
@@ -81,7 +81,7 @@ def check_numbers(scope: Scope) -> Iterator[Finding]:
                 yield Finding("number-differs", f"{kind._meta.model_name} {row.pk}", detail, scope.repair)
     people = list(tallies_wrong())
     if people and scope.repair:
-        tally_schema.level(connection)
+        tallies_mend(people)
     for person in people:
         detail = f"it says {person.said:,} bytes of originals, and they take {person.taken:,}"
         yield Finding("number-differs", f"user {person.pk}", detail, scope.repair)

@@ -43,9 +43,9 @@ class Size:
         return str(LABELS[self.name])
 
 
-def sizes_of(image: Image) -> list[Size]:
+def sizes_of(image: Image) -> tuple[Size, ...]:
     """The sizes of a picture, the largest first. None is larger than the original."""
-    return list(_sizes((image.width, image.height)))
+    return _sizes((image.width, image.height))
 
 
 @lru_cache(1_000)

@@ -76,22 +76,17 @@ _REMOVE = {
     "sqlite": [f"DROP TRIGGER IF EXISTS gallery_tally_{event}" for event in _EVENTS],
     "postgresql": [f"DROP FUNCTION IF EXISTS gallery_tally_{event}() CASCADE" for event in _EVENTS],
 }
-# One statement, and so of one moment: what others have not committed yet is in neither sum.
-_LEVEL = """
-    INSERT INTO gallery_tally (version, owner_id, bytes) SELECT {version}, owner_id, missing FROM (
-        SELECT id AS owner_id,
-            coalesce((SELECT sum(byte_size) FROM gallery_image WHERE owner_id = person.id), 0)
-            - coalesce((SELECT sum(bytes) FROM gallery_tally WHERE owner_id = person.id), 0) AS missing
-        FROM gallery_user AS person
-    ) AS found WHERE missing <> 0"""
+_COUNT = """
+    INSERT INTO gallery_tally (version, owner_id, bytes)
+        SELECT {version}, owner_id, sum(byte_size) FROM gallery_image GROUP BY owner_id"""
 
 
 def install(connection: Any) -> None:
     """Have the database keep the tallies from now on, and take in the pictures that there are."""
+    version = {"sqlite": _SQLITE_VERSION, "postgresql": _POSTGRESQL_VERSION}[connection.vendor]
     with connection.cursor() as cursor:
-        for statement in [*_INSTALL[connection.vendor], "DELETE FROM gallery_tally"]:
+        for statement in [*_INSTALL[connection.vendor], "DELETE FROM gallery_tally", _COUNT.format(version=version)]:
             cursor.execute(statement)
-    level(connection)
 
 
 def remove(connection: Any) -> None:
@@ -99,13 +94,6 @@ def remove(connection: Any) -> None:
     with connection.cursor() as cursor:
         for statement in _REMOVE[connection.vendor]:
             cursor.execute(statement)
-
-
-def level(connection: Any) -> None:
-    """Put right what is not as the pictures are."""
-    version = {"sqlite": _SQLITE_VERSION, "postgresql": _POSTGRESQL_VERSION}[connection.vendor]
-    with connection.cursor() as cursor:
-        cursor.execute(_LEVEL.format(version=version))
 
 
 def ensure_level(connection: Any) -> bool:

@@ -153,6 +153,11 @@ def ids_found(**asked: Any) -> list[int]:
     return [pk for holders in find(**asked).values() for pk in holders.ids]
 
 
+def told(**asked: Any) -> list[tuple[str, int, bool]]:
+    """Source, picture and whether it is whole, of all that is found."""
+    return [(source, pk, pk in ids[:whole]) for source, (ids, whole) in sorted(find(**asked).items()) for pk in ids]
+
+
 @pytest.fixture
 def library(user: User) -> dict[int, str]:
     """The names of the pictures, by id."""
@@ -205,8 +210,7 @@ def test_what_can_be_read_in_a_picture(user: User) -> None:
     shop = make_row("A grand hotel", owner=user, text_in_picture="hotel supplies").pk
 
     def found(words: str, **others: Any) -> list[tuple[str, int, bool]]:
-        sources = sorted(find(viewer=user, words=words, limit=5, **others).items())
-        return [(source, pk, pk in ids[:whole]) for source, (ids, whole) in sources for pk in ids]
+        return told(viewer=user, words=words, limit=5, **others)
 
     assert found("grand hotels") == [("caption", shop, True), ("text", sign, True), ("text", shop, False)]
     # required: in any of them
@@ -223,8 +227,7 @@ def test_what_an_owner_says_of_a_picture(user: User) -> None:
     noted = make_row("a street", owner=user, notes="A grand day, rain and rain and rain again").pk
 
     def found(words: str, **others: Any) -> list[tuple[str, int, bool]]:
-        sources = sorted(find(viewer=user, words=words, limit=5, **others).items())
-        return [(source, pk, pk in ids[:whole]) for source, (ids, whole) in sources for pk in ids]
+        return told(viewer=user, words=words, limit=5, **others)
 
     assert {hit[1] for hit in found("grand")} == {titled, tagged, noted}
     assert found("grand")[2] == ("own", noted, True)  # notes count for less
